@@ -1,0 +1,308 @@
+"""``ecom``, the command line.
+
+Belongs here: arguments, what is printed, exit codes. Does not belong here: any of the work. The
+heavy imports (Dagster, Spark) happen inside the commands that need them, so that the others
+answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ecom_platform.errors import EcomError, PrerequisiteError, UsageError
+from ecom_platform.settings import DEFAULT_EVENTS, Settings, load_settings
+
+if TYPE_CHECKING:
+    from ecom_platform.orchestration.execution import RunSummary
+    from ecom_platform.postgres.connection import Database
+
+UI_HOST = "127.0.0.1"
+UI_PORT = 3000
+INTERRUPTED = 130
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Files of e-commerce events into PostgreSQL, exactly once."""
+
+
+def main() -> None:
+    """Run the command line and turn every end into an exit code that scripts can use."""
+    as_json = "--json" in sys.argv[1:]
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except click.exceptions.Abort:
+        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt:
+        click.echo("Interrupted. What was committed stays; the rest is loaded by the next run.", err=True)
+        sys.exit(INTERRUPTED)
+    except click.UsageError as error:
+        sys.exit(_report(UsageError(error.format_message(), _usage_hint(error)), as_json))
+    except EcomError as error:
+        sys.exit(_report(error, as_json))
+    except Exception as error:
+        traceback.print_exc()
+        sys.exit(_report(_unforeseen(error), as_json))
+
+
+def _unforeseen(error: Exception) -> EcomError:
+    return EcomError(
+        f"{type(error).__name__}: {' '.join(str(error).split())[:500]}",
+        "This is a fault of the program, with its trace above; nothing half-done is stored.",
+    )
+
+
+def _usage_hint(error: click.UsageError) -> str:
+    path = error.ctx.command_path if error.ctx else "ecom"
+    return f"`{path} --help` lists what it takes."
+
+
+def _report(error: EcomError, as_json: bool) -> int:
+    if as_json:
+        click.echo(json.dumps({"success": False, "error": error.as_json()}))
+    click.secho(f"Error: {error.message}", fg="red", err=True)
+    if error.remedy:
+        click.echo(error.remedy, err=True)
+    return error.exit_code
+
+
+# -- run and ingest ------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--events", type=click.IntRange(min=1), default=DEFAULT_EVENTS, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Same seed and --as-of, same files.")
+@click.option("--as-of", metavar="TIME", help="End of the 90 days the events lie in; default: now.")
+@click.option("--rows-per-file", type=click.IntRange(min=1), help="Default: ECOM_ROWS_PER_FILE, else 1,000.")
+@json_option
+def run(events: int, seed: int | None, as_of: str | None, rows_per_file: int | None, as_json: bool) -> int:
+    """Generate events, stream them into PostgreSQL, audit, run every check."""
+    chosen = {"events": events, "seed": seed, "as_of": as_of, "rows_per_file": rows_per_file}
+    config = {name: value for name, value in chosen.items() if value is not None}
+    return _run_job("main", {"ops": {"raw_events": {"config": config}}}, as_json, events)
+
+
+@cli.command()
+@json_option
+def ingest(as_json: bool) -> int:
+    """Load what has landed; generate nothing."""
+    return _run_job("ingest", {}, as_json, 0)
+
+
+def _run_job(job: str, run_config: dict[str, Any], as_json: bool, events: int) -> int:
+    started = time.perf_counter()
+    settings = load_settings()
+    run_id = str(uuid.uuid4())
+    from ecom_platform.console import Progress, print_summary
+    from ecom_platform.doctor import require
+    from ecom_platform.postgres.provision import provide
+
+    with Progress(job, run_id) as progress:
+        require(settings, events)
+        _warm_up(settings)
+        progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
+        with provide(settings) as database:
+            progress.say("starting Dagster and Spark")
+            with _watching(database, run_id, progress):
+                summary = _execute(settings, job, run_config, run_id)
+    summary = summary.after(time.perf_counter() - started)
+    if as_json:
+        click.echo(json.dumps(summary.as_json()))
+    print_summary(summary, settings)
+    return 0 if summary.success else (summary.error.exit_code if summary.error else 1)
+
+
+def _warm_up(settings: Settings) -> None:
+    """Spark starts in the background while PostgreSQL and Dagster do."""
+
+    def attempt() -> None:
+        from ecom_platform.streaming.session import warm_up
+
+        warm_up(settings)
+
+    threading.Thread(target=attempt, daemon=True).start()
+
+
+def _execute(settings: Settings, job: str, run_config: dict[str, Any], run_id: str) -> RunSummary:
+    from ecom_platform.orchestration.instance import prepare_instance
+
+    prepare_instance(settings)
+    from ecom_platform.definitions import defs
+    from ecom_platform.orchestration.execution import execute
+
+    quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
+    return execute(defs, job, {**run_config, **quiet}, run_id)
+
+
+@contextmanager
+def _watching(database: Database, run_id: str, progress: Any) -> Iterator[None]:
+    """Tell ``progress`` what the run has committed, from the tables, while the block runs."""
+    from ecom_platform.postgres.ledger import run_progress
+
+    done = threading.Event()
+
+    def watch() -> None:
+        # Only the display hangs on this connection: if it breaks, the run goes on without.
+        with suppress(Exception), database.open(autocommit=True) as connection:
+            while not done.wait(0.2):
+                progress.rows(*run_progress(connection, run_id))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(timeout=2)
+
+
+# -- the rest ------------------------------------------------------------------------------------
+
+
+@cli.command()
+@json_option
+def doctor(as_json: bool) -> int:
+    """Each prerequisite, its state and its remedy."""
+    from ecom_platform.console import print_findings
+    from ecom_platform.doctor import examine
+
+    findings = examine(load_settings())
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"success": all(f.ok for f in findings), "prerequisites": [f.as_json() for f in findings]}
+            )
+        )
+    else:
+        print_findings(findings)
+    return 0 if all(finding.ok for finding in findings) else PrerequisiteError.exit_code
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def psql(arguments: tuple[str, ...]) -> int:
+    """psql on the platform's database; every argument is passed on."""
+    from ecom_platform.postgres.client import psql_command
+    from ecom_platform.postgres.provision import provide
+
+    with provide(load_settings()) as database:
+        command, environment = psql_command(database)
+        # Ctrl-C is psql's: it cancels a statement there.
+        previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return subprocess.run([*command, *arguments], env=environment, check=False).returncode
+        finally:
+            signal.signal(signal.SIGINT, previous)
+
+
+@cli.command()
+def url() -> int:
+    """Print the connection URL; the embedded server then runs until `ecom stop`."""
+    from ecom_platform.postgres.provision import embedded_server, provide
+
+    settings = load_settings()
+    if settings.embedded:
+        embedded_server(settings).pin()
+    with provide(settings) as database:
+        click.echo(database.url)
+    return 0
+
+
+@cli.command()
+def stop() -> int:
+    """Stop the embedded PostgreSQL server, whoever uses it."""
+    from ecom_platform.postgres.provision import embedded_server
+
+    settings = load_settings()
+    if not settings.embedded:
+        click.echo("ECOM_POSTGRES_URL names a server of its own; there is nothing to stop.", err=True)
+        return 0
+    stopped = settings.postgres_dir.is_dir() and embedded_server(settings).stop()
+    click.echo("The embedded PostgreSQL server is stopped." if stopped else "No embedded server was running.")
+    return 0
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=UI_PORT, show_default=True)
+def dev(port: int) -> int:
+    """The Dagster UI on 127.0.0.1, with daemon and sensors, until Ctrl-C."""
+    from ecom_platform.doctor import require
+    from ecom_platform.orchestration.instance import prepare_instance
+    from ecom_platform.postgres.provision import provide
+
+    settings = load_settings()
+    _require_free(port)
+    require(settings, 0)
+    home = prepare_instance(settings)
+    command = [sys.executable, "-m", "dagster", "dev", "-m", "ecom_platform.definitions"]
+    with provide(settings):
+        click.echo(f"Dagster UI: http://{UI_HOST}:{port} (history in {home}; Ctrl-C ends it)", err=True)
+        return _supervise([*command, "-h", UI_HOST, "-p", str(port)])
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((UI_HOST, port))
+        except OSError as error:
+            raise PrerequisiteError(
+                f"Port {port} on {UI_HOST} cannot be used for the Dagster UI: {error.strerror}.",
+                f"End the program that uses it, or choose another: `make dev PORT={port + 1}`.",
+            ) from error
+
+
+def _supervise(command: list[str]) -> int:
+    """Run a program in a process group of its own, and end the whole group with us."""
+    process = subprocess.Popen(command, env=dict(os.environ), start_new_session=True)
+
+    def end(signum: int, frame: object) -> None:  # noqa: ARG001
+        raise KeyboardInterrupt
+
+    previous: Callable[..., Any] | int | None = signal.signal(signal.SIGTERM, end)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        _end_group(process)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    for signum, seconds in ((signal.SIGINT, 20), (signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signum)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            process.poll()
+            if not _group_alive(process.pid):
+                return
+            time.sleep(0.1)
+
+
+def _group_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

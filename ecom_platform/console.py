@@ -1,0 +1,140 @@
+"""What a person sees on the terminal: progress while a run lasts, its summary afterwards.
+
+Belongs here: Rich, and the choice between a live display and plain lines. All of it goes to
+standard error; standard output is for results. Does not belong here: finding anything out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from ecom_platform.doctor import Prerequisite
+    from ecom_platform.orchestration.execution import CheckOutcome, RunSummary
+    from ecom_platform.settings import Settings
+
+
+class Progress:
+    """A live line on a terminal, or one plain line per step in a log."""
+
+    def __init__(self, job: str, run_id: str) -> None:
+        self._console = Console(stderr=True)
+        self._title = f"{job} {run_id.split('-')[0]}"
+        self._started = time.perf_counter()
+        self._first_rows_at: float | None = None
+        self._last_line = ""
+        self._live = RichProgress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rate]}"),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._live.add_task(self._title, total=None, rate="")
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def say(self, text: str) -> None:
+        """A step has begun."""
+        self._live.update(self._task, description=f"{self._title}: {text}")
+        self._plain(text)
+
+    def rows(self, generated: int | None, committed: int) -> None:
+        """``committed`` rows of ``generated``, as the tables have it."""
+        if not generated and not committed:
+            return
+        if not committed:
+            self._live.update(self._task, total=generated, description=f"{self._title}: waiting for Spark")
+            self._plain(f"generated {generated:,} events; streaming")
+            return
+        now = time.perf_counter()
+        self._first_rows_at = self._first_rows_at or now
+        rate = committed / max(now - self._started, 1e-9)
+        of = f" of {generated:,}" if generated else ""
+        text = f"{committed:,}{of} rows committed"
+        self._live.update(
+            self._task,
+            total=generated or committed,
+            completed=committed,
+            description=f"{self._title}: {text}",
+            rate=f"{rate:,.0f} rows/s",
+        )
+        self._plain(text)
+
+    def _plain(self, text: str) -> None:
+        if not self._console.is_terminal and text != self._last_line:
+            elapsed = time.perf_counter() - self._started
+            self._console.print(f"[{elapsed:6.1f} s] {text}", highlight=False, markup=False)
+        self._last_line = text
+
+
+def print_summary(summary: RunSummary, settings: Settings) -> None:
+    """The run as a table, then each check that did not pass, then where to look next."""
+    console = Console(stderr=True)
+    values = summary.as_json()
+    table = Table(
+        title=f"Run {summary.run_id}", title_justify="left", show_header=False, box=None, pad_edge=False
+    )
+    table.add_column(style="bold")
+    table.add_column()
+    for name in ("files", "rows", "seconds"):
+        table.add_row(name, "   ".join(f"{_number(value)} {key}" for key, value in values[name].items()))
+    checks = f"{values['checks']['passed']} passed   {len(summary.failed)} failed"
+    table.add_row("checks", checks + (f"   {len(summary.warned)} warned" if summary.warned else ""))
+    console.print(table)
+    for check in [*summary.failed, *summary.warned]:
+        _print_check(console, check)
+    _print_verdict(console, summary, settings)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def _print_check(console: Console, check: CheckOutcome) -> None:
+    color = "red" if check.severity == "ERROR" else "yellow"
+    console.print(
+        f"[{color}]{check.severity}[/] {check.name}: expected {check.expected}, found {check.found}"
+    )
+    for name, value in check.details.items():
+        console.print(f"      {name}: {value}", markup=False)
+
+
+def _print_verdict(console: Console, summary: RunSummary, settings: Settings) -> None:
+    if summary.error is not None:
+        console.print(f"Error: {summary.error.message}", style="red", markup=False)
+        console.print(summary.error.remedy, markup=False)
+    elif summary.success:
+        console.print("[green]Every check passed.[/] `make dev` shows the run; `ecom psql` opens the table.")
+    else:
+        console.print(f"[red]{len(summary.failed)} checks failed.[/] `make dev` shows the run and its log.")
+    console.print(f"State is in {settings.home}.", style="dim", markup=False)
+
+
+def print_findings(findings: Sequence[Prerequisite]) -> None:
+    """The doctor's findings, on standard output: they are its result."""
+    console = Console()
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for finding in findings:
+        mark = "[green]ok[/]" if finding.ok else "[red]missing[/]"
+        state = finding.state if finding.ok else f"{finding.state}\n{finding.remedy}"
+        table.add_row(mark, finding.name, state)
+    console.print(table)

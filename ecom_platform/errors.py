@@ -1,0 +1,88 @@
+"""Every exception this package raises on purpose.
+
+Belongs here: the exception classes, each with the exit code of the ``ecom`` command line and
+the stable ``code`` that ``--json`` reports. Does not belong here: the sentences, which are
+written where the thing, its value and the remedy are known.
+"""
+
+from __future__ import annotations
+
+
+class EcomError(Exception):
+    """Something a person has to act on.
+
+    ``message`` names the thing and its value, ``remedy`` what to do about it. Neither may hold
+    a secret: both are logged, shown in the Dagster UI and printed.
+    """
+
+    code = "error"
+    exit_code = 1
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def as_json(self) -> dict[str, str]:
+        """The error as ``--json`` reports it."""
+        return {"code": self.code, "message": self.message, "remedy": self.remedy}
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class UsageError(EcomError):
+    """An argument or a setting has a value that cannot be used."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class SettingsError(UsageError):
+    """One or more environment variables cannot be used; all problems are listed at once."""
+
+    code = "settings"
+
+
+class PrerequisiteError(EcomError):
+    """Something outside this program is missing, too old or unreachable."""
+
+    code = "prerequisite"
+    exit_code = 3
+
+
+class JavaError(PrerequisiteError):
+    """No Java that Spark can run on."""
+
+    code = "java"
+
+
+class DatabaseError(PrerequisiteError):
+    """PostgreSQL cannot be reached, or refuses this user."""
+
+    code = "database"
+
+
+class StorageError(PrerequisiteError):
+    """A folder cannot be written, or its disk is full."""
+
+    code = "storage"
+
+
+class LockedError(EcomError):
+    """Another ingest holds the lock and did not finish within the wait."""
+
+    code = "locked"
+    exit_code = 4
+
+
+class IngestError(EcomError):
+    """The stream ended in an error; nothing of the failed unit was stored."""
+
+    code = "ingest"
+
+
+class FileChangedError(IngestError):
+    """A claimed file was written to while it was being loaded."""
+
+    code = "file_changed"

@@ -1,0 +1,346 @@
+"""The bytes of a CSV file -> blocks of lines, each line sorted into *plain* or *irregular*.
+
+Belongs here: the grammar of RFC 4180 as this platform reads it, line numbers, and everything that
+bounds memory and time. Does not belong here: what a field means.
+
+Nearly every line of nearly every file is plain: the right number of commas, and quotes, if any,
+only around whole fields. Where its fields are is found for all plain lines of a block at once.
+Every other line is looked at by itself, as the start of a record that may span lines. One
+irregular line therefore never makes its neighbours slow.
+
+The grammar, and where it is stricter or more tolerant than RFC 4180:
+
+- A line ends with LF or CRLF, or with the file. A CR elsewhere is part of a value.
+- Lines that are empty, or hold only spaces and tabs, are no records, but they are counted.
+- A quoted field begins with a quote and its closing quote is followed by a comma or a line end.
+  A record that breaks this is *unbalanced*: its first line alone is given up and the next line
+  starts a new record, so that one stray quote never swallows good rows.
+- A record that spans lines is unbalanced too if it does not end within ``MAX_SPAN_BYTES`` or has
+  more than ``MAX_SPAN_FIELDS`` fields. These bounds also keep the time linear.
+- A line of more than ``MAX_LINE_BYTES`` is skipped without being held in memory.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+class Readable(Protocol):
+    """What is needed of a stream: at most ``size`` bytes, and none at its end."""
+
+    def read(self, size: int) -> bytes: ...
+
+
+MAX_LINE_BYTES = 1 << 20
+MAX_SPAN_BYTES = 1 << 16
+MAX_SPAN_FIELDS = 64
+
+# What follows the last line in a block's data, so that reading a fixed width from any field stays inside.
+PADDING = bytes(64)
+
+_COMMA, _QUOTE, _CR, _LF = (ord(character) for character in ',"\r\n')
+
+# A field and what ends it. The quantifiers are possessive: a failure is found without backtracking.
+_FIELD = re.compile(rb'"((?:[^"]++|"")*+)"(,|\r?\n)|([^",\n]*+)(,|\n)')
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record that was split by itself.
+
+    ``begin`` and ``end`` bound its bytes in the block, without the line end. ``fields`` are
+    unquoted; None stands for unbalanced quotes. ``line`` counts from 1 at the top of the file.
+    """
+
+    line: int
+    begin: int
+    end: int
+    fields: tuple[bytes, ...] | None
+    too_long: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines of a file, with ``PADDING`` behind them.
+
+    ``plain`` are the indices of the plain lines; ``field_begins`` and ``field_ends`` bound their
+    fields, without quotes, one row per field of the header and one column per plain line.
+    """
+
+    data: bytes
+    first_line: int
+    line_begins: Array
+    line_ends: Array
+    plain: Array
+    field_begins: Array
+    field_ends: Array
+    records: list[Record]
+    consumed: int
+
+    @property
+    def next_line(self) -> int:
+        return self.first_line + len(self.line_begins)
+
+
+class BlockReader:
+    """Iterates over the blocks of ``stream``, from the line ``first_line`` on.
+
+    ``width`` is the number of fields of a plain line. ``one_by_one`` treats every line as irregular:
+    a seam for tests, which compare the two.
+    """
+
+    def __init__(
+        self,
+        stream: Readable,
+        width: int,
+        block_bytes: int,
+        *,
+        first_line: int = 1,
+        one_by_one: bool = False,
+    ) -> None:
+        self._stream = stream
+        self._width = width
+        self._block_bytes = block_bytes
+        self._pending = b""
+        self._line = first_line
+        self._one_by_one = one_by_one
+
+    def __iter__(self) -> Iterator[Block]:
+        at_end = False
+        while not at_end:
+            data, size, at_end = self._fill()
+            block = _Scan(data, size, at_end, self._line, self._width, self._one_by_one).block()
+            yield block
+            self._advance(block, data[block.consumed : size])
+            if len(self._pending) > MAX_LINE_BYTES and b"\n" not in self._pending:
+                yield self._skip_line()
+
+    def _fill(self) -> tuple[bytes, int, bool]:
+        """More data, padded; how much of it counts; and whether the stream has ended."""
+        # Reading at least as much as is pending keeps the total work linear for any block size.
+        piece = self._stream.read(max(self._block_bytes, len(self._pending)))
+        missing_end = not piece and self._pending and not self._pending.endswith(b"\n")
+        ending = b"\n" if missing_end else b""
+        data = b"".join((self._pending, piece, ending, PADDING))
+        return data, len(data) - len(PADDING), not piece
+
+    def _advance(self, block: Block, pending: bytes) -> None:
+        self._line = block.next_line
+        self._pending = pending
+
+    def _skip_line(self) -> Block:
+        """Drop a line that is too long up to its end, keeping only how it begins."""
+        block = _too_long(self._pending, self._line)
+        piece = self._pending
+        while piece and b"\n" not in piece:
+            piece = self._stream.read(max(self._block_bytes, MAX_SPAN_BYTES))
+        self._advance(block, piece.partition(b"\n")[2])
+        return block
+
+
+def _too_long(start: bytes, line: int) -> Block:
+    none = np.empty(0, dtype=np.int64)
+    bounds = np.array([0]), np.array([len(start)])
+    record = Record(line, 0, len(start), None, too_long=True)
+    return Block(start, line, *bounds, none, none, none, [record], len(start))
+
+
+class _Scan:
+    """Finds the lines and fields of one block; used once."""
+
+    def __init__(
+        self, data: bytes, size: int, at_end: bool, first_line: int, width: int, one_by_one: bool
+    ) -> None:
+        self._data = data
+        self._size = size
+        self._at_end = at_end
+        self._first_line = first_line
+        self._width = width
+        self._one_by_one = one_by_one
+        self._chars = np.frombuffer(data, dtype=np.uint8)
+        body = self._chars[: data.rfind(b"\n", 0, size) + 1]
+        self._marks = np.flatnonzero((body == _COMMA) | (body == _LF))
+        # Where in the marks the line ends are.
+        self._last_marks = np.flatnonzero(self._chars[self._marks] == _LF)
+        self._newlines = self._marks[self._last_marks]
+        self._begins = np.concatenate(([0], self._newlines + 1))[:-1]
+        self._ends = self._without_cr()
+
+    def block(self) -> Block:
+        irregular = self._irregular()
+        records, spanned, complete = self._split_irregular(np.flatnonzero(irregular))
+        irregular[spanned] = True
+        plain = np.flatnonzero(~irregular[:complete])
+        field_begins, field_ends = self._unquoted(*self._fields(plain))
+        return Block(
+            data=self._data,
+            first_line=self._first_line,
+            line_begins=self._begins[:complete],
+            line_ends=self._ends[:complete],
+            plain=plain,
+            field_begins=field_begins,
+            field_ends=field_ends,
+            records=records,
+            consumed=int(self._newlines[complete - 1]) + 1 if complete else 0,
+        )
+
+    def _without_cr(self) -> Array:
+        has_cr = (self._newlines > self._begins) & (self._chars[self._newlines - 1] == _CR)
+        ends: Array = self._newlines - has_cr
+        return ends
+
+    # -- which lines are irregular
+
+    def _irregular(self) -> Array:
+        """A mask of the lines that must be looked at one by one."""
+        if self._one_by_one:
+            return np.ones(len(self._newlines), dtype=np.bool_)
+        commas = np.diff(self._last_marks, prepend=-1) - 1
+        irregular: Array = (commas != self._width - 1) | (self._newlines - self._begins > MAX_LINE_BYTES)
+        irregular |= self._with_irregular_quotes(~irregular)
+        if self._data.find(b"\0", 0, self._size) >= 0:
+            irregular |= self._has(self._chars[: self._size] == 0) > 0
+        if not self._is_utf8():
+            irregular |= self._has(self._chars[: self._size] >= 0x80) > 0
+        return irregular
+
+    def _is_utf8(self) -> bool:
+        if self._data.isascii():
+            return True
+        try:
+            # Whole lines only: a character may be cut at the end of the data.
+            self._data[: self._newlines[-1] if len(self._newlines) else 0].decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def _has(self, mask: Array) -> Array:
+        """How many of the marked bytes each line has."""
+        lines = np.searchsorted(self._newlines, np.flatnonzero(mask))
+        counts: Array = np.bincount(lines, minlength=len(self._newlines) + 1)[: len(self._newlines)]
+        return counts
+
+    def _with_irregular_quotes(self, candidates: Array) -> Array:
+        """Lines with quotes other than one pair around a whole field."""
+        if self._data.find(b'"', 0, self._size) < 0:
+            return ~candidates
+        quotes = self._has(self._chars[: self._size] == _QUOTE)
+        lines = np.flatnonzero(candidates & (quotes > 0))
+        begins, ends = self._fields(lines)
+        pairs = self._is_quote(begins) & self._is_quote(ends - 1) & (ends - begins >= 2)
+        irregular = quotes > 0
+        # Two quotes for each quoted field leave none for the inside of any.
+        irregular[lines] = quotes[lines] != 2 * pairs.sum(axis=0)
+        return irregular
+
+    def _is_quote(self, positions: Array) -> Array:
+        is_quote: Array = self._chars[positions] == _QUOTE
+        return is_quote
+
+    # -- the fields of plain lines
+
+    def _fields(self, lines: Array) -> tuple[Array, Array]:
+        """Where the fields of ``lines`` begin and end; these must have the right number of commas."""
+        if len(lines) * self._width == len(self._marks):
+            ends = self._marks.reshape(-1, self._width)
+        else:
+            ends = self._marks[self._last_marks[lines][:, None] + np.arange(1 - self._width, 1)]
+        ends = np.ascontiguousarray(ends.T)
+        begins = np.empty_like(ends)
+        begins[0] = self._begins[lines]
+        begins[1:] = ends[:-1] + 1
+        ends[-1] = self._ends[lines]
+        return begins, ends
+
+    def _unquoted(self, begins: Array, ends: Array) -> tuple[Array, Array]:
+        if self._data.find(b'"', 0, self._size) < 0:
+            return begins, ends
+        quoted = self._is_quote(begins)
+        return begins + quoted, ends - quoted
+
+    # -- irregular lines
+
+    def _split_irregular(self, lines: Array) -> tuple[list[Record], list[int], int]:
+        """The records that start at ``lines``, the further lines they span, and how many lines are complete.
+
+        A record whose end depends on data that is not there yet is left, with all that follows it.
+        """
+        records: list[Record] = []
+        spanned: list[int] = []
+        next_line = 0
+        for line in lines.tolist():
+            if line < next_line or self._is_blank(line):
+                continue
+            record = self._record(line)
+            if record is None:
+                return records, spanned, line
+            records.append(record)
+            next_line = self._line_after(line, record)
+            spanned.extend(range(line + 1, next_line))
+        return records, spanned, len(self._newlines)
+
+    def _is_blank(self, line: int) -> bool:
+        begin, end = int(self._begins[line]), int(self._ends[line])
+        return end - begin <= MAX_LINE_BYTES and not self._data[begin:end].strip(b" \t")
+
+    def _line_after(self, line: int, record: Record) -> int:
+        if record.end <= self._newlines[line]:
+            return line + 1
+        return int(np.searchsorted(self._newlines, record.end)) + 1
+
+    def _record(self, line: int) -> Record | None:
+        """The record that starts at ``line``, or None if its end cannot be known yet."""
+        begin, end, newline = (int(bound[line]) for bound in (self._begins, self._ends, self._newlines))
+        number = self._first_line + line
+        if newline - begin > MAX_LINE_BYTES:
+            return Record(number, begin, end, None, too_long=True)
+        if self._data.find(b'"', begin, end) < 0:
+            return Record(number, begin, end, tuple(self._data[begin:end].split(b",")))
+        limit = max(newline + 1, begin + MAX_SPAN_BYTES)
+        split = split_quoted(self._data, begin, newline, min(limit, self._size))
+        if split is not None:
+            fields, after = split
+            return Record(number, begin, _before_line_end(self._data, after), fields)
+        if limit > self._size and not self._at_end:
+            return None
+        return Record(number, begin, end, None)
+
+
+def split_quoted(
+    data: bytes, begin: int, first_newline: int, limit: int
+) -> tuple[tuple[bytes, ...], int] | None:
+    """The unquoted fields of the record at ``begin`` and where the next one starts.
+
+    None if it breaks the grammar, does not end before ``limit``, or spans lines, the first of which
+    ends at ``first_newline``, with too many fields.
+    """
+    fields: list[bytes] = []
+    position = begin
+    while match := _FIELD.match(data, position, limit):
+        quoted, after_quoted, plain, after_plain = match.groups()
+        at_line_end = (after_quoted or after_plain) != b","
+        fields.append(_unescaped(quoted, plain, at_line_end))
+        position = match.end()
+        if at_line_end:
+            return tuple(fields), position
+        if position > first_newline and len(fields) >= MAX_SPAN_FIELDS:
+            return None
+    return None
+
+
+def _unescaped(quoted: bytes | None, plain: bytes, at_line_end: bool) -> bytes:
+    if quoted is not None:
+        return quoted.replace(b'""', b'"')
+    return plain.removesuffix(b"\r") if at_line_end else plain
+
+
+def _before_line_end(data: bytes, after: int) -> int:
+    return after - 2 if data[after - 2] == _CR else after - 1

@@ -1,0 +1,151 @@
+"""Looking at the landing folder: what rests there and may be taken, what is still being written.
+
+Belongs here: reading the folder and the pure decision about each entry. Does not belong here:
+moving anything (``zone``), or the ledger (``claim``).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ecom_platform.errors import StorageError
+
+# Two looks closer together than this cannot tell a resting file from one being written.
+LOOK_INTERVAL_SECONDS = 0.5
+# The claimed name is the file id, a dash and the name; file systems stop at 255 bytes.
+MAX_NAME_BYTES = 200
+
+_IGNORED_PREFIXES = (".", "_")
+_IGNORED_SUFFIXES = (".tmp", ".part")
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """A regular file in the landing folder, as one look saw it."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @property
+    def landed_at(self) -> datetime:
+        """When it got its present name and content: a rename into place counts, too."""
+        return datetime.fromtimestamp(self.ctime_ns / 1e9, UTC)
+
+    def same_content(self, other: LandedFile | None) -> bool:
+        return other is not None and (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the folder. ``refused`` gives the reason why an entry will never be taken."""
+
+    files: dict[str, LandedFile]
+    refused: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What may be claimed now, what did not settle in time, and what never will be claimed."""
+
+    settled: list[LandedFile]
+    unsettled: list[LandedFile]
+    refused: dict[str, str]
+
+
+def look(folder: Path) -> Look:
+    """List ``folder`` once. Raises :class:`StorageError`: unreadable is not the same as empty."""
+    files: dict[str, LandedFile] = {}
+    refused: dict[str, str] = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not _ignored(entry.name):
+                    _sort(entry, files, refused)
+    except OSError as error:
+        raise StorageError(
+            f"The landing folder {folder} cannot be read: {error.strerror}.",
+            "Check that it exists and that this user may read it, or correct ECOM_LANDING_DIR.",
+        ) from error
+    return Look(files, refused)
+
+
+def _ignored(name: str) -> bool:
+    return name.startswith(_IGNORED_PREFIXES) or name.endswith(_IGNORED_SUFFIXES)
+
+
+def _sort(entry: os.DirEntry[str], files: dict[str, LandedFile], refused: dict[str, str]) -> None:
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return  # taken away since it was listed
+    reason = refusal(entry.name, status.st_mode)
+    if reason is None:
+        files[entry.name] = LandedFile(entry.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    else:
+        refused[entry.name.encode("utf-8", "backslashreplace").decode()] = reason
+
+
+def refusal(name: str, mode: int) -> str | None:
+    """Why an entry with this name and mode is never taken, or ``None``."""
+    if stat.S_ISLNK(mode):
+        return "a symbolic link"
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    if not stat.S_ISREG(mode):
+        return "not a regular file"
+    if any(0xDC80 <= ord(character) <= 0xDCFF for character in name):
+        return "a name that is not UTF-8"
+    if not name.isprintable():
+        return "a name with control characters"
+    if len(name.encode()) > MAX_NAME_BYTES:
+        return f"a name longer than {MAX_NAME_BYTES} bytes"
+    return None
+
+
+def rests(now: LandedFile, before: LandedFile | None, clock: float, settle_seconds: float) -> bool:
+    """Whether a file is at rest: unchanged between two looks, and old enough.
+
+    A modification time in the future can not become old enough; there the two looks decide.
+    With ``settle_seconds`` 0 the producer renames into place and every file is at rest.
+    """
+    if settle_seconds == 0:
+        return True
+    age = clock - now.mtime_ns / 1e9
+    return now.same_content(before) and (age >= settle_seconds or age < 0)
+
+
+def scan(
+    folder: Path,
+    settle_seconds: float,
+    wait_seconds: float,
+    trusted: Collection[str] = (),
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.time,
+) -> Scan:
+    """Look until every file rests or ``wait_seconds`` have passed.
+
+    ``trusted`` names files that are known to be complete: this program renamed them into place.
+    Files are given oldest first.
+    """
+    deadline = clock() + wait_seconds
+    previous: dict[str, LandedFile] = {}
+    while True:
+        current = look(folder)
+        settled: list[LandedFile] = []
+        unsettled: list[LandedFile] = []
+        for file in sorted(current.files.values(), key=lambda file: (file.mtime_ns, file.name)):
+            resting = rests(file, previous.get(file.name), clock(), settle_seconds)
+            (settled if resting or file.name in trusted else unsettled).append(file)
+        if not unsettled or clock() >= deadline:
+            return Scan(settled, unsettled, current.refused)
+        previous = current.files
+        sleep(LOOK_INTERVAL_SECONDS)

@@ -1,0 +1,109 @@
+"""The folders of the landing zone, and the moves between them.
+
+Belongs here: where a file is at each stage of its life, and getting it there by an atomic
+rename. Does not belong here: which files may be taken (``scan``), or the ledger (``claim``).
+
+    landing/                      anyone may drop files here; nothing but ``scan`` reads it
+    landing/.ecom/claimed/        <file_id>-<name>: ours, being loaded
+    landing/.ecom/archive/DATE/   <file_id>-<name>: loaded on that date (UTC)
+    landing/.ecom/quarantine/     <file_id>-<name> and <file_id>-<name>.reason.txt
+
+All lie on one file system, so a move is a rename and a file is never in two places.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ecom_platform.errors import StorageError
+from ecom_platform.postgres import ledger
+from ecom_platform.settings import Settings
+
+_OURS = re.compile(r"^([0-9]+)-(.+)$", re.DOTALL)
+REASON_SUFFIX = ".reason.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class LandingZone:
+    """The folders, by their absolute paths."""
+
+    landing: Path
+    claimed: Path
+    archive: Path
+    quarantine: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> LandingZone:
+        return cls(settings.landing_dir, settings.claimed_dir, settings.archive_dir, settings.quarantine_dir)
+
+    def prepare(self) -> None:
+        """Make the folders and prove that they can be written; raises :class:`StorageError`."""
+        for folder in (self.landing, self.claimed, self.archive, self.quarantine):
+            _make_writable(folder)
+
+    def claimed_path(self, file_id: int, name: str) -> Path:
+        return self.claimed / f"{file_id}-{name}"
+
+    def archived_path(self, file_id: int, name: str, finished_at: datetime) -> Path:
+        return self.archive / f"{finished_at.astimezone(UTC):%Y-%m-%d}" / f"{file_id}-{name}"
+
+    def quarantined_path(self, file_id: int, name: str) -> Path:
+        return self.quarantine / f"{file_id}-{name}"
+
+    def path_of(self, file: ledger.FileState) -> Path:
+        """Where a file is that has reached this state."""
+        if file.state == ledger.LOADED and file.finished_at is not None:
+            return self.archived_path(file.file_id, file.name, file.finished_at)
+        if file.state == ledger.QUARANTINED:
+            return self.quarantined_path(file.file_id, file.name)
+        return self.claimed_path(file.file_id, file.name)
+
+    def claimed_files(self) -> Iterator[tuple[int, str]]:
+        """File id and name of everything that is in the claimed folder."""
+        for entry in self.claimed.iterdir():
+            ours = _OURS.match(entry.name)
+            if ours:
+                yield int(ours[1]), ours[2]
+
+    def to_archive(self, file_id: int, name: str, finished_at: datetime) -> bool:
+        """Move a loaded file away; ``False`` if it had been moved before."""
+        target = self.archived_path(file_id, name, finished_at)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        return _move(self.claimed_path(file_id, name), target)
+
+    def to_quarantine(self, file_id: int, name: str, reason: str) -> bool:
+        """Move an unreadable file away, its reason beside it; ``False`` if it had been moved before."""
+        target = self.quarantined_path(file_id, name)
+        target.with_name(target.name + REASON_SUFFIX).write_text(reason + "\n", encoding="utf-8")
+        return _move(self.claimed_path(file_id, name), target)
+
+
+def _move(source: Path, target: Path) -> bool:
+    try:
+        source.rename(target)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise StorageError(
+            f"{source} cannot be moved to {target}: {error.strerror}.",
+            "The rows are safe in the table; make the folder writable and run again to finish the move.",
+        ) from error
+    return True
+
+
+def _make_writable(folder: Path) -> None:
+    """Root passes every permission check, so writing a file is the only test that counts."""
+    probe = folder / f".writable-{datetime.now(UTC):%H%M%S%f}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StorageError(
+            f"The folder {folder} cannot be written: {error.strerror}.",
+            "Make it writable, or set ECOM_LANDING_DIR (ECOM_HOME for the rest) to a folder that is.",
+        ) from error

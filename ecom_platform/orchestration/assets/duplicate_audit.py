@@ -1,0 +1,29 @@
+"""The asset ``duplicate_audit``: one row a run that counts duplicates by their cause."""
+
+from dataclasses import asdict
+
+import dagster as dg
+
+from ecom_platform.orchestration.assets.user_events import user_events
+from ecom_platform.orchestration.metadata import GROUP, OWNERS, table_metadata
+from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+from ecom_platform.postgres.audit import record_duplicate_audit
+
+
+@dg.asset(
+    deps=[user_events],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"postgres", "sql"},
+    code_version="1",
+    tags={"domain": "ecommerce"},
+)
+def duplicate_audit(
+    context: dg.AssetExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+) -> dg.MaterializeResult[None]:
+    """Duplicates that came in, by cause, and whether any is stored; over the whole table."""
+    with postgres.transaction() as connection:
+        audit = record_duplicate_audit(connection, context.run_id)
+    return dg.MaterializeResult(
+        metadata=asdict(audit) | table_metadata(postgres.database, landing.settings, "duplicate_audit")
+    )

@@ -1,0 +1,107 @@
+"""The asset ``raw_events``: CSV files of generated events in the landing folder."""
+
+import secrets
+import time
+from datetime import UTC, datetime
+
+import dagster as dg
+from pydantic import Field
+
+from ecom_platform.errors import UsageError
+from ecom_platform.events.generator import GeneratorConfig, WrittenFile, write_files
+from ecom_platform.orchestration.metadata import GROUP, OWNERS, file_schema
+from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+from ecom_platform.postgres import ledger
+from ecom_platform.settings import DEFAULT_EVENTS
+
+
+class RawEventsConfig(dg.Config):
+    """What to generate. The seed and the time of a run are recorded, so that it can be repeated."""
+
+    events: int = Field(default=DEFAULT_EVENTS, gt=0, description="How many events to generate.")
+    seed: int | None = Field(
+        default=None, ge=0, description="Same seed and as_of, same bytes; empty: a fresh one."
+    )
+    as_of: str | None = Field(
+        default=None, description="End of the 90 days the events lie in, ISO 8601, UTC; empty: now."
+    )
+    rows_per_file: int | None = Field(
+        default=None, gt=0, description="Empty: ECOM_ROWS_PER_FILE, else 1,000."
+    )
+    users: int = Field(default=1_000, gt=0, description="Visitors are numbered from 1 to this.")
+
+
+def _utc(text: str) -> datetime:
+    """A time in UTC; without an offset it is meant to be."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"as_of is {text!r}, not a time.", "Give one such as 2026-01-31T12:00:00Z."
+        ) from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _generator(config: RawEventsConfig, default_rows: int, now: datetime) -> GeneratorConfig:
+    return GeneratorConfig(
+        seed=secrets.randbits(32) if config.seed is None else config.seed,
+        as_of=now if config.as_of is None else _utc(config.as_of),
+        events=config.events,
+        rows_per_file=config.rows_per_file or default_rows,
+        users=config.users,
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"python", "csv"},
+    code_version="1",
+    tags={"domain": "ecommerce"},
+    metadata={"dagster/column_schema": file_schema()},
+)
+def raw_events(
+    context: dg.AssetExecutionContext,
+    config: RawEventsConfig,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+) -> dg.MaterializeResult[None]:
+    """E-commerce events as CSV files, drawn from a seed and renamed into the landing folder."""
+    now = datetime.now(UTC)
+    generator = _generator(config, landing.settings.rows_per_file, now)
+    folder = landing.zone.landing
+    started = time.perf_counter()
+    files = write_files(generator, folder, now)
+    seconds = time.perf_counter() - started
+    with postgres.transaction() as connection:
+        ledger.record_generation(connection, _generation(context.run_id, generator, files, seconds))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": generator.events,
+            "dagster/uri": folder.as_uri(),
+            "files": len(files),
+            "bytes": sum(file.bytes for file in files),
+            "seed": generator.seed,
+            "as_of": dg.MetadataValue.timestamp(generator.as_of),
+            "first_file": files[0].name,
+            "seconds": seconds,
+            "events_per_second": generator.events / seconds,
+        }
+    )
+
+
+def _generation(
+    run_id: str, generator: GeneratorConfig, files: list[WrittenFile], seconds: float
+) -> ledger.Generation:
+    return ledger.Generation(
+        run_id=run_id,
+        seed=generator.seed,
+        as_of=generator.as_of,
+        events=generator.events,
+        rows_per_file=generator.rows_per_file,
+        users=generator.users,
+        days=generator.days,
+        files=len(files),
+        file_names=[file.name for file in files],
+        seconds=seconds,
+    )

@@ -1,0 +1,81 @@
+"""The asset ``user_events``: the table, streamed from the files that have landed."""
+
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from ecom_platform.orchestration.assets.raw_events import raw_events
+from ecom_platform.orchestration.metadata import GROUP, OWNERS, table_metadata, table_schema
+from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
+from ecom_platform.postgres import ledger
+from ecom_platform.streaming.ingest import IngestResult, ingest
+from ecom_platform.streaming.query import StreamResult
+
+POOL = "ecom_ingest"
+FRESHNESS_WINDOW = timedelta(hours=24)
+
+
+@dg.asset(
+    deps=[raw_events],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"spark", "postgres"},
+    code_version="1",
+    tags={"domain": "ecommerce"},
+    pool=POOL,
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESHNESS_WINDOW),
+    metadata={"dagster/column_schema": table_schema()},
+)
+def user_events(
+    context: dg.AssetExecutionContext,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+    pyspark: SparkResource,
+) -> dg.MaterializeResult[None]:
+    """Every event that has landed, stored exactly once by Spark Structured Streaming."""
+
+    def observe(progress: StreamResult) -> None:
+        metadata = {"rows": progress.rows, "files": progress.files, "batches": progress.batches}
+        context.log_event(dg.AssetObservation(asset_key="user_events", metadata=metadata))
+
+    with postgres.transaction() as connection:
+        generation = ledger.latest_generation(connection, context.run_id)
+    result = ingest(
+        landing.settings,
+        postgres.database,
+        lambda: pyspark.spark_session,
+        context.run_id,
+        trusted=generation.file_names if generation else (),
+        on_wait=lambda holder: context.log.info(f"Waiting for the ingest lock, held by {holder}."),
+        on_batch=observe,
+    )
+    metadata = _metadata(result) | table_metadata(postgres.database, landing.settings, "user_events")
+    with postgres.transaction() as connection:
+        metadata["dagster/row_count"] = ledger.stored_rows(connection)
+    return dg.MaterializeResult(metadata=metadata)
+
+
+def _metadata(result: IngestResult) -> dict[str, Any]:
+    totals, stream = result.totals, result.stream
+    metadata: dict[str, Any] = {
+        "rows_read": totals.rows_read,
+        "rows_inserted": totals.rows_inserted,
+        "rows_duplicate": totals.rows_duplicate,
+        "rows_rejected": totals.rows_rejected,
+        "files_landed": totals.loaded + totals.quarantined,
+        "files_loaded": totals.loaded,
+        "files_quarantined": totals.quarantined,
+        "files_unsettled": len(result.unsettled),
+        "batches": stream.batches,
+        "seconds": stream.seconds,
+        "rows_per_second": totals.rows_read / stream.seconds if stream.seconds else 0.0,
+        "python_worker_peak_mib": stream.worker_peak_bytes / 2**20,
+    }
+    for name, quantile in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99)):
+        latency = stream.latency(quantile)
+        if latency is not None:
+            metadata[f"latency_{name}_seconds"] = latency
+    if result.refused:
+        metadata["refused"] = dg.MetadataValue.json(result.refused)
+    return metadata

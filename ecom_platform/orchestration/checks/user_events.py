@@ -1,0 +1,94 @@
+"""Checks of the table: every promise about it, held against the data."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from ecom_platform.events.generator import GeneratorConfig, generate_tables
+from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
+from ecom_platform.orchestration.assets.user_events import FRESHNESS_WINDOW, user_events
+from ecom_platform.orchestration.metadata import check_result
+from ecom_platform.orchestration.resources import PostgresResource
+from ecom_platform.postgres import audit, ledger
+
+_ROW_RULES = {
+    "no_missing_values": "No value is missing where every event has one.",
+    "price_only_on_sales": "A price is absent exactly on views.",
+    "price_is_plausible": "Prices are positive and finite.",
+    "values_in_domain": "Types, categories, devices and countries are declared ones.",
+    "event_time_is_plausible": "Events lie between 2000 and tomorrow.",
+}
+
+
+@dg.multi_asset_check(
+    specs=[dg.AssetCheckSpec(name, asset=user_events, description=text) for name, text in _ROW_RULES.items()]
+)
+def row_rules(postgres: PostgresResource) -> Iterator[Any]:
+    """Every rule about a single row, in one pass over the table."""
+    with postgres.transaction() as connection:
+        findings = audit.row_rules(connection, datetime.now(UTC))
+    for finding in findings:
+        yield check_result(finding)
+
+
+@dg.asset_check(asset=user_events)
+def generated_events_stored_once(context: dg.AssetCheckExecutionContext, postgres: PostgresResource) -> Any:
+    """Every generated event is in the table exactly once, whichever run loaded it.
+
+    The events are drawn again from the recorded seed, so the answer does not rest on the files
+    or on what the ledger says of them.
+    """
+    with postgres.transaction() as connection:
+        generation = ledger.latest_generation(connection, context.run.run_id)
+        return check_result(audit.stored_once(connection, _redraw(generation) if generation else ()))
+
+
+def _redraw(generation: ledger.Generation) -> Iterator[tuple[str, Any]]:
+    config = GeneratorConfig(
+        seed=generation.seed,
+        as_of=generation.as_of,
+        events=generation.events,
+        rows_per_file=generation.rows_per_file,
+        users=generation.users,
+        days=generation.days,
+    )
+    for name, table in zip(generation.file_names, generate_tables(config), strict=True):
+        yield name, table["event_id"]
+
+
+@dg.asset_check(asset=user_events)
+def event_id_is_unique(postgres: PostgresResource) -> Any:
+    """No event is stored twice: by the constraint, and by counting."""
+    with postgres.transaction() as connection:
+        return check_result(audit.unique_ids(connection))
+
+
+@dg.asset_check(asset=user_events)
+def counts_reconcile(postgres: PostgresResource) -> Any:
+    """read = inserted + duplicate + rejected, for every file and in total."""
+    with postgres.transaction() as connection:
+        return check_result(audit.counts_reconcile(connection))
+
+
+@dg.asset_check(asset=user_events)
+def table_matches_ledger(postgres: PostgresResource) -> Any:
+    """The table holds, file by file, what the ledger says was inserted."""
+    with postgres.transaction() as connection:
+        return check_result(audit.table_matches_ledger(connection))
+
+
+@dg.asset_check(asset=user_events)
+def loaded_recently(postgres: PostgresResource) -> Any:
+    """A file was loaded within the last day; a warning, since a quiet day is no fault."""
+    with postgres.transaction() as connection:
+        finding = audit.freshness(connection, datetime.now(UTC), FRESHNESS_WINDOW)
+    return check_result(finding, dg.AssetCheckSeverity.WARN)
+
+
+@dg.asset_check(asset=duplicate_audit)
+def audit_finds_no_duplicates(postgres: PostgresResource) -> Any:
+    """The newest audit counted as many distinct ids as rows."""
+    with postgres.transaction() as connection:
+        return check_result(audit.newest_audit(connection))

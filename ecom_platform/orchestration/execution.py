@@ -1,0 +1,146 @@
+"""Running a job in this process, and the account that ``ecom`` prints of it.
+
+Belongs here: the Dagster instance under ``ECOM_HOME``, one run from start to end, its events as
+a plain summary. Does not belong here: what is printed how (``cli``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import dagster as dg
+
+from ecom_platform.errors import EcomError, IngestError
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOutcome:
+    """One evaluated check, by the name ``asset:check``."""
+
+    name: str
+    passed: bool
+    severity: str
+    expected: str
+    found: str
+    details: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run did. ``error`` is what it ended in, if it did not come to its end."""
+
+    run_id: str
+    materializations: dict[str, dict[str, Any]]
+    checks: list[CheckOutcome]
+    seconds: float
+    error: EcomError | None
+
+    def after(self, seconds: float) -> RunSummary:
+        """The same run, timed from where the caller began."""
+        return replace(self, seconds=seconds)
+
+    @property
+    def success(self) -> bool:
+        """Whether the run came to its end and every check of severity ERROR passed."""
+        return self.error is None and not self.failed
+
+    @property
+    def failed(self) -> list[CheckOutcome]:
+        """Checks of severity ERROR that did not pass."""
+        return [check for check in self.checks if not check.passed and check.severity == "ERROR"]
+
+    @property
+    def warned(self) -> list[CheckOutcome]:
+        """Checks of severity WARN that did not pass."""
+        return [check for check in self.checks if not check.passed and check.severity == "WARN"]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of ``--json``."""
+        events = self.materializations.get("user_events", {})
+        generated = self.materializations.get("raw_events", {})
+        summary: dict[str, Any] = {
+            "run_id": self.run_id,
+            "success": self.success,
+            "files": {
+                name: int(events.get(f"files_{name}", 0))
+                for name in ("landed", "loaded", "quarantined", "unsettled")
+            },
+            "rows": {
+                name: int(events.get(f"rows_{name}", 0))
+                for name in ("read", "inserted", "duplicate", "rejected")
+            },
+            "checks": {
+                "passed": sum(check.passed for check in self.checks),
+                "failed": [check.name for check in self.failed],
+            },
+            "seconds": {
+                "generate": round(float(generated.get("seconds", 0.0)), 3),
+                "stream": round(float(events.get("seconds", 0.0)), 3),
+                "total": round(self.seconds, 3),
+            },
+        }
+        if self.error is not None:
+            summary["error"] = self.error.as_json()
+        return summary
+
+
+def execute(defs: dg.Definitions, job_name: str, run_config: Mapping[str, Any], run_id: str) -> RunSummary:
+    """Run a job of the code location in this process; it shows in the UI like any other run."""
+    started = time.perf_counter()
+    error: EcomError | None = None
+    with dg.DagsterInstance.get() as instance:
+        job = defs.resolve_job_def(job_name)
+        try:
+            job.execute_in_process(run_config=dict(run_config), instance=instance, run_id=run_id)
+        except dg.DagsterAssetCheckFailedError:
+            pass  # the check's own evaluation says it better
+        except Exception as failure:
+            error = _as_ecom_error(failure)
+        materializations, checks = _account(instance, run_id)
+    return RunSummary(run_id, materializations, checks, time.perf_counter() - started, error)
+
+
+def _as_ecom_error(failure: BaseException) -> EcomError:
+    """Our own error out of whatever Dagster wrapped around it."""
+    cause: BaseException | None = failure
+    while cause is not None:
+        if isinstance(cause, EcomError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return IngestError(
+        f"The run ended in {type(failure).__name__}: {' '.join(str(failure).split())[:500]}",
+        "The Dagster UI (`make dev`) has the run's whole log.",
+    )
+
+
+def _account(
+    instance: dg.DagsterInstance, run_id: str
+) -> tuple[dict[str, dict[str, Any]], list[CheckOutcome]]:
+    """Materialisations and check evaluations of a run, from its event log."""
+    kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+    materializations: dict[str, dict[str, Any]] = {}
+    checks: list[CheckOutcome] = []
+    for record in instance.get_records_for_run(run_id, of_type=kinds).records:
+        event = record.event_log_entry.get_dagster_event()
+        if event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+            materialization = event.step_materialization_data.materialization
+            values = {name: value.value for name, value in materialization.metadata.items()}
+            materializations[materialization.asset_key.to_user_string()] = values
+        else:
+            checks.append(_check(event.asset_check_evaluation_data))
+    return materializations, checks
+
+
+def _check(evaluation: Any) -> CheckOutcome:
+    metadata = {name: str(value.value) for name, value in evaluation.metadata.items()}
+    return CheckOutcome(
+        name=f"{evaluation.asset_key.to_user_string()}:{evaluation.check_name}",
+        passed=evaluation.passed,
+        severity=evaluation.severity.value,
+        expected=metadata.pop("expected", ""),
+        found=metadata.pop("found", ""),
+        details=metadata,
+    )

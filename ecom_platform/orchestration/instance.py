@@ -1,0 +1,33 @@
+"""Dagster's own state: where it is kept.
+
+Belongs here: making the folder of the instance under ``ECOM_HOME``. Does not belong here: any
+import of Dagster, so that ``ecom dev`` can do this before it starts it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import ecom_platform
+from ecom_platform.errors import StorageError
+from ecom_platform.settings import Settings
+
+_INSTANCE_FILE = Path(ecom_platform.__file__).parents[1] / "dagster.yaml"
+
+
+def prepare_instance(settings: Settings) -> Path:
+    """The instance's folder, ``DAGSTER_HOME`` from now on: the one that is set, else under ``ECOM_HOME``."""
+    home = settings.dagster_home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        if settings.dagster_home_chosen is None and _INSTANCE_FILE.is_file():
+            shutil.copyfile(_INSTANCE_FILE, home / "dagster.yaml")
+    except OSError as error:
+        raise StorageError(
+            f"The folder {home} cannot be written: {error.strerror}.",
+            "Make it writable, or set ECOM_HOME to a folder that is.",
+        ) from error
+    os.environ["DAGSTER_HOME"] = str(home)
+    return home

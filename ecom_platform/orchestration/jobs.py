@@ -1,0 +1,20 @@
+"""Jobs: the selections of assets that people and programs launch."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+MAIN_JOB = "main"
+INGEST_JOB = "ingest"
+
+main_job = dg.define_asset_job(
+    MAIN_JOB,
+    selection=dg.AssetSelection.all(),
+    description="Generate events, stream them into PostgreSQL, audit, run every check.",
+)
+ingest_job = dg.define_asset_job(
+    INGEST_JOB,
+    selection=dg.AssetSelection.assets("user_events", "duplicate_audit"),
+    description="Load what has landed, audit, check; generates nothing.",
+)
+JOBS = [main_job, ingest_job]

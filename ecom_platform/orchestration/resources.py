@@ -1,0 +1,87 @@
+"""Resources: what an asset or a check is handed.
+
+Belongs here: opening and closing the domain's own objects at the ends of a Dagster run. None
+takes a secret as config; they read the environment in the process that runs them, so nothing of
+it reaches the UI. Does not belong here: what those objects do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import dagster as dg
+from dagster_pyspark import LazyPySparkResource
+from pydantic import PrivateAttr
+
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.postgres.provision import provide
+from ecom_platform.settings import Settings, load_settings
+from ecom_platform.streaming import session as spark
+
+
+class PostgresResource(dg.ConfigurableResource[Any]):
+    """PostgreSQL of `ECOM_POSTGRES_URL`, or the embedded server for as long as the run lasts."""
+
+    _database: Database | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[PostgresResource]:  # noqa: ARG002
+        with provide(load_settings()) as database:
+            self._database = database
+            yield self
+
+    @property
+    def database(self) -> Database:
+        """The database, migrated. Only within a run."""
+        if self._database is None:
+            raise RuntimeError("the resource is used outside a run")
+        return self._database
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A connection, committed at the end of the ``with`` block."""
+        return self.database.transaction()
+
+
+class LandingZoneResource(dg.ConfigurableResource[Any]):
+    """The folders of `ECOM_LANDING_DIR` that files land in and pass through."""
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings()
+
+    @property
+    def zone(self) -> LandingZone:
+        """The zone, its folders made and known to be writable."""
+        zone = LandingZone.of(self.settings)
+        zone.prepare()
+        return zone
+
+
+class SparkResource(LazyPySparkResource):
+    """A session on `ECOM_SPARK_MASTER`, made when it is first asked for, stopped when the run ends."""
+
+    def _init_session(self) -> None:
+        if self._spark_session is None:
+            # Everything that must be right before the JVM starts; dagster-pyspark then finds it running.
+            spark.open_session(load_settings())
+            super()._init_session()
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
+        if self._spark_session is not None:
+            self._spark_session.stop()
+            self._spark_session = None
+
+
+def resources(settings: Settings) -> dict[str, Any]:
+    """The resources of the code location, by the names that assets ask for."""
+    return {
+        "postgres": PostgresResource(),
+        "landing": LandingZoneResource(),
+        # What depends on the process is added when the JVM starts; this is what the UI shows.
+        "pyspark": SparkResource(
+            spark_config={"spark.app.name": spark.APPLICATION_NAME, "spark.master": settings.spark_master}
+        ),
+    }

@@ -1,0 +1,252 @@
+"""What the tables say about themselves: the evidence behind the asset checks and the audit.
+
+Belongs here: questions to the database whose answer is a :class:`Finding`, an expectation beside
+what was found. Does not belong here: Dagster, which shows findings as check results, or repairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from ecom_platform.events.schema import (
+    CATEGORIES,
+    COUNTRIES,
+    DEVICES,
+    EARLIEST_EVENT_TIME,
+    EVENT_TYPES,
+    LATEST_EVENT_TIME_AHEAD,
+    MAX_PRICE,
+    UNPRICED_EVENT_TYPE,
+)
+from ecom_platform.postgres.connection import Connection
+from ecom_platform.postgres.ledger import Generation
+from ecom_platform.postgres.statements import queries
+
+# A finding names at most this many files; the count is always the whole one.
+NAMED_FILES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One expectation held against the data. ``details`` says where, when it does not hold."""
+
+    check: str
+    passed: bool
+    expected: int | float | str
+    found: int | float | str
+    description: str
+    details: dict[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateAudit:
+    """Rows and distinct ids of the table; duplicates that came in, by cause, over all files."""
+
+    rows: int
+    distinct_ids: int
+    duplicates_within_file: int
+    duplicates_across_files: int
+    duplicates_redropped_file: int
+    id_conflicts: int
+
+
+def record_duplicate_audit(connection: Connection, run_id: str) -> DuplicateAudit:
+    """Count, store the counts as a row of ``duplicate_audit``, and return them."""
+    row = queries("audit").record_audit(connection, run_id=run_id)
+    return DuplicateAudit(*(int(value) for value in row))
+
+
+def newest_audit(connection: Connection) -> Finding:
+    """The newest audit found no duplicate in the table."""
+    row = queries("audit").newest_audit(connection)
+    rows, distinct = (0, 0) if row is None else (row[0], row[1])
+    return Finding(
+        "audit_finds_no_duplicates",
+        row is not None and rows == distinct,
+        "an audit" if row is None else f"{rows} distinct ids",
+        "no audit yet" if row is None else f"{distinct} distinct ids",
+        "As many distinct ids as rows, by the newest audit.",
+        {} if row is None else {"audited_at": f"{row[2]:%Y-%m-%d %H:%M:%S} UTC"},
+    )
+
+
+def generated_files(generation: Generation | None, records: Mapping[str, int]) -> Finding:
+    """The files hold exactly what the generator says it wrote. ``records`` counts each file found."""
+    names = generation.file_names if generation else []
+    expected = generation.events if generation else 0
+    found = sum(records.values())
+    missing = [name for name in names if name not in records]
+    return Finding(
+        "files_hold_generated_events",
+        generation is not None and expected == found and not missing,
+        f"{expected} events in {len(names)} files",
+        f"{found} events in {len(records)} files",
+        "The files hold exactly the events that were generated.",
+        _named((name, "the file is gone") for name in missing),
+    )
+
+
+def row_rules(connection: Connection, now: datetime) -> list[Finding]:
+    """Every rule about a single row, over the whole table in one pass."""
+    counts = _row_rule_counts(connection, now)
+    rows = counts["rows"]
+
+    def none(check: str, description: str, *columns: str) -> Finding:
+        broken = {column: counts[column] for column in columns}
+        total = sum(broken.values())
+        details: dict[str, str | int] = {"rows_looked_at": rows, **(broken if len(columns) > 1 else {})}
+        return Finding(check, total == 0, "0 rows", f"{total} rows", description, details)
+
+    return [
+        none("no_missing_values", "Rows that lack a value every event has.", "nulls"),
+        none(
+            "price_only_on_sales", "Rows with a price on a view, or none on another event.", "price_presence"
+        ),
+        none("price_is_plausible", "Prices that are not positive, not finite or too large.", "price_value"),
+        none(
+            "values_in_domain",
+            "Rows whose type, category, device, country or user is not a declared one.",
+            *("event_type", "category", "user_device", "user_location", "user_id"),
+        ),
+        none("event_time_is_plausible", "Events before 2000 or more than a day ahead.", "event_time"),
+    ]
+
+
+_RULE_COUNTS = (
+    "rows",
+    "nulls",
+    "price_presence",
+    "price_value",
+    "event_type",
+    "category",
+    "user_device",
+    "user_location",
+    "user_id",
+    "event_time",
+)
+
+
+def _row_rule_counts(connection: Connection, now: datetime) -> dict[str, int]:
+    row = queries("checks").row_rules(
+        connection,
+        unpriced=UNPRICED_EVENT_TYPE,
+        max_price=MAX_PRICE,
+        event_types=list(EVENT_TYPES),
+        categories=list(CATEGORIES),
+        devices=list(DEVICES),
+        countries=list(COUNTRIES),
+        earliest=EARLIEST_EVENT_TIME,
+        latest=now + LATEST_EVENT_TIME_AHEAD,
+    )
+    return dict(zip(_RULE_COUNTS, (int(value) for value in row), strict=True))
+
+
+def unique_ids(connection: Connection) -> Finding:
+    """``event_id`` is unique: promised by a valid index, and true of the data."""
+    promised = bool(queries("checks").unique_index(connection))
+    rows, distinct = queries("checks").id_counts(connection)
+    return Finding(
+        "event_id_is_unique",
+        promised and rows == distinct,
+        f"{rows} distinct ids and a valid unique index",
+        f"{distinct} distinct ids and {'a' if promised else 'no'} valid unique index",
+        "No event is stored twice, by the constraint and by the data.",
+        {"rows": rows, "rows_too_many": rows - distinct},
+    )
+
+
+def counts_reconcile(connection: Connection) -> Finding:
+    """``read = inserted + duplicate + rejected`` for every file and in total."""
+    unbalanced = list(queries("checks").unbalanced_files(connection))
+    files, read, inserted, duplicate, rejected, reject_rows = queries("checks").ledger_sums(connection)
+    accounted = inserted + duplicate + rejected
+    return Finding(
+        "counts_reconcile",
+        not unbalanced and read == accounted,
+        f"{read} rows read",
+        f"{accounted} rows accounted for",
+        "Every row that was read is inserted, a duplicate or rejected; per file and in total.",
+        {
+            "files": files,
+            "rows_inserted": inserted,
+            "rows_duplicate": duplicate,
+            "rows_rejected": rejected,
+            "rejected_rows_kept": reject_rows,
+            **_named((name, f"{found} of {expected}") for _, name, expected, found in unbalanced),
+        },
+    )
+
+
+def table_matches_ledger(connection: Connection) -> Finding:
+    """The table holds, file by file, what the ledger says was inserted and rejected."""
+    differing = [*queries("checks").files_that_differ(connection)]
+    differing += queries("checks").rejects_that_differ(connection)
+    return Finding(
+        "table_matches_ledger",
+        not differing,
+        "0 files that differ",
+        f"{len(differing)} files that differ",
+        "Rows changed behind the platform's back would show here, with the file they came from.",
+        _named(
+            (f"{name} (file {file_id})", f"{found} of {expected}")
+            for file_id, name, expected, found in differing
+        ),
+    )
+
+
+def stored_once(connection: Connection, events: Iterable[tuple[str, pa.Array]]) -> Finding:
+    """Every one of ``events`` is in the table exactly once, whoever loaded it.
+
+    ``events`` pairs the name of a file with the ids in it, as ``fixed_size_binary(16)``.
+    """
+    queries("checks").create_expected_ids(connection)
+    with connection.cursor().copy("COPY expected_ids FROM STDIN") as copy:
+        for name, ids in events:
+            copy.write(_copy_lines(name, ids))
+    expected, found = queries("checks").expected_counts(connection)
+    missing = list(queries("checks").missing_by_file(connection))
+    return Finding(
+        "generated_events_stored_once",
+        not missing and expected == found,
+        f"{expected} events, each once",
+        f"{found} rows",
+        "The events that were generated are in the table, each exactly once, whichever run loaded them.",
+        {
+            "events_missing": sum(count for _, count in missing),
+            **_named((name, f"{count} missing") for name, count in missing),
+        },
+    )
+
+
+def _copy_lines(name: str, ids: pa.Array) -> str:
+    """Lines of COPY's text format. Names are the generator's own: nothing in them needs escaping."""
+    digits = b"".join(value.as_buffer() for value in ids).hex()
+    return "".join(f"{digits[at : at + 32]}\t{name}\n" for at in range(0, len(digits), 32))
+
+
+def freshness(connection: Connection, now: datetime, window: timedelta) -> Finding:
+    """The last file was loaded within ``window``."""
+    newest: datetime | None = queries("checks").newest_load(connection)
+    age = None if newest is None else now - newest
+    return Finding(
+        "loaded_recently",
+        age is not None and age <= window,
+        f"a file loaded within {window}",
+        "no file loaded yet" if newest is None else f"{newest.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        "Data keeps coming.",
+        {} if age is None else {"age_seconds": int(age.total_seconds())},
+    )
+
+
+def _named(entries: Iterable[tuple[str, Any]]) -> dict[str, str | int]:
+    """The first files with what is wrong with each, as metadata."""
+    listed = list(entries)
+    named: dict[str, str | int] = {name: str(text) for name, text in listed[:NAMED_FILES]}
+    if len(listed) > NAMED_FILES:
+        named["more_files"] = len(listed) - NAMED_FILES
+    return named

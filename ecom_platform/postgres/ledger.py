@@ -1,0 +1,174 @@
+"""The file ledger: which files were claimed, and what became of each.
+
+Belongs here: reading and writing ``ingested_files``, ``stream_batches`` and ``generations``.
+Does not belong here: the transition of a file to loaded or quarantined together with its rows,
+which is one transaction of the ``sink``; moving files, which is the ``landing`` zone's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from ecom_platform.postgres.connection import Connection
+from ecom_platform.postgres.statements import queries
+
+CLAIMED, LOADED, QUARANTINED = "claimed", "loaded", "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedFile:
+    """A file that waits to be loaded."""
+
+    file_id: int
+    name: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """Where one file stands; ``finished_at`` is set once it is loaded or quarantined."""
+
+    file_id: int
+    name: str
+    state: str
+    reason: str | None
+    finished_at: datetime | None
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over a set of files."""
+
+    files: int
+    loaded: int
+    quarantined: int
+    rows_read: int
+    rows_inserted: int
+    rows_duplicate: int
+    rows_rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFigures:
+    """What one micro-batch did; times in milliseconds, latency from landing to commit."""
+
+    rows: int
+    rows_inserted: int
+    rows_duplicate: int
+    rows_rejected: int
+    duration_ms: float
+    decode_ms: float
+    store_ms: float
+    worker_peak_bytes: int
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    latency_p99_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One run of the generator: its inputs, and the files it wrote."""
+
+    run_id: str
+    seed: int
+    as_of: datetime
+    events: int
+    rows_per_file: int
+    users: int
+    days: int
+    files: int
+    file_names: list[str]
+    seconds: float
+
+
+def _queries() -> Any:
+    return queries("ledger")
+
+
+def register(
+    connection: Connection, names: Sequence[str], sizes: Sequence[int], landed_at: Sequence[datetime]
+) -> list[int]:
+    """New ledger rows in state claimed, in the order of ``names``; returns their ids."""
+    rows = _queries().register_files(
+        connection, names=list(names), sizes=list(sizes), landed_at=list(landed_at)
+    )
+    return [int(file_id) for file_id, _ in rows]
+
+
+def claimed(connection: Connection, after: int, until: int) -> list[ClaimedFile]:
+    """Unfinished files with ``after < file_id <= until``, oldest first."""
+    return [ClaimedFile(*row) for row in _queries().claimed_files(connection, after=after, until=until)]
+
+
+def claimed_bounds(connection: Connection) -> tuple[int, int] | None:
+    """Lowest and highest id of the unfinished files, or ``None`` when there is none."""
+    low, high = _queries().claimed_bounds(connection)
+    return None if low is None else (int(low), int(high))
+
+
+def claimed_limit(connection: Connection, after: int, until: int, files: int) -> int | None:
+    """The id that ends the next ``files`` unfinished files after ``after``; ``None``: no more."""
+    (file_id,) = _queries().claimed_limit(connection, after=after, until=until, files=files)
+    return None if file_id is None else int(file_id)
+
+
+def states(connection: Connection, file_ids: Iterable[int]) -> dict[int, FileState]:
+    """The ledger's word on each of ``file_ids`` that it knows."""
+    rows = _queries().file_states(connection, file_ids=list(file_ids))
+    return {row[0]: FileState(*row) for row in rows}
+
+
+def run_progress(connection: Connection, run_id: str) -> tuple[int | None, int]:
+    """Events that ``run_id`` generated (``None``: not yet, or none) and rows it has committed."""
+    generated, rows = _queries().run_progress(connection, run_id=run_id)
+    return generated, int(rows)
+
+
+def newest_by_name(connection: Connection, names: Iterable[str]) -> list[FileState]:
+    """The newest row of each of ``names`` that the ledger knows."""
+    return [FileState(*row) for row in _queries().newest_by_name(connection, names=list(names))]
+
+
+def stored_rows(connection: Connection) -> int:
+    """Rows of ``user_events``, counted."""
+    return int(_queries().stored_rows(connection))
+
+
+def quarantine(connection: Connection, file_id: int, reason: str) -> None:
+    """Close a claimed file that cannot be loaded."""
+    _queries().quarantine_file(connection, file_id=file_id, reason=reason)
+
+
+def forget(connection: Connection, file_id: int) -> None:
+    """Take back a ledger row whose file somebody else claimed first."""
+    _queries().forget_file(connection, file_id=file_id)
+
+
+def totals(connection: Connection, file_ids: Iterable[int]) -> Totals:
+    """Sums over ``file_ids``, whoever loaded them."""
+    return Totals(*_queries().totals(connection, file_ids=list(file_ids)))
+
+
+def start_batch(connection: Connection, query: str, query_batch_id: int, run_id: str) -> int:
+    """A row for a micro-batch that is about to begin; returns its id."""
+    return int(_queries().start_batch(connection, query=query, query_batch_id=query_batch_id, run_id=run_id))
+
+
+def finish_batch(connection: Connection, batch_id: int, files: int, figures: BatchFigures) -> None:
+    """Write down what the micro-batch did."""
+    _queries().finish_batch(connection, batch_id=batch_id, files=files, **asdict(figures))
+
+
+def record_generation(connection: Connection, generation: Generation) -> int:
+    """Write down one run of the generator; returns its id."""
+    return int(_queries().record_generation(connection, **asdict(generation)))
+
+
+def latest_generation(connection: Connection, run_id: str) -> Generation | None:
+    """The generation of ``run_id``, else the newest of any run, else ``None``."""
+    row = _queries().latest_generation(connection, run_id=run_id)
+    return None if row is None else Generation(*row[1:])

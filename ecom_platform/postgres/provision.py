@@ -1,0 +1,42 @@
+"""A database that is ready for use: reachable, and with its tables in place.
+
+Belongs here: choosing between the embedded server and ``ECOM_POSTGRES_URL``. Does not belong
+here: how either is done (``embedded``, ``connection``, ``schema``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ecom_platform.errors import StorageError
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.embedded import EmbeddedServer
+from ecom_platform.postgres.schema import migrate
+from ecom_platform.settings import Settings
+
+
+def embedded_server(settings: Settings) -> EmbeddedServer:
+    """The server of this ``ECOM_HOME``; nothing is started yet."""
+    try:
+        settings.postgres_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The folder {settings.postgres_dir} cannot be written: {error.strerror}.",
+            "Make it writable, or set ECOM_HOME to a folder that is.",
+        ) from error
+    return EmbeddedServer(settings.postgres_dir)
+
+
+@contextmanager
+def provide(settings: Settings) -> Iterator[Database]:
+    """The database of ``settings``, migrated. The embedded server runs at least as long."""
+    if settings.postgres_url is not None:
+        database = Database(settings.postgres_url)
+        migrate(database)
+        yield database
+        return
+    with embedded_server(settings) as server:
+        database = Database(server.url)
+        migrate(database)
+        yield database

@@ -1,0 +1,70 @@
+"""Bringing the tables to the version this code was written for.
+
+Belongs here: running the Alembic migrations under a lock, quickly skipped when there is nothing
+to do. Does not belong here: the SQL of a version, which is in ``migrations/versions/*.sql``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+
+from ecom_platform.errors import DatabaseError
+from ecom_platform.postgres.connection import Connection, Database
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+# Any constant of our own; it keeps two programs from migrating at the same moment.
+_MIGRATION_LOCK = 4_917_205_001
+
+
+def head() -> str:
+    """The newest version among the migration files; they are numbered in order."""
+    return max(path.stem.split("_")[0] for path in (_MIGRATIONS / "versions").glob("*.sql"))
+
+
+def current(connection: Connection) -> str | None:
+    """The version the database is at, or ``None`` before the first migration."""
+    if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def migrate(database: Database) -> None:
+    """Bring ``database`` to :func:`head`; safe to call from several processes at once."""
+    with database.open() as connection:
+        version = current(connection)
+        if version == head():
+            return
+        if version is not None and version > head():
+            raise DatabaseError(
+                f"PostgreSQL at {database.description} has schema version {version}, newer than {head()}, "
+                "the newest that this program knows.",
+                "Update the program, or point ECOM_POSTGRES_URL at another database.",
+            )
+        connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
+        connection.commit()
+        try:
+            _upgrade(database)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise DatabaseError(
+                f"PostgreSQL at {database.description} does not let this user make tables: {error}.",
+                "Grant it CREATE on the schema, or run the migrations as the owner.",
+            ) from error
+
+
+def _upgrade(database: Database) -> None:
+    # Imported here: most starts find the schema in place and need neither library.
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    engine = create_engine("postgresql+psycopg://", creator=database.open, poolclass=NullPool)
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()

@@ -1,0 +1,534 @@
+"""The unit of work: one or more whole files into PostgreSQL, in one transaction.
+
+Belongs here: everything between BEGIN and COMMIT (ledger rows locked first, rows copied,
+duplicates and conflicts told apart, rejects and counts written) and the decision what to retry.
+Does not belong here: Spark, which calls :func:`load_unit` in a task; claiming and archiving
+files, which is the landing zone's; reading CSV, which is ``events.decoding``.
+
+Two ways in for rows. The quick one copies a sorted buffer straight into ``user_events``; the
+primary key promises that nothing in it was known. When the key objects, a savepoint undoes that
+buffer alone and it takes the careful way: a temporary table, one sorted ``INSERT … ON CONFLICT
+DO NOTHING``, then a look at every row that was not inserted.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_manager as adbc_errors
+import adbc_driver_postgresql.dbapi as adbc
+import numpy as np
+import pyarrow as pa
+
+from ecom_platform.errors import FileChangedError, IngestError
+from ecom_platform.events.decoding import Chunk, Reject, UnreadableFile, decode, open_events, raw_records
+from ecom_platform.events.validation import ReasonCode
+from ecom_platform.postgres.connection import conninfo
+from ecom_platform.postgres.ledger import LOADED, QUARANTINED
+from ecom_platform.postgres.statements import text
+
+log = logging.getLogger(__name__)
+
+# Rows that are sorted and copied together: large enough that a COPY's set-up does not matter,
+# small enough that a buffer stays near 20 MB.
+BUFFER_ROWS = 100_000
+REJECT_BUFFER_ROWS = 10_000
+
+# How long a unit waits for a row of another before it steps back and takes its turn alone. Below
+# PostgreSQL's deadlock_timeout (1 s), so two units that want each other's ids never deadlock.
+ROW_WAIT_MS = 500
+# The advisory lock that units share, and that a unit which stepped back takes for itself.
+UNIT_LOCK = 4_917_205_002
+
+CONNECTION_RETRY_SECONDS = 120.0
+CONFLICT_RETRIES = 8
+_UNIQUE_VIOLATION = "23505"
+_SERIALIZATION = frozenset({"40001", "40P01"})
+_LOCK_NOT_AVAILABLE = "55P03"
+_CONNECTION_CLASSES = ("08", "57P")
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFile:
+    """A claimed file as a task sees it: its ledger id, its name when it landed, where it is now."""
+
+    file_id: int
+    name: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileOutcome:
+    """What became of one file of the unit.
+
+    ``committed_at`` is the moment after COMMIT returned and ``landed_at`` when the file landed,
+    both in seconds since the epoch.
+    """
+
+    file_id: int
+    name: str
+    state: str
+    reason: str | None
+    rows_read: int
+    rows_inserted: int
+    rows_duplicate: int
+    rows_rejected: int
+    landed_at: float
+    finished_at: float
+    committed_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class UnitResult:
+    """The outcomes of a unit, and where its time and memory went."""
+
+    outcomes: list[FileOutcome]
+    decode_seconds: float
+    store_seconds: float
+    peak_bytes: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The counts of one file while it is being loaded; columns of the ``outcomes`` table."""
+
+    file_id: int
+    state: str = LOADED
+    reason: str | None = None
+    size_bytes: int | None = None
+    sha256: str | None = None
+    rows_read: int = 0
+    rows_inserted: int = 0
+    rows_duplicate: int = 0
+    rows_rejected: int = 0
+    rows_duplicate_within: int = 0
+    rows_conflicting: int = 0
+    conflict_lines: set[int] = field(default_factory=set)
+
+    def row(self) -> dict[str, Any]:
+        values = asdict(self)
+        del values["conflict_lines"]
+        values["rows_inserted"] = self.rows_read - self.rows_duplicate - self.rows_rejected
+        return values
+
+
+_OUTCOMES = pa.schema(
+    [
+        ("file_id", pa.int64()),
+        ("state", pa.string()),
+        ("reason", pa.string()),
+        ("size_bytes", pa.int64()),
+        ("sha256", pa.string()),
+        ("rows_read", pa.int64()),
+        ("rows_inserted", pa.int64()),
+        ("rows_duplicate", pa.int64()),
+        ("rows_rejected", pa.int64()),
+        ("rows_duplicate_within", pa.int64()),
+        ("rows_conflicting", pa.int64()),
+    ]
+)
+_REJECTS = pa.schema(
+    [
+        ("file_id", pa.int64()),
+        ("file_name", pa.string()),
+        ("line_number", pa.int64()),
+        ("raw", pa.binary()),
+        ("reason", pa.string()),
+        ("column_name", pa.string()),
+    ]
+)
+
+
+class _NotAsClaimedError(Exception):
+    """A file turned out unreadable after some of its rows were sent: the unit starts over without it."""
+
+    def __init__(self, file_id: int, error: UnreadableFile) -> None:
+        super().__init__(str(error))
+        self.file_id, self.error = file_id, error
+
+
+class _Session:
+    """One ADBC connection in autocommit mode, so that BEGIN, savepoints and COMMIT are ours."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._temporary: set[str] = set()
+
+    def run(self, sql: str, *parameters: object) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, parameters or None)
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql, parameters or None)
+            return list(cursor.fetchall())
+
+    def table(self, sql: str) -> pa.Table:
+        with self._connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetch_arrow_table()
+
+    def copy(self, table: str, rows: pa.Table, *, temporary: bool = False) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.adbc_ingest(table, rows.to_reader(65_536), mode="append", temporary=temporary)
+
+    def ensure_temporary(self, *statements: str) -> None:
+        """Create temporary tables once a transaction; they go with it."""
+        for name in statements:
+            if name not in self._temporary:
+                self.run(text("sink", name))
+                self._temporary.add(name)
+
+
+@contextmanager
+def _session(url: str) -> Iterator[_Session]:
+    connection = adbc.connect(conninfo(url), autocommit=True)
+    try:
+        yield _Session(connection)
+    finally:
+        connection.close()
+
+
+class _Unit:
+    """One attempt at a unit of work."""
+
+    def __init__(
+        self,
+        session: _Session,
+        batch_id: int,
+        now: datetime,
+        unreadable: dict[int, UnreadableFile],
+        hook: Callable[[str], None],
+    ) -> None:
+        self._session = session
+        self._batch_id = batch_id
+        self._now = now
+        self._unreadable = unreadable
+        self._hook = hook
+        self._tallies: dict[int, _Tally] = {}
+        self._buffer: list[pa.RecordBatch] = []
+        self._buffered = 0
+        self._rejects: list[dict[str, Any]] = []
+        # After the key has objected once, further buffers of this unit are likely to hold known ids.
+        self._careful = False
+        self.decode_seconds = 0.0
+        self.store_seconds = 0.0
+
+    def run(self, files: Sequence[UnitFile], *, alone: bool) -> None:
+        self._session.run("BEGIN")
+        self._session.run(text("sink", "lock_exclusive" if alone else "lock_shared"), UNIT_LOCK)
+        pending = self._lock(files)
+        self._hook("locked")
+        if not alone:
+            self._session.run(f"SET LOCAL lock_timeout = {ROW_WAIT_MS}")
+        stamps = {file.file_id: self._load(file) for file in pending}
+        self._flush()
+        self._hook("copied")
+        self._refuse_conflicts(pending)
+        self._flush_rejects()
+        self._hook("rejected")
+        self._settle()
+        self._hook("settled")
+        _check_unchanged(pending, stamps)
+        self._session.run("COMMIT")
+        self._hook("committed")
+
+    def _lock(self, files: Sequence[UnitFile]) -> list[UnitFile]:
+        """The files that are still to be loaded; a second attempt waits here for the first."""
+        ids = {row[0] for row in self._session.rows(text("sink", "lock_files"), _id_array(files))}
+        return [file for file in files if file.file_id in ids]
+
+    def _load(self, file: UnitFile) -> tuple[int, int] | None:
+        """Decode one file into the buffer; returns its size and modification time."""
+        tally = self._tallies[file.file_id] = _Tally(file.file_id)
+        known = self._unreadable.get(file.file_id)
+        if known is not None:
+            _quarantine(tally, known)
+            return None
+        stamp = _stamp(file)
+        try:
+            with open_events(Path(file.path)) as source:
+                for chunk in _timed(decode(source.stream, self._now), self._add_decode_seconds):
+                    self._take(file, tally, chunk)
+                tally.size_bytes, tally.sha256 = source.size, source.sha256()
+        except UnreadableFile as error:
+            if tally.rows_read:
+                raise _NotAsClaimedError(file.file_id, error) from error
+            _quarantine(tally, error)
+            return None
+        except OSError as error:
+            raise IngestError(
+                f"{file.path} cannot be read: {error.strerror or error}.",
+                "Check that ECOM_LANDING_DIR is the same folder, readable, on every machine that runs tasks.",
+            ) from error
+        return stamp
+
+    def _add_decode_seconds(self, seconds: float) -> None:
+        self.decode_seconds += seconds
+
+    def _take(self, file: UnitFile, tally: _Tally, chunk: Chunk) -> None:
+        tally.rows_read += chunk.records
+        tally.rows_rejected += len(chunk.rejects)
+        self._rejects.extend(_reject_row(file, reject) for reject in chunk.rejects)
+        if len(self._rejects) >= REJECT_BUFFER_ROWS:
+            self._flush_rejects()
+        if chunk.rows.num_rows:
+            ids = pa.repeat(pa.scalar(file.file_id, pa.int64()), chunk.rows.num_rows)
+            self._buffer.append(chunk.rows.append_column("file_id", ids))
+            self._buffered += chunk.rows.num_rows
+        if self._buffered >= BUFFER_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Send what is buffered, the quick way if nothing speaks against it."""
+        if not self._buffer:
+            return
+        started = time.perf_counter()
+        rows = pa.Table.from_batches(self._buffer).combine_chunks()
+        self._buffer, self._buffered = [], 0
+        rows, repeated = _in_key_order(rows)
+        if self._careful or repeated or not self._copy_quickly(rows):
+            self._copy_carefully(rows)
+        self.store_seconds += time.perf_counter() - started
+
+    def _copy_quickly(self, rows: pa.Table) -> bool:
+        """COPY into the table itself; ``False`` if an id was known, with nothing stored."""
+        self._session.run("SAVEPOINT buffer")
+        try:
+            self._session.copy("user_events", rows.drop_columns("line_number"))
+        except adbc_errors.Error as error:
+            if error.sqlstate != _UNIQUE_VIOLATION:
+                raise
+            self._session.run("ROLLBACK TO SAVEPOINT buffer")
+            return False
+        self._session.run("RELEASE SAVEPOINT buffer")
+        return True
+
+    def _copy_carefully(self, rows: pa.Table) -> None:
+        """Insert what is new and account for every row that is not."""
+        self._session.ensure_temporary("create_staged", "create_fresh")
+        self._session.run(text("sink", "empty_staged"))
+        self._session.copy("staged", rows, temporary=True)
+        self._session.run(text("sink", "insert_staged"))
+        leftovers = self._session.table(text("sink", "classify_staged"))
+        self._careful = leftovers.num_rows > 0
+        for leftover in leftovers.to_pylist():
+            _count_leftover(self._tallies[leftover["file_id"]], leftover)
+
+    def _refuse_conflicts(self, files: Iterable[UnitFile]) -> None:
+        """Rows whose id is stored with other content become rejects, with their bytes."""
+        for file in files:
+            lines = self._tallies[file.file_id].conflict_lines
+            if not lines:
+                continue
+            with open_events(Path(file.path)) as source:
+                for line, raw in raw_records(source.stream, lines).items():
+                    reject = Reject(line, raw, ReasonCode.ID_CONFLICT, "event_id")
+                    self._rejects.append(_reject_row(file, reject))
+
+    def _flush_rejects(self) -> None:
+        if self._rejects:
+            self._session.copy("rejected_events", pa.Table.from_pylist(self._rejects, schema=_REJECTS))
+            self._rejects = []
+
+    def _settle(self) -> None:
+        """The ledger's new state of every file of the unit."""
+        if self._tallies:
+            self._session.ensure_temporary("create_outcomes")
+            outcomes = [tally.row() for tally in self._tallies.values()]
+            self._session.copy("outcomes", pa.Table.from_pylist(outcomes, schema=_OUTCOMES), temporary=True)
+            self._session.run(text("sink", "settle_files"), self._batch_id)
+
+
+def load_unit(
+    url: str,
+    files: Sequence[UnitFile],
+    batch_id: int,
+    *,
+    hook: Callable[[str], None] = lambda step: None,
+) -> UnitResult:
+    """Load ``files`` in one transaction and say what became of each.
+
+    Safe to repeat at any time, by anyone: files that are already finished are only reported.
+    A lost connection is retried for :data:`CONNECTION_RETRY_SECONDS`, a serialization failure or
+    a wait for another unit's rows :data:`CONFLICT_RETRIES` times; a COMMIT whose answer was lost
+    is answered by the ledger, since every attempt asks it first. ``hook`` is called with the
+    name of each step that has just been taken; tests abort there.
+
+    Raises :class:`IngestError`, :class:`FileChangedError` or the driver's own error; nothing of
+    the unit is stored then.
+    """
+    now = datetime.now(UTC)
+    unreadable: dict[int, UnreadableFile] = {}
+    retry = _Retry()
+    while True:
+        try:
+            with _session(url) as session:
+                unit = _Unit(session, batch_id, now, unreadable, hook)
+                unit.run(files, alone=retry.alone)
+                committed_at = time.time()
+                outcomes = _read_outcomes(session, files, committed_at)
+            return UnitResult(outcomes, unit.decode_seconds, unit.store_seconds, _peak_bytes())
+        except _NotAsClaimedError as error:
+            unreadable[error.file_id] = error.error
+        except (adbc_errors.Error, FileChangedError) as error:
+            retry.after(error)
+
+
+class _Retry:
+    """What to do after a failed attempt: wait and try again, step back, or give up."""
+
+    def __init__(self) -> None:
+        self.alone = False
+        self._conflicts = 0
+        self._lost = 0
+        self._deadline: float | None = None
+
+    def after(self, error: Exception) -> None:
+        """Sleep as long as fits the error; raises it when another attempt makes no sense."""
+        sqlstate = getattr(error, "sqlstate", None)
+        if (
+            isinstance(error, FileChangedError)
+            or sqlstate in _SERIALIZATION
+            or sqlstate == _LOCK_NOT_AVAILABLE
+        ):
+            self.alone = self.alone or sqlstate is not None
+            self._conflicts += 1
+            if self._conflicts > CONFLICT_RETRIES:
+                raise error
+            self._sleep(0.05 if sqlstate else 0.5, self._conflicts, error)
+        elif _connection_lost(error, sqlstate):
+            self._deadline = self._deadline or time.monotonic() + CONNECTION_RETRY_SECONDS
+            if time.monotonic() > self._deadline:
+                raise error
+            self._lost += 1
+            self._sleep(0.1, self._lost, error)
+        else:
+            raise error
+
+    @staticmethod
+    def _sleep(base: float, attempt: int, error: Exception) -> None:
+        delay = min(base * 2 ** (attempt - 1), 5.0) * random.uniform(0.5, 1.0)  # noqa: S311 (jitter)
+        log.warning("unit of work: %s; trying again in %.1f s", " ".join(str(error).split())[:300], delay)
+        time.sleep(delay)
+
+
+def _connection_lost(error: Exception, sqlstate: str | None) -> bool:
+    """ADBC reports a broken connection without a SQLSTATE, as an OperationalError."""
+    if sqlstate is None:
+        return isinstance(error, adbc_errors.OperationalError)
+    return sqlstate.startswith(_CONNECTION_CLASSES)
+
+
+def _in_key_order(rows: pa.Table) -> tuple[pa.Table, bool]:
+    """``rows`` sorted by event_id, as PostgreSQL sorts uuids, and whether an id occurs twice.
+
+    Ties keep the order of the file, so the first copy stays the first.
+    """
+    ids = rows["event_id"].combine_chunks()
+    ids = ids.chunk(0) if isinstance(ids, pa.ChunkedArray) else ids
+    halves = np.frombuffer(ids.buffers()[1], dtype=">u8", count=2 * len(ids), offset=16 * ids.offset)
+    high, low = halves.reshape(-1, 2).astype(np.uint64).T
+    order = np.lexsort((low, high))
+    high, low = high[order], low[order]
+    repeated = bool(np.any((high[1:] == high[:-1]) & (low[1:] == low[:-1])))
+    return rows.take(pa.array(order)), repeated
+
+
+def _stamp(file: UnitFile) -> tuple[int, int] | None:
+    try:
+        status = Path(file.path).stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _check_unchanged(files: Iterable[UnitFile], stamps: dict[int, tuple[int, int] | None]) -> None:
+    """A renamed file may still be open in its writer: what was read must still be what is there."""
+    for file in files:
+        before = stamps[file.file_id]
+        if before is not None and before != _stamp(file):
+            raise FileChangedError(
+                f"{file.name} (file {file.file_id}) was written to while it was being loaded.",
+                "Nothing of it was stored. Let producers finish a file before it is "
+                "ECOM_SETTLE_SECONDS old, or rename it into place.",
+            )
+
+
+def _quarantine(tally: _Tally, error: UnreadableFile) -> None:
+    tally.state, tally.reason = QUARANTINED, str(error)
+
+
+def _count_leftover(tally: _Tally, leftover: dict[str, Any]) -> None:
+    rows = leftover["rows"]
+    if leftover["verdict"] == "conflict":
+        tally.rows_rejected += rows
+        tally.rows_conflicting += rows
+        tally.conflict_lines.update(leftover["lines"])
+    else:
+        tally.rows_duplicate += rows
+        tally.rows_duplicate_within += rows if leftover["verdict"] == "within" else 0
+
+
+def _reject_row(file: UnitFile, reject: Reject) -> dict[str, Any]:
+    return {
+        "file_id": file.file_id,
+        "file_name": file.name,
+        "line_number": reject.line_number,
+        "raw": reject.raw,
+        "reason": str(reject.reason),
+        "column_name": reject.column,
+    }
+
+
+def _read_outcomes(session: _Session, files: Sequence[UnitFile], committed_at: float) -> list[FileOutcome]:
+    rows = session.rows(text("sink", "read_outcomes"), _id_array(files))
+    return [_outcome(row, committed_at) for row in rows if row[9] is not None]
+
+
+def _outcome(row: tuple[Any, ...], committed_at: float) -> FileOutcome:
+    file_id, name, state, reason, read, inserted, duplicate, rejected, landed_at, finished_at = row
+    return FileOutcome(
+        file_id=file_id,
+        name=name,
+        state=state,
+        reason=reason,
+        rows_read=read,
+        rows_inserted=inserted,
+        rows_duplicate=duplicate,
+        rows_rejected=rejected,
+        landed_at=landed_at.timestamp(),
+        finished_at=finished_at.timestamp(),
+        committed_at=max(committed_at, finished_at.timestamp()),
+    )
+
+
+def _id_array(files: Iterable[UnitFile]) -> str:
+    return "{" + ",".join(str(file.file_id) for file in files) + "}"
+
+
+def _timed(chunks: Iterator[Chunk], add: Callable[[float], None]) -> Iterator[Chunk]:
+    """``chunks``, with the seconds each took to arrive handed to ``add``."""
+    while True:
+        started = time.perf_counter()
+        chunk = next(chunks, None)
+        add(time.perf_counter() - started)
+        if chunk is None:
+            return
+        yield chunk
+
+
+def _peak_bytes() -> int:
+    """The largest resident set this process has had; Linux counts in KiB, macOS in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

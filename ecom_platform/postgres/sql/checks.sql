@@ -1,0 +1,93 @@
+-- name: row_rules^
+-- One pass over the table for every rule about a single row. The lists come from the
+-- declaration of the event.
+SELECT
+    count(*) AS rows,
+    count(*) FILTER (
+        WHERE event_id IS NULL OR user_id IS NULL OR product_id IS NULL OR event_type IS NULL
+            OR event_time IS NULL OR category IS NULL OR user_device IS NULL OR user_location IS NULL
+    ) AS nulls,
+    count(*) FILTER (WHERE (price IS NULL) <> (event_type = :unpriced)) AS price_presence,
+    count(*) FILTER (WHERE price <= 0 OR price = 'NaN' OR price > :max_price) AS price_value,
+    count(*) FILTER (WHERE event_type <> ALL(:event_types)) AS event_type,
+    count(*) FILTER (WHERE category <> ALL(:categories)) AS category,
+    count(*) FILTER (WHERE user_device <> ALL(:devices)) AS user_device,
+    count(*) FILTER (WHERE user_location <> ALL(:countries)) AS user_location,
+    count(*) FILTER (WHERE user_id < 1) AS user_id,
+    count(*) FILTER (WHERE event_time < :earliest OR event_time > :latest) AS event_time
+FROM user_events;
+
+-- name: unique_index$
+-- Whether a valid unique index on event_id alone, over every row, promises uniqueness.
+SELECT EXISTS (
+    SELECT
+    FROM pg_index AS i
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = 'event_id'
+    WHERE i.indrelid = 'user_events'::regclass
+        AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
+        AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+);
+
+-- name: id_counts^
+SELECT count(*), count(DISTINCT event_id) FROM user_events;
+
+-- name: unbalanced_files
+-- Files whose counts do not add up.
+SELECT file_id, name, rows_read, rows_inserted + rows_duplicate + rows_rejected AS accounted
+FROM ingested_files
+WHERE rows_read <> rows_inserted + rows_duplicate + rows_rejected
+ORDER BY file_id;
+
+-- name: ledger_sums^
+SELECT
+    count(*) AS files,
+    coalesce(sum(rows_read), 0)::bigint AS read,
+    coalesce(sum(rows_inserted), 0)::bigint AS inserted,
+    coalesce(sum(rows_duplicate), 0)::bigint AS duplicate,
+    coalesce(sum(rows_rejected), 0)::bigint AS rejected,
+    (SELECT count(*) FROM rejected_events)::bigint AS reject_rows
+FROM ingested_files;
+
+-- name: files_that_differ
+-- Files of which the table holds another number of rows than the ledger says were inserted.
+SELECT
+    coalesce(l.file_id, t.file_id) AS file_id,
+    coalesce(l.name, '(not in the ledger)') AS name,
+    coalesce(l.rows_inserted, 0) AS expected,
+    coalesce(t.rows, 0) AS found
+FROM (SELECT file_id, name, rows_inserted FROM ingested_files WHERE rows_inserted > 0) AS l
+FULL JOIN (SELECT file_id, count(*) AS rows FROM user_events GROUP BY file_id) AS t USING (file_id)
+WHERE coalesce(l.rows_inserted, 0) <> coalesce(t.rows, 0)
+ORDER BY 1;
+
+-- name: rejects_that_differ
+-- The same for rows that were rejected.
+SELECT
+    coalesce(l.file_id, r.file_id) AS file_id,
+    coalesce(l.name, '(not in the ledger)') AS name,
+    coalesce(l.rows_rejected, 0) AS expected,
+    coalesce(r.rows, 0) AS found
+FROM (SELECT file_id, name, rows_rejected FROM ingested_files WHERE rows_rejected > 0) AS l
+FULL JOIN (
+    SELECT file_id, count(*) AS rows FROM rejected_events WHERE replayed_at IS NULL GROUP BY file_id
+) AS r USING (file_id)
+WHERE coalesce(l.rows_rejected, 0) <> coalesce(r.rows, 0)
+ORDER BY 1;
+
+-- name: create_expected_ids#
+CREATE TEMPORARY TABLE expected_ids (event_id uuid NOT NULL, file_name text NOT NULL) ON COMMIT DROP;
+
+-- name: missing_by_file
+SELECT e.file_name, count(*) AS missing
+FROM expected_ids AS e
+WHERE NOT EXISTS (SELECT FROM user_events AS u WHERE u.event_id = e.event_id)
+GROUP BY e.file_name
+ORDER BY e.file_name;
+
+-- name: expected_counts^
+SELECT
+    (SELECT count(*) FROM expected_ids) AS expected,
+    (SELECT count(*) FROM user_events AS u WHERE u.event_id IN (SELECT event_id FROM expected_ids)) AS found;
+
+-- name: newest_load$
+SELECT max(finished_at) FROM ingested_files WHERE state = 'loaded';

@@ -1,0 +1,108 @@
+-- name: register_files
+INSERT INTO ingested_files (name, size_bytes, landed_at)
+SELECT f.name, f.size_bytes, f.landed_at
+FROM unnest(:names::text[], :sizes::bigint[], :landed_at::timestamptz[])
+    WITH ORDINALITY AS f (name, size_bytes, landed_at, position)
+ORDER BY f.position
+RETURNING file_id, name;
+
+-- name: claimed_files
+SELECT file_id, name, size_bytes
+FROM ingested_files
+WHERE state = 'claimed' AND file_id > :after AND file_id <= :until
+ORDER BY file_id;
+
+-- name: claimed_bounds^
+SELECT min(file_id), max(file_id)
+FROM ingested_files
+WHERE state = 'claimed';
+
+-- name: claimed_limit^
+-- The id of the last of the next :files unfinished files after :after.
+SELECT max(file_id)
+FROM (
+    SELECT file_id
+    FROM ingested_files
+    WHERE state = 'claimed' AND file_id > :after AND file_id <= :until
+    ORDER BY file_id
+    LIMIT :files
+) AS next_files;
+
+-- name: file_states
+SELECT file_id, name, state, reason, finished_at, sha256
+FROM ingested_files
+WHERE file_id = ANY(:file_ids);
+
+-- name: newest_by_name
+SELECT DISTINCT ON (name) file_id, name, state, reason, finished_at, sha256
+FROM ingested_files
+WHERE name = ANY(:names)
+ORDER BY name, file_id DESC;
+
+-- name: stored_rows$
+SELECT count(*) FROM user_events;
+
+-- name: quarantine_file!
+UPDATE ingested_files
+SET state = 'quarantined', reason = :reason, finished_at = clock_timestamp()
+WHERE file_id = :file_id AND state = 'claimed';
+
+-- name: forget_file!
+DELETE FROM ingested_files WHERE file_id = :file_id AND state = 'claimed';
+
+-- name: totals^
+SELECT
+    count(*) AS files,
+    count(*) FILTER (WHERE state = 'loaded') AS loaded,
+    count(*) FILTER (WHERE state = 'quarantined') AS quarantined,
+    coalesce(sum(rows_read), 0)::bigint AS rows_read,
+    coalesce(sum(rows_inserted), 0)::bigint AS rows_inserted,
+    coalesce(sum(rows_duplicate), 0)::bigint AS rows_duplicate,
+    coalesce(sum(rows_rejected), 0)::bigint AS rows_rejected
+FROM ingested_files
+WHERE file_id = ANY(:file_ids);
+
+-- name: start_batch$
+INSERT INTO stream_batches (query, query_batch_id, run_id)
+VALUES (:query, :query_batch_id, :run_id)
+RETURNING batch_id;
+
+-- name: finish_batch!
+UPDATE stream_batches
+SET
+    files = :files,
+    rows = :rows,
+    rows_inserted = :rows_inserted,
+    rows_duplicate = :rows_duplicate,
+    rows_rejected = :rows_rejected,
+    finished_at = clock_timestamp(),
+    duration_ms = :duration_ms,
+    decode_ms = :decode_ms,
+    store_ms = :store_ms,
+    worker_peak_bytes = :worker_peak_bytes,
+    latency_p50_ms = :latency_p50_ms,
+    latency_p95_ms = :latency_p95_ms,
+    latency_p99_ms = :latency_p99_ms
+WHERE batch_id = :batch_id;
+
+-- name: record_generation$
+INSERT INTO generations
+    (run_id, seed, as_of, events, rows_per_file, users, days, files, file_names, seconds)
+VALUES
+    (:run_id, :seed, :as_of, :events, :rows_per_file, :users, :days, :files, :file_names, :seconds)
+RETURNING generation_id;
+
+-- name: latest_generation^
+SELECT generation_id, run_id, seed, as_of, events, rows_per_file, users, days, files, file_names, seconds
+FROM generations
+ORDER BY (run_id = :run_id) DESC, generation_id DESC
+LIMIT 1;
+
+-- name: run_progress^
+-- What a run was to load and what it has committed so far.
+SELECT
+    (SELECT sum(events)::bigint FROM generations WHERE run_id = :run_id) AS generated,
+    coalesce(sum(f.rows_read), 0)::bigint AS rows_read
+FROM ingested_files AS f
+JOIN stream_batches AS b USING (batch_id)
+WHERE b.run_id = :run_id;

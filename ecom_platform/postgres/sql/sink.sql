@@ -1,0 +1,115 @@
+-- Statements of the unit of work. They are sent through ADBC, so parameters are positional;
+-- {columns} and the like are filled from the declaration of the event, never from input.
+
+-- name: lock_shared
+SELECT pg_advisory_xact_lock_shared($1);
+
+-- name: lock_exclusive
+SELECT pg_advisory_xact_lock($1);
+
+-- name: lock_files
+-- In order, so that two units never wait for each other's ledger rows.
+SELECT file_id
+FROM ingested_files
+WHERE file_id = ANY($1::text::bigint[]) AND state = 'claimed'
+ORDER BY file_id
+FOR UPDATE;
+
+-- name: create_staged
+CREATE TEMPORARY TABLE staged ({definitions}, line_number bigint, file_id bigint) ON COMMIT DROP;
+
+-- name: create_fresh
+CREATE TEMPORARY TABLE fresh (event_id uuid PRIMARY KEY) ON COMMIT DROP;
+
+-- name: empty_staged
+TRUNCATE staged, fresh;
+
+-- name: insert_staged
+-- The first copy of each id, in the order of the index that has to find its place.
+WITH inserted AS (
+    INSERT INTO user_events ({columns}, file_id)
+    SELECT DISTINCT ON (event_id) {columns}, file_id
+    FROM staged
+    ORDER BY event_id, file_id, line_number
+    ON CONFLICT (event_id) DO NOTHING
+    RETURNING event_id
+)
+INSERT INTO fresh SELECT event_id FROM inserted;
+
+-- name: classify_staged
+-- Every staged row that was not inserted, compared with the row that is stored under its id.
+-- OFFSET 0 keeps this an index look-up per row, whatever the size of the table.
+SELECT
+    file_id,
+    verdict,
+    count(*) AS rows,
+    array_agg(line_number) FILTER (WHERE verdict = 'conflict') AS lines
+FROM (
+    SELECT
+        s.file_id,
+        CASE
+            WHEN ROW({compared_s}) IS DISTINCT FROM ROW({compared_t}) THEN 'conflict'
+            WHEN s.file_id = t.file_id THEN 'within'
+            ELSE 'across'
+        END AS verdict,
+        s.line_number
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY event_id ORDER BY file_id, line_number) AS copy
+        FROM staged
+    ) AS s
+    CROSS JOIN LATERAL (
+        SELECT {compared}, file_id FROM user_events AS e WHERE e.event_id = s.event_id OFFSET 0
+    ) AS t
+    WHERE s.copy > 1 OR NOT EXISTS (SELECT FROM fresh AS f WHERE f.event_id = s.event_id)
+) AS leftover
+GROUP BY file_id, verdict;
+
+-- name: create_outcomes
+CREATE TEMPORARY TABLE outcomes (
+    file_id bigint,
+    state text,
+    reason text,
+    size_bytes bigint,
+    sha256 text,
+    rows_read bigint,
+    rows_inserted bigint,
+    rows_duplicate bigint,
+    rows_rejected bigint,
+    rows_duplicate_within bigint,
+    rows_conflicting bigint
+) ON COMMIT DROP;
+
+-- name: settle_files
+UPDATE ingested_files AS f
+SET
+    state = o.state,
+    reason = o.reason,
+    size_bytes = coalesce(o.size_bytes, f.size_bytes),
+    sha256 = o.sha256,
+    same_bytes_as = (
+        SELECT min(twin.file_id)
+        FROM (
+            SELECT l.file_id FROM ingested_files AS l WHERE l.sha256 = o.sha256 AND l.state = 'loaded'
+            UNION ALL
+            SELECT p.file_id FROM outcomes AS p
+            WHERE p.sha256 = o.sha256 AND p.state = 'loaded' AND p.file_id < o.file_id
+        ) AS twin
+        WHERE twin.file_id <> o.file_id AND o.state = 'loaded'
+    ),
+    rows_read = o.rows_read,
+    rows_inserted = o.rows_inserted,
+    rows_duplicate = o.rows_duplicate,
+    rows_rejected = o.rows_rejected,
+    rows_duplicate_within = o.rows_duplicate_within,
+    rows_conflicting = o.rows_conflicting,
+    batch_id = $1,
+    finished_at = clock_timestamp()
+FROM outcomes AS o
+WHERE f.file_id = o.file_id;
+
+-- name: read_outcomes
+SELECT
+    file_id, name, state, reason, rows_read, rows_inserted, rows_duplicate, rows_rejected, landed_at, finished_at
+FROM ingested_files
+WHERE file_id = ANY($1::text::bigint[])
+ORDER BY file_id;

@@ -1,0 +1,152 @@
+"""The Spark session: its configuration, its JVM, its end.
+
+Belongs here: everything that has to be right before the JVM starts (Java, heap, folders, where
+its output goes) and the rule that a process has one master. Does not belong here: what is
+streamed (``query``). ``orchestration.resources`` hands the configuration to dagster-pyspark,
+which builds the session from it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import psutil
+from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkRuntimeError
+from pyspark.java_gateway import launch_gateway
+from pyspark.sql import SparkSession
+
+from ecom_platform.errors import JavaError, SettingsError, StorageError
+from ecom_platform.settings import Settings
+from ecom_platform.streaming.java import find_java
+
+APPLICATION_NAME = "ecom_platform"
+
+_open_lock = threading.Lock()
+
+
+def spark_config(settings: Settings) -> dict[str, str]:
+    """The session's configuration. Dagster shows it, so it holds no secret."""
+    config = {
+        "spark.app.name": APPLICATION_NAME,
+        "spark.master": settings.spark_master,
+        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.local.dir": str(_local_dir(settings)),
+        "spark.sql.warehouse.dir": str(settings.home / "spark" / "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        # Dagster's UI is where people look; Spark's own takes a port and a second of start-up.
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.streaming.stopTimeout": "60s",
+        # Offsets of this query fit in a few bytes; every kept batch is two more files to list.
+        "spark.sql.streaming.minBatchesToRetain": "10",
+        "spark.python.worker.reuse": "true",
+    }
+    if settings.local_spark:
+        config |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    return config
+
+
+def open_session(settings: Settings) -> SparkSession:
+    """The process's session, made on the first call; safe to call from a thread ahead of time.
+
+    Raises :class:`JavaError` when there is no Java that Spark can run on, or it would not start,
+    and :class:`SettingsError` when the process already runs on another master.
+    """
+    with _open_lock:
+        check_master(settings)
+        _launch_jvm(settings)
+        builder: Any = SparkSession.builder
+        for key, value in spark_config(settings).items():
+            builder = builder.config(key, value)
+        session: SparkSession = builder.getOrCreate()
+        # Warnings of a healthy Spark are noise; its errors reach us as exceptions.
+        session.sparkContext.setLogLevel("ERROR")
+        return session
+
+
+def warm_up(settings: Settings) -> None:
+    """Begin to open the session in the background; whoever asks for it first waits for the rest."""
+
+    def attempt() -> None:
+        # A failure is not lost: the same call fails again where somebody needs its result.
+        with contextlib.suppress(Exception):
+            open_session(settings)
+
+    threading.Thread(target=attempt, name="spark-warm-up", daemon=True).start()
+
+
+def _launch_jvm(settings: Settings) -> None:
+    if SparkContext._gateway is not None:
+        return
+    _prepare_environment(settings)
+    log_path = spark_log(settings)
+    conf = SparkConf(loadDefaults=False).setAll(list(spark_config(settings).items()))
+    with log_path.open("ab") as log:
+        try:
+            gateway = launch_gateway(  # type: ignore[no-untyped-call]
+                conf, popen_kwargs={"stdout": log, "stderr": log}
+            )
+        except PySparkRuntimeError as error:
+            raise JavaError(
+                f"Spark's Java virtual machine did not start: {_last_line(log_path)}",
+                f"The whole output is in {log_path}; `ecom doctor` shows which Java is used.",
+            ) from error
+    SparkContext._ensure_initialized(gateway=gateway)
+
+
+def check_master(settings: Settings) -> None:
+    """A second master in the same process would silently be ignored by Spark: refuse it."""
+    active = SparkContext._active_spark_context
+    if active is not None and active.master != settings.spark_master:
+        raise SettingsError(
+            f"ECOM_SPARK_MASTER is {settings.spark_master!r}, but this process runs on {active.master!r}.",
+            "Start a new process for another master.",
+        )
+
+
+def spark_log(settings: Settings) -> Path:
+    """The file that takes what the JVM and its Python workers print."""
+    path = settings.home / "logs" / "spark.log"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and path.stat().st_size > 16 * 1024**2:
+            path.replace(path.with_suffix(".log.1"))
+        path.touch()
+    except OSError as error:
+        raise StorageError(
+            f"The folder {path.parent} cannot be written: {error.strerror}.",
+            "Make room, or set ECOM_HOME to a folder that can be written.",
+        ) from error
+    return path
+
+
+def _prepare_environment(settings: Settings) -> None:
+    java = find_java(settings)
+    os.environ["JAVA_HOME"] = str(java.home)
+    # Otherwise workers take the first python3 of the PATH, which need not have our packages.
+    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ.pop("SPARK_HOME", None)  # another Spark than the one this Python imports
+    if settings.local_spark:
+        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    _local_dir(settings).mkdir(parents=True, exist_ok=True)
+
+
+def _local_dir(settings: Settings) -> Path:
+    """This process's scratch folder; those of processes that are gone are removed."""
+    parent = settings.home / "spark" / "local"
+    for folder in parent.glob("[0-9]*"):
+        if not psutil.pid_exists(int(folder.name)):
+            shutil.rmtree(folder, ignore_errors=True)
+    return parent / str(os.getpid())
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else "it printed nothing."
