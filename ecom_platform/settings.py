@@ -49,18 +49,6 @@ class Settings:
         return self.postgres_url is None
 
     @property
-    def claimed_dir(self) -> Path:
-        return self.landing_dir / ".ecom" / "claimed"
-
-    @property
-    def archive_dir(self) -> Path:
-        return self.landing_dir / ".ecom" / "archive"
-
-    @property
-    def quarantine_dir(self) -> Path:
-        return self.landing_dir / ".ecom" / "quarantine"
-
-    @property
     def postgres_dir(self) -> Path:
         return self.home / "postgres"
 

@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 def fixed_width(values: Array, data_type: pa.DataType) -> pa.Array:
-    """Values without nulls whose memory is already laid out as ``data_type`` wants it; the first axis counts rows."""
+    """Values, none of them null, whose memory is laid out as ``data_type`` wants it; one row each."""
     contiguous = np.ascontiguousarray(values)
     return pa.Array.from_buffers(data_type, len(values), [None, pa.py_buffer(contiguous)])
 

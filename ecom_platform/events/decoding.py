@@ -346,6 +346,7 @@ class _HashingReader(io.RawIOBase):
         super().__init__()
         self._raw = raw
         self._digest = hashlib.sha256()
+        self._at_end = False
         self.size = 0
 
     def readable(self) -> bool:
@@ -356,11 +357,12 @@ class _HashingReader(io.RawIOBase):
         count = self._raw.readinto(view)
         self._digest.update(view[:count])
         self.size += count
+        self._at_end = count == 0
         return count
 
     def finish(self) -> Digest:
-        """Read what nobody has read yet."""
+        """Read what nobody has read yet; when all is read, the file may be closed by now."""
         rest = bytearray(_SMALL_READ_BYTES)
-        while self.readinto(rest):
-            pass
+        while not self._at_end:
+            self.readinto(rest)
         return self._digest

@@ -117,6 +117,8 @@ class BlockReader:
         at_end = False
         while not at_end:
             data, size, at_end = self._fill()
+            if not size:
+                break
             block = _Scan(data, size, at_end, self._line, self._width, self._one_by_one).block()
             yield block
             self._advance(block, data[block.consumed : size])
@@ -224,8 +226,8 @@ class _Scan:
 
     def _has(self, mask: Array) -> Array:
         """How many of the marked bytes each line has."""
-        lines = np.searchsorted(self._newlines, np.flatnonzero(mask))
-        counts: Array = np.bincount(lines, minlength=len(self._newlines) + 1)[: len(self._newlines)]
+        before = np.searchsorted(np.flatnonzero(mask), self._newlines)
+        counts: Array = np.diff(before, prepend=0)
         return counts
 
     def _with_irregular_quotes(self, candidates: Array) -> Array:

@@ -14,16 +14,17 @@ is repaired or guessed: a value is never stripped, rounded or completed.
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 from ecom_platform.events.schema import (
     CATEGORIES,
+    COLUMN_NAMES,
     COLUMNS,
     COUNTRIES,
     DEVICES,
@@ -38,6 +39,7 @@ from ecom_platform.events.schema import (
 )
 
 Value: TypeAlias = bytes | int | str | datetime | Decimal | None
+Parser: TypeAlias = "Callable[[str, datetime], Value | ReasonCode]"
 
 
 class ReasonCode(StrEnum):
@@ -128,22 +130,12 @@ def validate(fields: Sequence[str], now: datetime) -> tuple[Value, ...] | Proble
         too_few = len(fields) < len(COLUMNS)
         return Problem(ReasonCode.MISSING_FIELDS if too_few else ReasonCode.EXTRA_FIELDS)
     values: list[Value] = []
-    for column, text in zip(COLUMNS, fields, strict=True):
-        value = _value(column, text, now)
+    for column, parse, text in zip(COLUMNS, _PARSERS, fields, strict=True):
+        value = parse(text, now) if text else _EMPTY[column.nullable]
         if isinstance(value, ReasonCode):
             return Problem(value, column.name)
         values.append(value)
     return _check_price_presence(values) or tuple(values)
-
-
-def _value(column: Column, text: str, now: datetime) -> Value | ReasonCode:
-    if not text:
-        return None if column.nullable else ReasonCode.EMPTY_VALUE
-    if column.kind is Kind.CHOICE:
-        return text if text in column.domain else _UNKNOWN[column.name]
-    if column.kind is Kind.TIMESTAMP:
-        return _time(text, now)
-    return _PARSERS[column.kind](text)
 
 
 def _check_price_presence(values: Sequence[Value]) -> Problem | None:
@@ -172,26 +164,26 @@ _MAX_USER_ID_DIGITS = len(str(MAX_USER_ID))
 _MAX_PRICE_DIGITS = len(str(int(MAX_PRICE)))
 
 
-def _uuid(text: str) -> bytes | ReasonCode:
-    return uuid.UUID(text).bytes if _UUID.fullmatch(text) else ReasonCode.INVALID_UUID
+def _uuid(text: str, _now: datetime) -> bytes | ReasonCode:
+    return bytes.fromhex(text.replace("-", "")) if _UUID.fullmatch(text) else ReasonCode.INVALID_UUID
 
 
-def _user_id(text: str) -> int | ReasonCode:
+def _user_id(text: str, _now: datetime) -> int | ReasonCode:
     """Plain ASCII digits; leading zeros do not change a number and are accepted."""
     if not _INTEGER.fullmatch(text):
         return ReasonCode.INVALID_NUMBER
     digits = text.lstrip("0")
-    # The length is looked at first: int() refuses thousands of digits.
-    if len(digits) > _MAX_USER_ID_DIGITS or not 1 <= int(text) <= MAX_USER_ID:
+    # Signs are out before the length is looked at, and that before int(), which refuses thousands of digits.
+    if not digits or digits[0] == "-" or len(digits) > _MAX_USER_ID_DIGITS or int(digits) > MAX_USER_ID:
         return ReasonCode.USER_ID_OUT_OF_RANGE
-    return int(text)
+    return int(digits)
 
 
-def _text(text: str) -> str:
+def _text(text: str, _now: datetime) -> str:
     return text
 
 
-def _price(text: str) -> Decimal | ReasonCode:
+def _price(text: str, _now: datetime) -> Decimal | ReasonCode:
     """Digits, then perhaps a point and decimals; from the third decimal on only zeros are accepted."""
     match = _PRICE_NUMBER.fullmatch(text)
     if match is None:
@@ -221,33 +213,32 @@ def _time(text: str, now: datetime) -> datetime | ReasonCode:
         return ReasonCode.UNPARSABLE_TIME
     date, time, fraction, offset = match.groups()
     try:
-        zone = timezone(_offset(offset or "Z"))
-        local = datetime.fromisoformat(f"{date}T{time}.{fraction or '0':0<6}").replace(tzinfo=zone)
+        local = datetime.fromisoformat(f"{date}T{time}.{fraction or '0':0<6}")
+        moment = local.replace(tzinfo=_zone(offset or "Z"))
     except ValueError:  # a month 13, a 30th of February, a second 60, an offset of a day
         return ReasonCode.UNPARSABLE_TIME
-    if not EARLIEST_EVENT_TIME <= local <= now + LATEST_EVENT_TIME_AHEAD:
+    if not EARLIEST_EVENT_TIME <= moment <= now + LATEST_EVENT_TIME_AHEAD:
         return ReasonCode.IMPLAUSIBLE_TIME
-    return local.astimezone(UTC)
+    return moment.astimezone(UTC)
 
 
-def _offset(text: str) -> timedelta:
-    """``Z``, ``+02``, ``+0200`` or ``+02:00``. Raises ValueError for 60 minutes and more."""
+@lru_cache(maxsize=256)
+def _zone(text: str) -> timezone:
+    """``Z``, ``+02``, ``+0200`` or ``+02:00``. Raises ValueError for 24 hours or 60 minutes and more."""
     if text in "Zz":
-        return timedelta(0)
+        return UTC
     digits = text[1:].replace(":", "")
     minutes = int(digits[2:] or 0)
     if minutes >= 60:
         raise ValueError(text)
     offset = timedelta(hours=int(digits[:2]), minutes=minutes)
-    return -offset if text[0] == "-" else offset
+    return timezone(-offset if text[0] == "-" else offset)
 
 
-_PARSERS: dict[Kind, Callable[[str], Value | ReasonCode]] = {
-    Kind.UUID: _uuid,
-    Kind.POSITIVE_INTEGER: _user_id,
-    Kind.TEXT: _text,
-    Kind.PRICE: _price,
-}
+def _choice(domain: tuple[str, ...], unknown: ReasonCode) -> Parser:
+    verdicts: dict[str, str | ReasonCode] = {text: text for text in domain}
+    return lambda text, _now: verdicts.get(text, unknown)
+
 
 _UNKNOWN: dict[str, ReasonCode] = {
     "event_type": ReasonCode.UNKNOWN_EVENT_TYPE,
@@ -256,6 +247,28 @@ _UNKNOWN: dict[str, ReasonCode] = {
     "user_location": ReasonCode.UNKNOWN_COUNTRY,
 }
 
-_POSITIONS = {column.name: position for position, column in enumerate(COLUMNS)}
-_EVENT_TYPE = _POSITIONS["event_type"]
-_PRICE = _POSITIONS["price"]
+
+def _parser(column: Column) -> Parser:
+    match column.kind:
+        case Kind.UUID:
+            return _uuid
+        case Kind.POSITIVE_INTEGER:
+            return _user_id
+        case Kind.TEXT:
+            return _text
+        case Kind.CHOICE:
+            return _choice(column.domain, _UNKNOWN[column.name])
+        case Kind.TIMESTAMP:
+            return _time
+        case Kind.PRICE:
+            return _price
+
+
+# What an empty value means, by whether the column is nullable.
+_EMPTY: dict[bool, ReasonCode | None] = {True: None, False: ReasonCode.EMPTY_VALUE}
+
+# One per column, chosen once: this is the slow path, but a whole file may have to take it.
+_PARSERS: tuple[Parser, ...] = tuple(_parser(column) for column in COLUMNS)
+
+_EVENT_TYPE = COLUMN_NAMES.index("event_type")
+_PRICE = COLUMN_NAMES.index("price")

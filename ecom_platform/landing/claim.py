@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 # Keeps row and rename of one claim together while another program puts things right.
 _CLAIM_LOCK = 4_917_205_003
-_NO_LIMIT = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ def finish(zone: LandingZone, file: ledger.FileState) -> bool:
 def _complete_claims(connection: Connection, zone: LandingZone, present: dict[int, str]) -> tuple[int, int]:
     """Rows in state claimed whose file is not in the claimed folder."""
     renamed = missing = 0
-    for file in ledger.claimed(connection, 0, _NO_LIMIT):
+    for file in ledger.claimed(connection):
         if file.file_id in present:
             continue
         if _take(zone, file.file_id, file.name):

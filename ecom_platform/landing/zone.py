@@ -5,6 +5,7 @@ rename. Does not belong here: which files may be taken (``scan``), or the ledger
 
     landing/                      anyone may drop files here; nothing but ``scan`` reads it
     landing/.ecom/claimed/        <file_id>-<name>: ours, being loaded
+    landing/.ecom/units/          what Spark is told to load; gone after the run
     landing/.ecom/archive/DATE/   <file_id>-<name>: loaded on that date (UTC)
     landing/.ecom/quarantine/     <file_id>-<name> and <file_id>-<name>.reason.txt
 
@@ -35,14 +36,18 @@ class LandingZone:
     claimed: Path
     archive: Path
     quarantine: Path
+    units: Path
 
     @classmethod
     def of(cls, settings: Settings) -> LandingZone:
-        return cls(settings.landing_dir, settings.claimed_dir, settings.archive_dir, settings.quarantine_dir)
+        ours = settings.landing_dir / ".ecom"
+        return cls(
+            settings.landing_dir, ours / "claimed", ours / "archive", ours / "quarantine", ours / "units"
+        )
 
     def prepare(self) -> None:
         """Make the folders and prove that they can be written; raises :class:`StorageError`."""
-        for folder in (self.landing, self.claimed, self.archive, self.quarantine):
+        for folder in (self.landing, self.claimed, self.archive, self.quarantine, self.units):
             _make_writable(folder)
 
     def claimed_path(self, file_id: int, name: str) -> Path:

@@ -530,14 +530,19 @@ class EmbeddedServer:
     def _keep(self) -> None:
         """Run the server, or adopt the one that runs, until it ends or nobody uses it."""
         child = None if self._postmaster() else self._spawn()
-        while self._postmaster() is not None if child is None else child.poll() is None:
-            pid = child.pid if child else self._postmaster()
+        while (pid := self._living(child)) is not None:
             _wait_for_end(pid, _KEEPER_PERIOD_SECONDS)
-            if pid is not None and not self._directory.is_dir():
+            if not self._directory.is_dir():
                 # Removed or moved away: nobody can find this server any more.
                 _signal(pid, signal.SIGINT)
             self._stop_if_unused()
             _bound_log(self._log_file)
+
+    def _living(self, child: subprocess.Popen[bytes] | None) -> int | None:
+        """The server's process: our child, which is asked so that it is buried, or the adopted one."""
+        if child is None:
+            return self._postmaster()
+        return child.pid if child.poll() is None else None
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         account = _server_account(self._directory)
@@ -866,10 +871,8 @@ def _start_keeper(directory: Path, log_file: Path) -> None:
         )
 
 
-def _wait_for_end(pid: int | None, seconds: float) -> None:
+def _wait_for_end(pid: int, seconds: float) -> None:
     """Sleep, but not longer than the process lives, where the system can tell (Linux 5.3)."""
-    if pid is None:
-        return
     pidfd_open: Callable[[int], int] | None = getattr(os, "pidfd_open", None)
     try:
         descriptor = pidfd_open(pid) if pidfd_open else None

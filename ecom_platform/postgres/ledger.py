@@ -99,21 +99,9 @@ def register(
     return [int(file_id) for file_id, _ in rows]
 
 
-def claimed(connection: Connection, after: int, until: int) -> list[ClaimedFile]:
-    """Unfinished files with ``after < file_id <= until``, oldest first."""
-    return [ClaimedFile(*row) for row in _queries().claimed_files(connection, after=after, until=until)]
-
-
-def claimed_bounds(connection: Connection) -> tuple[int, int] | None:
-    """Lowest and highest id of the unfinished files, or ``None`` when there is none."""
-    low, high = _queries().claimed_bounds(connection)
-    return None if low is None else (int(low), int(high))
-
-
-def claimed_limit(connection: Connection, after: int, until: int, files: int) -> int | None:
-    """The id that ends the next ``files`` unfinished files after ``after``; ``None``: no more."""
-    (file_id,) = _queries().claimed_limit(connection, after=after, until=until, files=files)
-    return None if file_id is None else int(file_id)
+def claimed(connection: Connection) -> list[ClaimedFile]:
+    """The unfinished files, in the order they were claimed."""
+    return [ClaimedFile(*row) for row in _queries().claimed_files(connection)]
 
 
 def states(connection: Connection, file_ids: Iterable[int]) -> dict[int, FileState]:

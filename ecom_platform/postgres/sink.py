@@ -19,22 +19,20 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import adbc_driver_manager as adbc_errors
-import adbc_driver_postgresql.dbapi as adbc
 import numpy as np
 import pyarrow as pa
 
-from ecom_platform.errors import FileChangedError, IngestError
+from ecom_platform.errors import FileChangedError, IngestError, StorageError
 from ecom_platform.events.decoding import Chunk, Reject, UnreadableFile, decode, open_events, raw_records
 from ecom_platform.events.validation import ReasonCode
-from ecom_platform.postgres.connection import conninfo
+from ecom_platform.postgres import adbc
 from ecom_platform.postgres.ledger import LOADED, QUARANTINED
+from ecom_platform.postgres.outcome import FileOutcome, UnitFile, UnitResult
 from ecom_platform.postgres.statements import text
 
 log = logging.getLogger(__name__)
@@ -56,46 +54,7 @@ _UNIQUE_VIOLATION = "23505"
 _SERIALIZATION = frozenset({"40001", "40P01"})
 _LOCK_NOT_AVAILABLE = "55P03"
 _CONNECTION_CLASSES = ("08", "57P")
-
-
-@dataclass(frozen=True, slots=True)
-class UnitFile:
-    """A claimed file as a task sees it: its ledger id, its name when it landed, where it is now."""
-
-    file_id: int
-    name: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileOutcome:
-    """What became of one file of the unit.
-
-    ``committed_at`` is the moment after COMMIT returned and ``landed_at`` when the file landed,
-    both in seconds since the epoch.
-    """
-
-    file_id: int
-    name: str
-    state: str
-    reason: str | None
-    rows_read: int
-    rows_inserted: int
-    rows_duplicate: int
-    rows_rejected: int
-    landed_at: float
-    finished_at: float
-    committed_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class UnitResult:
-    """The outcomes of a unit, and where its time and memory went."""
-
-    outcomes: list[FileOutcome]
-    decode_seconds: float
-    store_seconds: float
-    peak_bytes: int
+_NO_ROOM = frozenset({"53100", "53200"})
 
 
 @dataclass(slots=True)
@@ -157,54 +116,12 @@ class _NotAsClaimedError(Exception):
         self.file_id, self.error = file_id, error
 
 
-class _Session:
-    """One ADBC connection in autocommit mode, so that BEGIN, savepoints and COMMIT are ours."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._temporary: set[str] = set()
-
-    def run(self, sql: str, *parameters: object) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql, parameters or None)
-
-    def rows(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql, parameters or None)
-            return list(cursor.fetchall())
-
-    def table(self, sql: str) -> pa.Table:
-        with self._connection.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetch_arrow_table()
-
-    def copy(self, table: str, rows: pa.Table, *, temporary: bool = False) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.adbc_ingest(table, rows.to_reader(65_536), mode="append", temporary=temporary)
-
-    def ensure_temporary(self, *statements: str) -> None:
-        """Create temporary tables once a transaction; they go with it."""
-        for name in statements:
-            if name not in self._temporary:
-                self.run(text("sink", name))
-                self._temporary.add(name)
-
-
-@contextmanager
-def _session(url: str) -> Iterator[_Session]:
-    connection = adbc.connect(conninfo(url), autocommit=True)
-    try:
-        yield _Session(connection)
-    finally:
-        connection.close()
-
-
 class _Unit:
     """One attempt at a unit of work."""
 
     def __init__(
         self,
-        session: _Session,
+        session: adbc.Session,
         batch_id: int,
         now: datetime,
         unreadable: dict[int, UnreadableFile],
@@ -219,6 +136,7 @@ class _Unit:
         self._buffer: list[pa.RecordBatch] = []
         self._buffered = 0
         self._rejects: list[dict[str, Any]] = []
+        self._temporary: set[str] = set()
         # After the key has objected once, further buffers of this unit are likely to hold known ids.
         self._careful = False
         self.decode_seconds = 0.0
@@ -245,7 +163,8 @@ class _Unit:
 
     def _lock(self, files: Sequence[UnitFile]) -> list[UnitFile]:
         """The files that are still to be loaded; a second attempt waits here for the first."""
-        ids = {row[0] for row in self._session.rows(text("sink", "lock_files"), _id_array(files))}
+        rows = self._session.rows(text("sink", "lock_files"), _id_array(files))
+        ids = {row["file_id"] for row in rows}
         return [file for file in files if file.file_id in ids]
 
     def _load(self, file: UnitFile) -> tuple[int, int] | None:
@@ -306,7 +225,7 @@ class _Unit:
         self._session.run("SAVEPOINT buffer")
         try:
             self._session.copy("user_events", rows.drop_columns("line_number"))
-        except adbc_errors.Error as error:
+        except adbc.Error as error:
             if error.sqlstate != _UNIQUE_VIOLATION:
                 raise
             self._session.run("ROLLBACK TO SAVEPOINT buffer")
@@ -316,14 +235,21 @@ class _Unit:
 
     def _copy_carefully(self, rows: pa.Table) -> None:
         """Insert what is new and account for every row that is not."""
-        self._session.ensure_temporary("create_staged", "create_fresh")
+        self._make_temporary("create_staged", "create_fresh")
         self._session.run(text("sink", "empty_staged"))
         self._session.copy("staged", rows, temporary=True)
         self._session.run(text("sink", "insert_staged"))
-        leftovers = self._session.table(text("sink", "classify_staged"))
-        self._careful = leftovers.num_rows > 0
-        for leftover in leftovers.to_pylist():
+        leftovers = self._session.rows(text("sink", "classify_staged"))
+        self._careful = bool(leftovers)
+        for leftover in leftovers:
             _count_leftover(self._tallies[leftover["file_id"]], leftover)
+
+    def _make_temporary(self, *statements: str) -> None:
+        """Create temporary tables once an attempt; they go with its transaction."""
+        for name in statements:
+            if name not in self._temporary:
+                self._session.run(text("sink", name))
+                self._temporary.add(name)
 
     def _refuse_conflicts(self, files: Iterable[UnitFile]) -> None:
         """Rows whose id is stored with other content become rejects, with their bytes."""
@@ -344,7 +270,7 @@ class _Unit:
     def _settle(self) -> None:
         """The ledger's new state of every file of the unit."""
         if self._tallies:
-            self._session.ensure_temporary("create_outcomes")
+            self._make_temporary("create_outcomes")
             outcomes = [tally.row() for tally in self._tallies.values()]
             self._session.copy("outcomes", pa.Table.from_pylist(outcomes, schema=_OUTCOMES), temporary=True)
             self._session.run(text("sink", "settle_files"), self._batch_id)
@@ -373,7 +299,7 @@ def load_unit(
     retry = _Retry()
     while True:
         try:
-            with _session(url) as session:
+            with adbc.open_session(url) as session:
                 unit = _Unit(session, batch_id, now, unreadable, hook)
                 unit.run(files, alone=retry.alone)
                 committed_at = time.time()
@@ -381,7 +307,7 @@ def load_unit(
             return UnitResult(outcomes, unit.decode_seconds, unit.store_seconds, _peak_bytes())
         except _NotAsClaimedError as error:
             unreadable[error.file_id] = error.error
-        except (adbc_errors.Error, FileChangedError) as error:
+        except (adbc.Error, FileChangedError) as error:
             retry.after(error)
 
 
@@ -413,6 +339,11 @@ class _Retry:
                 raise error
             self._lost += 1
             self._sleep(0.1, self._lost, error)
+        elif sqlstate in _NO_ROOM:
+            raise StorageError(
+                f"PostgreSQL has no room left: {' '.join(str(error).split())[:300]}",
+                "Free space on its disk; nothing of the failed unit was stored.",
+            ) from error
         else:
             raise error
 
@@ -426,7 +357,7 @@ class _Retry:
 def _connection_lost(error: Exception, sqlstate: str | None) -> bool:
     """ADBC reports a broken connection without a SQLSTATE, as an OperationalError."""
     if sqlstate is None:
-        return isinstance(error, adbc_errors.OperationalError)
+        return isinstance(error, adbc.OperationalError)
     return sqlstate.startswith(_CONNECTION_CLASSES)
 
 
@@ -491,25 +422,18 @@ def _reject_row(file: UnitFile, reject: Reject) -> dict[str, Any]:
     }
 
 
-def _read_outcomes(session: _Session, files: Sequence[UnitFile], committed_at: float) -> list[FileOutcome]:
+def _read_outcomes(
+    session: adbc.Session, files: Sequence[UnitFile], committed_at: float
+) -> list[FileOutcome]:
     rows = session.rows(text("sink", "read_outcomes"), _id_array(files))
-    return [_outcome(row, committed_at) for row in rows if row[9] is not None]
+    return [_outcome(row, committed_at) for row in rows if row["finished_at"] is not None]
 
 
-def _outcome(row: tuple[Any, ...], committed_at: float) -> FileOutcome:
-    file_id, name, state, reason, read, inserted, duplicate, rejected, landed_at, finished_at = row
+def _outcome(row: dict[str, Any], committed_at: float) -> FileOutcome:
+    finished_at = row.pop("finished_at").timestamp()
+    landed_at = row.pop("landed_at").timestamp()
     return FileOutcome(
-        file_id=file_id,
-        name=name,
-        state=state,
-        reason=reason,
-        rows_read=read,
-        rows_inserted=inserted,
-        rows_duplicate=duplicate,
-        rows_rejected=rejected,
-        landed_at=landed_at.timestamp(),
-        finished_at=finished_at.timestamp(),
-        committed_at=max(committed_at, finished_at.timestamp()),
+        **row, landed_at=landed_at, finished_at=finished_at, committed_at=max(committed_at, finished_at)
     )
 
 

@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 # How long an ingest waits for files that are still being written before it leaves them.
 SETTLE_WAIT_SECONDS = 10.0
-_EVERY_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def ingest(
         found = scan(zone.landing, settings.settle_seconds, SETTLE_WAIT_SECONDS, trusted)
         claim(database, zone, found.settled)
         with database.open() as connection:
-            file_ids = [file.file_id for file in ledger.claimed(connection, 0, _EVERY_ID)]
+            file_ids = [file.file_id for file in ledger.claimed(connection)]
         stream = StreamResult()
         if file_ids:
             job = StreamJob(database, zone, settings.checkpoint_dir, run_id, settings.batch_files)

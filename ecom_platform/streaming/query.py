@@ -15,37 +15,32 @@ import json
 import logging
 import shutil
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from pyspark.errors import StreamingQueryException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
 
 from ecom_platform.errors import EcomError, IngestError, StorageError
 from ecom_platform.landing.claim import finish
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.sink import FileOutcome, UnitFile, UnitResult, load_unit
-from ecom_platform.streaming.source import (
-    FORMAT,
-    RECONNECT_SECONDS,
-    SourceConfig,
-    ledger_source,
-)
+from ecom_platform.postgres.outcome import FileOutcome, UnitFile, UnitResult
+from ecom_platform.streaming.units import plan_batches, plan_units, read_unit, write_units
 
 log = logging.getLogger(__name__)
 
 QUERY_NAME = "user_events"
-# Files of a micro-batch unless ECOM_BATCH_FILES says otherwise: as many as keep a batch short
-# enough to stop after, and few enough that planning them costs nothing.
-DEFAULT_BATCH_FILES = 2_000
-_RESULT = "result string"
+# A restart of PostgreSQL is shorter than this; within a stream it is a pause, not a failure.
+RECONNECT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,44 +94,55 @@ def run_bounded(
     """
     started = time.perf_counter()
     batches = _Batches(session, job, on_batch)
-    checkpoint = _new_checkpoint(job)
-    try:
-        config = SourceConfig(
-            job.database,
-            session.sparkContext.defaultParallelism,
-            job.batch_files or DEFAULT_BATCH_FILES,
-        )
-        session.dataSource.register(ledger_source(config))
-        writer = session.readStream.format(FORMAT).load().writeStream.queryName(QUERY_NAME)
-        query = (
-            writer.foreachBatch(batches.process)
-            .option("checkpointLocation", checkpoint.as_uri())
-            .trigger(availableNow=True)
-            .start()
-        )
-        query.awaitTermination()
-    except StreamingQueryException as error:
-        raise batches.error or _stream_error(error) from error
-    finally:
-        shutil.rmtree(checkpoint, ignore_errors=True)
+    with (
+        _scratch(job.checkpoints / QUERY_NAME, job.run_id) as checkpoint,
+        _scratch(job.zone.units, job.run_id) as units,
+    ):
+        try:
+            _start(session, job, batches, checkpoint, units).awaitTermination()
+        except StreamingQueryException as error:
+            raise batches.error or _stream_error(error) from error
     batches.result.seconds = time.perf_counter() - started
     return batches.result
 
 
-def _new_checkpoint(job: StreamJob) -> Path:
-    """An empty checkpoint of this run's own; those of killed runs go."""
-    path = job.checkpoints / QUERY_NAME / job.run_id
+def _start(
+    session: SparkSession, job: StreamJob, batches: _Batches, checkpoint: Path, units: Path
+) -> StreamingQuery:
+    parallelism = session.sparkContext.defaultParallelism
+    plan = plan_batches(job.batch_files, parallelism)
+    with job.database.open() as connection:
+        files = ledger.claimed(connection)
+    write_units(units, plan_units(files, parallelism, plan.files_per_unit))
+    source = session.readStream.option("maxFilesPerTrigger", plan.units_per_batch)
+    return (
+        source.text(units.as_uri(), wholetext=True)
+        .writeStream.queryName(QUERY_NAME)
+        .foreachBatch(batches.process)
+        .option("checkpointLocation", checkpoint.as_uri())
+        .trigger(availableNow=True)
+        .start()
+    )
+
+
+@contextmanager
+def _scratch(parent: Path, run_id: str) -> Iterator[Path]:
+    """A new folder of this run's own, gone afterwards; those of killed runs go first."""
+    folder = parent / run_id
     try:
-        if path.parent.is_dir():
-            for stale in path.parent.iterdir():
+        if parent.is_dir():
+            for stale in parent.iterdir():
                 shutil.rmtree(stale, ignore_errors=True)
-        path.mkdir(parents=True)
+        folder.mkdir(parents=True)
     except OSError as error:
         raise StorageError(
-            f"The checkpoint folder {path} cannot be written: {error.strerror}.",
-            "Make room, or set ECOM_HOME to a folder that can be written.",
+            f"The folder {folder} cannot be written: {error.strerror}.",
+            "Make room, or set ECOM_HOME and ECOM_LANDING_DIR to folders that can be written.",
         ) from error
-    return path
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _stream_error(error: StreamingQueryException) -> IngestError:
@@ -160,19 +166,21 @@ class _Batches:
         # py4j turns an exception into text; the original is kept here.
         self.error: EcomError | None = None
 
-    def process(self, files: DataFrame, query_batch_id: int) -> None:
-        """The function given to ``foreachBatch``."""
+    def process(self, units: DataFrame, query_batch_id: int) -> None:
+        """The function given to ``foreachBatch``; each row is the content of a unit file."""
         try:
-            self._process(files, query_batch_id)
+            self._process(units, query_batch_id)
         except EcomError as error:
             self.error = error
             raise
 
-    def _process(self, files: DataFrame, query_batch_id: int) -> None:
+    def _process(self, units_frame: DataFrame, query_batch_id: int) -> None:
         started = time.perf_counter()
         batch_id = self._start(query_batch_id)
         loader = _loader(self._job.database.url, str(self._job.zone.claimed), batch_id)
-        units = [_read_result(row[0]) for row in files.mapInArrow(loader, _RESULT).collect()]
+        # Not mapInArrow: a line of text each way gains nothing from it, and it makes driver and
+        # workers import pandas, a second each.
+        units = [_read_result(result) for result in units_frame.rdd.map(loader).collect()]
         outcomes = [outcome for unit in units for outcome in unit.outcomes]
         _put_away(self._job.zone, outcomes)
         figures = _figures(units, outcomes, time.perf_counter() - started)
@@ -198,30 +206,32 @@ class _Batches:
         result.latencies += _latencies(outcomes)
 
 
-def _loader(
-    url: str, claimed: str, batch_id: int
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """The function that runs in each task: a unit's files in, its result out, as one JSON text."""
+def _loader(url: str, claimed: str, batch_id: int) -> Callable[[Row], str]:
+    """The function that runs in each task: the content of a unit file in, its result out, as JSON."""
 
-    def load(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        files = [
-            UnitFile(row["file_id"], row["name"], f"{claimed}/{row['file_id']}-{row['name']}")
-            for batch in batches
-            for row in batch.to_pylist()
-        ]
-        if files:
-            yield pa.record_batch({"result": [_write_result(url, files, batch_id)]})
+    def load(row: Row) -> str:
+        return _write_result(url, read_unit(row[0], claimed), batch_id)
 
     return load
 
 
 def _write_result(url: str, files: list[UnitFile], batch_id: int) -> str:
     """An expected failure travels as data, since an exception would arrive as text."""
+    # Only tasks load units; the driver is spared the import.
+    from ecom_platform.postgres.sink import load_unit
+
     try:
         return json.dumps(asdict(load_unit(url, files, batch_id)))
     except EcomError as error:
-        failure = {"type": type(error).__name__, "message": error.message, "remedy": error.remedy}
-        return json.dumps({"error": failure})
+        return json.dumps({"error": error.as_json()})
+    except Exception as error:
+        traceback.print_exc()  # into logs/spark.log
+        unforeseen = IngestError(
+            f"Loading {len(files)} files from {files[0].name} on failed with {type(error).__name__}: "
+            f"{' '.join(str(error).split())[:300]}",
+            "Nothing of them was stored. Run `ecom ingest` to try again; logs/spark.log has the trace.",
+        )
+        return json.dumps({"error": unforeseen.as_json()})
 
 
 def _read_result(text: str) -> UnitResult:

@@ -24,7 +24,8 @@ from pyspark.sql import SparkSession
 
 from ecom_platform.errors import JavaError, SettingsError, StorageError
 from ecom_platform.settings import Settings
-from ecom_platform.streaming.java import find_java
+from ecom_platform.streaming import class_archive
+from ecom_platform.streaming.java import Java, find_java
 
 APPLICATION_NAME = "ecom_platform"
 
@@ -47,21 +48,26 @@ def spark_config(settings: Settings) -> dict[str, str]:
         # Offsets of this query fit in a few bytes; every kept batch is two more files to list.
         "spark.sql.streaming.minBatchesToRetain": "10",
         "spark.python.worker.reuse": "true",
+        "spark.python.daemon.module": "ecom_platform.streaming.daemon",
+        # Unit files are tiny; each is to be a task of its own.
+        "spark.sql.files.openCostInBytes": "128m",
     }
     if settings.local_spark:
         config |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     return config
 
 
-def open_session(settings: Settings) -> SparkSession:
+def open_session(settings: Settings, *, java_options: str | None = None) -> SparkSession:
     """The process's session, made on the first call; safe to call from a thread ahead of time.
+
+    ``java_options`` replaces the usual options of the driver's JVM.
 
     Raises :class:`JavaError` when there is no Java that Spark can run on, or it would not start,
     and :class:`SettingsError` when the process already runs on another master.
     """
     with _open_lock:
         check_master(settings)
-        _launch_jvm(settings)
+        _launch_jvm(settings, java_options)
         builder: Any = SparkSession.builder
         for key, value in spark_config(settings).items():
             builder = builder.config(key, value)
@@ -82,12 +88,14 @@ def warm_up(settings: Settings) -> None:
     threading.Thread(target=attempt, name="spark-warm-up", daemon=True).start()
 
 
-def _launch_jvm(settings: Settings) -> None:
+def _launch_jvm(settings: Settings, options: str | None) -> None:
     if SparkContext._gateway is not None:
         return
-    _prepare_environment(settings)
+    java = find_java(settings)
+    _prepare_environment(settings, java)
     log_path = spark_log(settings)
     conf = SparkConf(loadDefaults=False).setAll(list(spark_config(settings).items()))
+    conf.set("spark.driver.extraJavaOptions", options or class_archive.java_options(java))
     with log_path.open("ab") as log:
         try:
             gateway = launch_gateway(  # type: ignore[no-untyped-call]
@@ -127,8 +135,7 @@ def spark_log(settings: Settings) -> Path:
     return path
 
 
-def _prepare_environment(settings: Settings) -> None:
-    java = find_java(settings)
+def _prepare_environment(settings: Settings, java: Java) -> None:
     os.environ["JAVA_HOME"] = str(java.home)
     # Otherwise workers take the first python3 of the PATH, which need not have our packages.
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable

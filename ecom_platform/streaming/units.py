@@ -1,23 +1,53 @@
-"""Cutting a micro-batch into units of work.
+"""Units of work: which whole files are loaded together, and how Spark is told.
 
-Belongs here: the pure decision which whole files are loaded together. Does not belong here:
-Spark, which runs one task a unit.
+Belongs here: the pure decision, and the unit files that Spark streams. A unit file is a few
+hundred bytes of JSON that name claimed files; Spark's own file source reads these, never a file
+of events, so that what is loaded together is our decision and stays a matter of whole files.
+Does not belong here: the streaming query, or loading a unit (``postgres.sink``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+from ecom_platform.errors import StorageError
 from ecom_platform.postgres.ledger import ClaimedFile
+from ecom_platform.postgres.outcome import UnitFile
 
 # Below this, a second task costs more (a Python worker, a connection) than it saves.
 MIN_UNIT_BYTES = 8 * 1024**2
 # Above this, a unit that has to start over loses too much; a larger file is a unit by itself.
 MAX_UNIT_BYTES = 64 * 1024**2
 MAX_UNIT_FILES = 5_000
+# Units of a micro-batch for each core: enough to keep cores busy to the end of the batch, few
+# enough that progress shows and that stopping between batches does not take long.
+UNITS_PER_CORE = 4
+
+_SUFFIX = ".json"
 
 
-def plan_units(files: Sequence[ClaimedFile], parallelism: int) -> list[list[ClaimedFile]]:
+@dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """How many unit files a micro-batch takes, and how many files a unit may hold."""
+
+    units_per_batch: int
+    files_per_unit: int
+
+
+def plan_batches(batch_files: int | None, parallelism: int) -> BatchPlan:
+    """``batch_files`` files a micro-batch at most, spread over the cores; ``None``: what is fastest."""
+    if batch_files is None:
+        return BatchPlan(UNITS_PER_CORE * parallelism, MAX_UNIT_FILES)
+    files_per_unit = max(batch_files // parallelism, 1)
+    return BatchPlan(batch_files // files_per_unit, files_per_unit)
+
+
+def plan_units(
+    files: Sequence[ClaimedFile], parallelism: int, files_per_unit: int = MAX_UNIT_FILES
+) -> list[list[ClaimedFile]]:
     """Neighbouring files in units of about equal size, at least one unit a core where it pays.
 
     Neighbours stay together so that files are committed about in the order they were claimed.
@@ -28,10 +58,31 @@ def plan_units(files: Sequence[ClaimedFile], parallelism: int) -> list[list[Clai
     size = 0.0
     for file in files:
         # Half the file past the target is nearer to it than none of the file.
-        full = not units or size + file.size_bytes / 2 > target or len(units[-1]) >= MAX_UNIT_FILES
-        if full:
+        if not units or size + file.size_bytes / 2 > target or len(units[-1]) >= files_per_unit:
             units.append([])
             size = 0.0
         units[-1].append(file)
         size += file.size_bytes
     return units
+
+
+def write_units(folder: Path, units: Iterable[Sequence[ClaimedFile]]) -> None:
+    """One unit file each, in the order in which Spark is to take them."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, unit in enumerate(units):
+            names = [(file.file_id, file.name) for file in unit]
+            # Spark passes over names that begin with an underscore until the rename.
+            hidden = folder / f"_{number:08d}{_SUFFIX}"
+            hidden.write_text(json.dumps(names), encoding="utf-8")
+            hidden.rename(folder / f"{number:08d}{_SUFFIX}")
+    except OSError as error:
+        raise StorageError(
+            f"The folder {folder} cannot be written: {error.strerror}.",
+            "Make room, or set ECOM_LANDING_DIR to a folder that can be written.",
+        ) from error
+
+
+def read_unit(text: str, claimed: str) -> list[UnitFile]:
+    """The files that the content of a unit file names, in the folder ``claimed``."""
+    return [UnitFile(file_id, name, f"{claimed}/{file_id}-{name}") for file_id, name in json.loads(text)]

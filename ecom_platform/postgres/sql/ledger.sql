@@ -9,24 +9,8 @@ RETURNING file_id, name;
 -- name: claimed_files
 SELECT file_id, name, size_bytes
 FROM ingested_files
-WHERE state = 'claimed' AND file_id > :after AND file_id <= :until
+WHERE state = 'claimed'
 ORDER BY file_id;
-
--- name: claimed_bounds^
-SELECT min(file_id), max(file_id)
-FROM ingested_files
-WHERE state = 'claimed';
-
--- name: claimed_limit^
--- The id of the last of the next :files unfinished files after :after.
-SELECT max(file_id)
-FROM (
-    SELECT file_id
-    FROM ingested_files
-    WHERE state = 'claimed' AND file_id > :after AND file_id <= :until
-    ORDER BY file_id
-    LIMIT :files
-) AS next_files;
 
 -- name: file_states
 SELECT file_id, name, state, reason, finished_at, sha256

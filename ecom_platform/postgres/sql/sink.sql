@@ -15,16 +15,16 @@ WHERE file_id = ANY($1::text::bigint[]) AND state = 'claimed'
 ORDER BY file_id
 FOR UPDATE;
 
--- name: create_staged
+-- name: create_staged#
 CREATE TEMPORARY TABLE staged ({definitions}, line_number bigint, file_id bigint) ON COMMIT DROP;
 
--- name: create_fresh
+-- name: create_fresh#
 CREATE TEMPORARY TABLE fresh (event_id uuid PRIMARY KEY) ON COMMIT DROP;
 
--- name: empty_staged
+-- name: empty_staged#
 TRUNCATE staged, fresh;
 
--- name: insert_staged
+-- name: insert_staged!
 -- The first copy of each id, in the order of the index that has to find its place.
 WITH inserted AS (
     INSERT INTO user_events ({columns}, file_id)
@@ -64,7 +64,7 @@ FROM (
 ) AS leftover
 GROUP BY file_id, verdict;
 
--- name: create_outcomes
+-- name: create_outcomes#
 CREATE TEMPORARY TABLE outcomes (
     file_id bigint,
     state text,
@@ -79,7 +79,7 @@ CREATE TEMPORARY TABLE outcomes (
     rows_conflicting bigint
 ) ON COMMIT DROP;
 
--- name: settle_files
+-- name: settle_files!
 UPDATE ingested_files AS f
 SET
     state = o.state,

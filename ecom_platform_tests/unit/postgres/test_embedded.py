@@ -140,13 +140,30 @@ def socket_folder(server: EmbeddedServer) -> Path:
     return Path(parse_qs(urlsplit(server.url).query)["host"][0])
 
 
+@pytest.fixture(scope="session")
+def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder to copy, which is quicker than making one for every test."""
+    folder = tmp_path_factory.mktemp("initialised") / "pg"
+    with EmbeddedServer(folder):
+        pass
+    return folder / "data"
+
+
 @pytest.fixture
-def directory(tmp_path: Path) -> Iterator[Path]:
-    """A server's folder; whatever the test does, nothing runs in it afterwards."""
+def bare(tmp_path: Path) -> Iterator[Path]:
+    """A server's folder, not there yet; whatever the test does, nothing runs in it afterwards."""
     folder = tmp_path / "pg"
     yield folder
     EmbeddedServer(folder).stop()
     assert all_gone(folder)
+
+
+@pytest.fixture
+def directory(bare: Path, initialised: Path) -> Path:
+    """The same with a data folder in it."""
+    bare.mkdir(mode=0o700)
+    subprocess.run(["cp", "-a", str(initialised), str(bare)], check=True)
+    return bare
 
 
 @pytest.fixture
@@ -167,7 +184,8 @@ def keepers(directory: Path, server_pid: int) -> list[int]:
 # --- One user ---------------------------------------------------------------------------------------
 
 
-def test_a_user_gets_a_database_and_the_last_one_stops_the_server(server: EmbeddedServer) -> None:
+def test_a_user_gets_a_database_and_the_last_one_stops_the_server(bare: Path) -> None:
+    server = EmbeddedServer(bare)
     with server:
         assert ask(server, "SELECT current_user || '@' || current_database()") == "ecom@ecommerce"
         status = server.status()
@@ -234,28 +252,28 @@ def test_rows_survive_a_restart(server: EmbeddedServer) -> None:
         assert ask(server, "SELECT n FROM kept") == 42
 
 
-def test_nothing_is_made_by_looking(server: EmbeddedServer, directory: Path) -> None:
+def test_nothing_is_made_by_looking(bare: Path) -> None:
+    server = EmbeddedServer(bare)
     assert not server.status().running
     assert not server.stop()
     server.release()
     server.unpin()
-    assert not directory.exists()
+    assert not bare.exists()
 
 
 # --- Several users ------------------------------------------------------------------------------------
 
 
-def test_two_processes_share_one_server_which_stops_with_the_last(
-    server: EmbeddedServer, directory: Path
-) -> None:
-    first, second = Process(USER, directory), Process(USER, directory)
+def test_two_processes_share_one_server_which_stops_with_the_last(bare: Path) -> None:
+    server = EmbeddedServer(bare)
+    first, second = Process(USER, bare), Process(USER, bare)
     (one, _), (other, _) = first.line(), second.line()
     assert one == other == running_pid(server)
     assert first.go_on() == 0
     assert running_pid(server) == one
     assert second.go_on() == 0
     assert not server.status().running
-    assert all_gone(directory)
+    assert all_gone(bare)
 
 
 def test_visitors_that_come_and_go_always_find_a_server(directory: Path) -> None:
@@ -358,22 +376,22 @@ def test_a_killed_keeper_is_replaced_by_the_next_user(server: EmbeddedServer, di
     assert all_gone(directory)
 
 
-def test_a_starter_killed_while_making_the_data_folder_is_swept_up(
-    server: EmbeddedServer, directory: Path
-) -> None:
-    starter = Process(USER, directory)
-    assert wait_for(lambda: any(directory.glob("data.partial-*/global")))
+def test_a_starter_killed_while_making_the_data_folder_is_swept_up(bare: Path) -> None:
+    server = EmbeddedServer(bare)
+    starter = Process(USER, bare)
+    assert wait_for(lambda: any(bare.glob("data.partial-*/global")))
     starter.kill()
-    assert not (directory / "data").exists()
+    assert not (bare / "data").exists()
     with server:
         assert ask(server, "SELECT 1") == 1
-        assert not list(directory.glob("data.partial-*"))
+        assert not list(bare.glob("data.partial-*"))
 
 
-def test_stop_sweeps_up_a_half_made_data_folder(server: EmbeddedServer, directory: Path) -> None:
-    (directory / "data.partial-1-x" / "base").mkdir(parents=True)
+def test_stop_sweeps_up_a_half_made_data_folder(bare: Path) -> None:
+    server = EmbeddedServer(bare)
+    (bare / "data.partial-1-x" / "base").mkdir(parents=True)
     assert not server.stop()
-    assert not list(directory.glob("data.partial-*"))
+    assert not list(bare.glob("data.partial-*"))
 
 
 def test_a_starter_killed_while_the_server_starts_leaves_nothing(directory: Path) -> None:
@@ -477,19 +495,21 @@ def test_a_link_to_the_folder_is_the_same_server(
         assert running_pid(other) == running_pid(server)
 
 
-def test_a_data_folder_of_another_version_is_refused(server: EmbeddedServer, directory: Path) -> None:
-    (directory / "data").mkdir(parents=True)
-    (directory / "data" / "PG_VERSION").write_text("16\n")
+def test_a_data_folder_of_another_version_is_refused(bare: Path) -> None:
+    server = EmbeddedServer(bare)
+    (bare / "data").mkdir(parents=True)
+    (bare / "data" / "PG_VERSION").write_text("16\n")
     with pytest.raises(DatabaseError, match=r"made by PostgreSQL 16; this is PostgreSQL 18"):
         server.acquire()
 
 
-def test_a_data_folder_with_other_things_in_it_is_refused(server: EmbeddedServer, directory: Path) -> None:
-    (directory / "data").mkdir(parents=True)
-    (directory / "data" / "thesis.txt").write_text("the only copy")
+def test_a_data_folder_with_other_things_in_it_is_refused(bare: Path) -> None:
+    server = EmbeddedServer(bare)
+    (bare / "data").mkdir(parents=True)
+    (bare / "data" / "thesis.txt").write_text("the only copy")
     with pytest.raises(DatabaseError, match="is not the data folder"):
         server.acquire()
-    assert (directory / "data" / "thesis.txt").read_text() == "the only copy"
+    assert (bare / "data" / "thesis.txt").read_text() == "the only copy"
 
 
 def test_a_server_that_cannot_start_is_reported_with_its_log(server: EmbeddedServer, directory: Path) -> None:
@@ -583,12 +603,12 @@ def test_without_the_capability_a_closed_folder_is_named(
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root can lack the right to look into others' folders")
-def test_a_root_without_rights_is_told_so(directory: Path) -> None:
+def test_a_root_without_rights_is_told_so(bare: Path) -> None:
     weak = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all", "--"]
     program = USER.replace(
         "server.acquire()", "try: server.acquire()\nexcept Exception as e: sys.exit(repr(e))"
     )
-    command = [*weak, sys.executable, "-c", program, str(directory)]
+    command = [*weak, sys.executable, "-c", program, str(bare)]
     result = subprocess.run(command, capture_output=True, text=True, cwd="/", check=False)
     assert result.returncode == 1
     assert "PrerequisiteError" in result.stderr and "DAC_OVERRIDE" in result.stderr

@@ -1,0 +1,89 @@
+"""A PostgreSQL session over ADBC, which sends and takes Arrow in PostgreSQL's binary COPY format.
+
+Belongs here: running statements on one connection whose transaction is the caller's. Does not
+belong here: any statement (``sink``).
+
+This uses ADBC's own bindings rather than its DB-API: that one imports pyarrow.dataset and with
+it pandas, a second in every new Python worker, and begins transactions by itself, which leaves no
+room for savepoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import adbc_driver_manager as adbc
+import adbc_driver_postgresql
+import pyarrow as pa
+
+from ecom_platform.postgres.connection import conninfo
+
+Error = adbc.Error
+OperationalError = adbc.OperationalError
+
+_TARGET_TABLE = "adbc.ingest.target_table"
+_MODE = "adbc.ingest.mode"
+_APPEND = "adbc.ingest.mode.append"
+_TEMPORARY = "adbc.ingest.temporary"
+# Rows that travel to the driver together.
+_BATCH_ROWS = 65_536
+
+
+class Session:
+    """One connection in autocommit mode, so that BEGIN, savepoints and COMMIT are statements.
+
+    Every method raises :class:`Error`, with PostgreSQL's SQLSTATE in ``sqlstate``; a broken
+    connection is an :class:`OperationalError` without one.
+    """
+
+    def __init__(self, connection: adbc.AdbcConnection) -> None:
+        self._connection = connection
+
+    def run(self, sql: str, *parameters: object) -> None:
+        """Execute a statement whose result does not matter."""
+        with self._statement(sql, parameters) as statement:
+            statement.execute_update()
+
+    def table(self, sql: str, *parameters: object) -> pa.Table:
+        """Execute a query; its result, typed as PostgreSQL's columns are."""
+        with self._statement(sql, parameters) as statement:
+            stream, _ = statement.execute_query()
+            with pa.RecordBatchReader.from_stream(stream) as reader:
+                return reader.read_all()
+
+    def rows(self, sql: str, *parameters: object) -> list[dict[str, Any]]:
+        """Execute a query; its result as one dict a row."""
+        rows: list[dict[str, Any]] = self.table(sql, *parameters).to_pylist()
+        return rows
+
+    def copy(self, table: str, rows: pa.Table, *, temporary: bool = False) -> None:
+        """COPY ``rows`` into the columns of ``table`` that have their names."""
+        with adbc.AdbcStatement(self._connection) as statement:
+            options = {_TARGET_TABLE: table, _MODE: _APPEND}
+            if temporary:
+                options[_TEMPORARY] = "true"
+            statement.set_options(**options)
+            statement.bind_stream(rows.to_reader(_BATCH_ROWS))
+            statement.execute_update()
+
+    @contextmanager
+    def _statement(self, sql: str, parameters: tuple[object, ...]) -> Iterator[adbc.AdbcStatement]:
+        with adbc.AdbcStatement(self._connection) as statement:
+            statement.set_sql_query(sql)
+            if parameters:
+                values = {str(number): [value] for number, value in enumerate(parameters)}
+                statement.prepare()
+                statement.bind(pa.record_batch(values))
+            yield statement
+
+
+@contextmanager
+def open_session(url: str) -> Iterator[Session]:
+    """A session on the database of ``url``, closed at the end of the block."""
+    with (
+        adbc_driver_postgresql.connect(conninfo(url)) as database,
+        adbc.AdbcConnection(database) as connection,
+    ):
+        yield Session(connection)
