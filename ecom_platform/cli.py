@@ -122,8 +122,11 @@ def _run_job(job: str, run_config: dict[str, Any], as_json: bool, events: int) -
         progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
         with provide(settings) as database:
             progress.say("starting Dagster and Spark")
-            with _watching(database, run_id, progress):
-                summary = _execute(settings, job, run_config, run_id)
+            try:
+                with _watching(database, run_id, progress):
+                    summary = _execute(settings, job, run_config, run_id)
+            finally:
+                _close_spark()
     summary = summary.after(time.perf_counter() - started)
     if as_json:
         click.echo(json.dumps(summary.as_json()))
@@ -140,6 +143,12 @@ def _warm_up(settings: Settings) -> None:
         warm_up(settings)
 
     threading.Thread(target=attempt, daemon=True).start()
+
+
+def _close_spark() -> None:
+    from ecom_platform.streaming.session import close_session
+
+    close_session()
 
 
 def _execute(settings: Settings, job: str, run_config: dict[str, Any], run_id: str) -> RunSummary:

@@ -13,11 +13,9 @@ import logging
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pyspark
-from pyspark import SparkContext
 from pyspark.sql import DataFrame
 
 from ecom_platform.settings import Settings, load_settings
@@ -31,7 +29,6 @@ LEAN_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 # A JVM that cannot use an archive says so on its standard output unless told not to.
 _QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
 _FOLDER = Path(sys.prefix) / "var" / "ecom_platform"
-_EXIT_SECONDS = 120
 _MODULE = "ecom_platform.streaming.class_archive"
 
 
@@ -87,7 +84,7 @@ def _dump_base(java: Java) -> None:
 
 def _train(archive: Path) -> None:
     """Use what a run uses, then end the JVM, which writes what it has loaded."""
-    from ecom_platform.streaming.session import open_session
+    from ecom_platform.streaming.session import close_session, open_session
 
     with tempfile.TemporaryDirectory(prefix="ecom-train-") as folder:
         settings = load_settings({**_environment(), "ECOM_HOME": folder})
@@ -98,8 +95,7 @@ def _train(archive: Path) -> None:
             options.append(f"-XX:SharedArchiveFile={_base(java)}")
         session = open_session(settings, java_options=" ".join(options))
         _stream_something(session, Path(folder))
-        session.stop()
-        _end_jvm()
+        close_session()
         partial.rename(archive)
 
 
@@ -121,17 +117,6 @@ def _stream_something(session: pyspark.sql.SparkSession, folder: Path) -> None:
     source = session.readStream.option("maxFilesPerTrigger", 2).text(units.as_uri(), wholetext=True)
     query = source.writeStream.foreachBatch(process).trigger(availableNow=True)
     query.option("checkpointLocation", (folder / "checkpoint").as_uri()).start().awaitTermination()
-
-
-def _end_jvm() -> None:
-    gateway = SparkContext._gateway
-    assert gateway is not None  # noqa: S101 (a session was just open)
-    process = gateway.proc
-    gateway.shutdown()
-    process.stdin.close()
-    deadline = time.monotonic() + _EXIT_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -30,6 +31,8 @@ from ecom_platform.streaming.java import Java, find_java
 APPLICATION_NAME = "ecom_platform"
 
 _open_lock = threading.Lock()
+# Generous, for a JVM that writes its class archive at the end (class_archive).
+_JVM_EXIT_SECONDS = 120
 
 
 def spark_config(settings: Settings) -> dict[str, str]:
@@ -77,13 +80,38 @@ def open_session(settings: Settings, *, java_options: str | None = None) -> Spar
         return session
 
 
+def close_session() -> None:
+    """Stop the session, if there is one, and end its JVM; returns when the JVM is gone.
+
+    Spark cannot be started again in this process.
+    """
+    with _open_lock:
+        gateway = SparkContext._gateway
+        if gateway is None:
+            return
+        if SparkContext._active_spark_context is not None:
+            SparkContext._active_spark_context.stop()
+        process = gateway.proc
+        gateway.shutdown()
+        # The JVM ends when its standard input does. It is waited for: it may have something to
+        # write, and a command must not return while a process of its own still runs.
+        process.stdin.close()
+        try:
+            process.wait(_JVM_EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 def warm_up(settings: Settings) -> None:
     """Begin to open the session in the background; whoever asks for it first waits for the rest."""
 
     def attempt() -> None:
         # A failure is not lost: the same call fails again where somebody needs its result.
         with contextlib.suppress(Exception):
-            open_session(settings)
+            session = open_session(settings)
+            # The first task of a session starts the process that Python workers are forked from.
+            session.sparkContext.parallelize([0], 1).map(abs).collect()
 
     threading.Thread(target=attempt, name="spark-warm-up", daemon=True).start()
 
