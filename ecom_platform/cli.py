@@ -19,6 +19,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,7 +79,7 @@ def _usage_hint(error: click.UsageError) -> str:
 
 def _report(error: EcomError, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps({"success": False, "error": error.as_json()}))
+        click.echo(json.dumps({"run_id": None, "success": False, "error": error.as_json()}))
     click.secho(f"Error: {error.message}", fg="red", err=True)
     if error.remedy:
         click.echo(error.remedy, err=True)
@@ -88,11 +89,39 @@ def _report(error: EcomError, as_json: bool) -> int:
 # -- run and ingest ------------------------------------------------------------------------------
 
 
+class WholeNumber(click.ParamType[int]):
+    """A whole number of at least ``minimum``."""
+
+    name = "N"
+
+    def __init__(self, minimum: int) -> None:
+        self._minimum = minimum
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        text = str(value)
+        if not (text.isascii() and text.isdigit() and self._minimum <= int(text) < 2**63):
+            self.fail(f"{text!r} is not a whole number of at least {self._minimum}.", param, ctx)
+        return int(text)
+
+
+class UtcTime(click.ParamType[str]):
+    """An ISO 8601 time, passed on as it is written."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a time such as 2026-01-31T12:00:00Z.", param, ctx)
+        return str(value)
+
+
 @cli.command()
-@click.option("--events", type=click.IntRange(min=1), default=DEFAULT_EVENTS, show_default=True)
-@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), help="Same seed and --as-of, same files.")
-@click.option("--as-of", metavar="TIME", help="End of the 90 days the events lie in; default: now.")
-@click.option("--rows-per-file", type=click.IntRange(min=1), help="Default: ECOM_ROWS_PER_FILE, else 1,000.")
+@click.option("--events", type=WholeNumber(1), default=DEFAULT_EVENTS, show_default=True)
+@click.option("--seed", type=WholeNumber(0), help="Same seed and --as-of, same files.")
+@click.option("--as-of", type=UtcTime(), help="End of the 90 days the events lie in; default: now.")
+@click.option("--rows-per-file", type=WholeNumber(1), help="Default: ECOM_ROWS_PER_FILE, else 1,000.")
 @json_option
 def run(events: int, seed: int | None, as_of: str | None, rows_per_file: int | None, as_json: bool) -> int:
     """Generate events, stream them into PostgreSQL, audit, run every check."""

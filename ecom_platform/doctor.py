@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ecom_platform.errors import DatabaseError, EcomError, PrerequisiteError, StorageError
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.zone import LandingZone, make_writable
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.provision import embedded_server
 from ecom_platform.settings import Settings
@@ -55,8 +55,8 @@ def examine(settings: Settings) -> list[Prerequisite]:
 
 def require(settings: Settings, events: int) -> None:
     """Raise the first missing prerequisite that a run of ``events`` would only meet half-way."""
+    _landing(settings)
     _disk(settings, events)
-    LandingZone.of(settings).prepare()
     _java(settings)
     _spark_master(settings)
 
@@ -105,6 +105,7 @@ def _spark_master(settings: Settings) -> str:
 
 def _landing(settings: Settings) -> str:
     LandingZone.of(settings).prepare()
+    make_writable(settings.home)
     return f"{settings.landing_dir}, writable"
 
 

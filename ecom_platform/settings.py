@@ -21,6 +21,7 @@ from ecom_platform.errors import SettingsError
 DEFAULT_EVENTS = 30_000
 DEFAULT_ROWS_PER_FILE = 1_000
 
+_REMOTE_MASTERS = ("spark://", "yarn", "k8s://")
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
 
 
@@ -59,6 +60,11 @@ class Settings:
     @property
     def dagster_home(self) -> Path:
         return self.dagster_home_chosen or self.home / "dagster"
+
+    @property
+    def remote_spark(self) -> bool:
+        """Whether executors may run on other machines."""
+        return self.spark_master.startswith(_REMOTE_MASTERS)
 
     @property
     def local_spark(self) -> bool:
@@ -165,7 +171,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         java_home=Path(java_home) if java_home else None,
         dagster_home_chosen=Path(dagster_home) if dagster_home else None,
     )
-    if settings.embedded and not settings.local_spark:
+    if settings.embedded and settings.remote_spark:
         reader.problems.append(
             f"ECOM_SPARK_MASTER is {settings.spark_master!r} but ECOM_POSTGRES_URL is not set: executors on "
             "other machines cannot reach the embedded server. Set ECOM_POSTGRES_URL, or use local[*]."

@@ -48,7 +48,7 @@ class LandingZone:
     def prepare(self) -> None:
         """Make the folders and prove that they can be written; raises :class:`StorageError`."""
         for folder in (self.landing, self.claimed, self.archive, self.quarantine, self.units):
-            _make_writable(folder)
+            make_writable(folder)
 
     def claimed_path(self, file_id: int, name: str) -> Path:
         return self.claimed / f"{file_id}-{name}"
@@ -100,8 +100,11 @@ def _move(source: Path, target: Path) -> bool:
     return True
 
 
-def _make_writable(folder: Path) -> None:
-    """Root passes every permission check, so writing a file is the only test that counts."""
+def make_writable(folder: Path) -> None:
+    """Make ``folder`` and write a file in it; raises :class:`StorageError`.
+
+    Root passes every permission check, so writing is the only test that counts.
+    """
     probe = folder / f".writable-{datetime.now(UTC):%H%M%S%f}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

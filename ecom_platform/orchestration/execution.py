@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError
 
 from ecom_platform.errors import EcomError, IngestError
 
@@ -95,7 +96,7 @@ def execute(defs: dg.Definitions, job_name: str, run_config: Mapping[str, Any], 
         job = defs.resolve_job_def(job_name)
         try:
             job.execute_in_process(run_config=dict(run_config), instance=instance, run_id=run_id)
-        except dg.DagsterAssetCheckFailedError:
+        except DagsterAssetCheckFailedError:
             pass  # the check's own evaluation says it better
         except Exception as failure:
             error = _as_ecom_error(failure)

@@ -34,7 +34,7 @@ def describe(url: str) -> str:
 
 def _explain(url: str, error: psycopg.Error) -> DatabaseError:
     """A refusal of PostgreSQL in words that name the setting; libpq's text holds no password."""
-    reason = " ".join(str(error).split())
+    reason = " ".join(str(error).split()).rstrip(".?")
     if isinstance(error, psycopg.errors.InvalidPassword) or "password" in reason:
         remedy = "Check the user and the password in ECOM_POSTGRES_URL."
     else:
