@@ -76,6 +76,7 @@ class RunSummary:
             "checks": {
                 "passed": sum(check.passed for check in self.checks),
                 "failed": [check.name for check in self.failed],
+                "warned": [check.name for check in self.warned],
             },
             "seconds": {
                 "generate": round(float(generated.get("seconds", 0.0)), 3),

@@ -1,0 +1,204 @@
+"""The main job as a person runs it: the command line, in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ecom_platform.postgres.embedded import EmbeddedServer
+
+ECOM = [sys.executable, "-m", "ecom_platform"]
+EVENTS = 30_000
+
+
+class Platform:
+    """One ``ECOM_HOME`` and the command line on it."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home = home
+        ours = {
+            name: value for name, value in os.environ.items() if not name.startswith(("ECOM_", "DAGSTER_"))
+        }
+        self.environment = {**ours, "ECOM_HOME": str(home), **environment}
+
+    def ecom(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*ECOM, *arguments],
+            env=self.environment,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """The one object that ``--json`` prints; the command must have succeeded."""
+        done = self.ecom(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        result: dict[str, Any] = json.loads(done.stdout)
+        return result
+
+    def query(self, sql: str) -> str:
+        done = self.ecom("psql", "-XAtc", sql)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def processes(self) -> list[str]:
+        """Command lines of whatever still runs on this home."""
+        found = []
+        for process in psutil.process_iter(["cmdline"]):
+            command = " ".join(process.info["cmdline"] or [])
+            if str(self.home) in command:
+                found.append(command)
+        return found
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    home = tmp_path / "home"
+    home.mkdir()
+    yield Platform(home)
+    EmbeddedServer(home / "postgres").stop()
+
+
+def without_java_and_postgres(folder: Path) -> str:
+    """A PATH with every program of this machine but Java and PostgreSQL."""
+    folder.mkdir()
+    for directory in os.environ["PATH"].split(os.pathsep):
+        for program in Path(directory).glob("*"):
+            hidden = program.name.startswith(("java", "postgres", "psql", "pg_", "initdb"))
+            if not hidden and not (folder / program.name).exists():
+                (folder / program.name).symlink_to(program)
+    return str(folder)
+
+
+def test_two_runs_and_a_re_drop(platform: Platform) -> None:
+    first = platform.json("run")
+    assert first["success"] is True
+    assert first["files"] == {"landed": 30, "loaded": 30, "quarantined": 0, "unsettled": 0}
+    assert first["rows"] == {"read": EVENTS, "inserted": EVENTS, "duplicate": 0, "rejected": 0}
+    assert first["checks"] == {"passed": 12, "failed": [], "warned": []}
+    assert set(first["seconds"]) == {"generate", "stream", "total"}
+    assert platform.query("SELECT count(*), count(DISTINCT event_id) FROM user_events") == "30000|30000"
+
+    archived = list((platform.home / "landing/.ecom/archive").rglob("*.csv"))
+    assert len(archived) == 30
+
+    platform.json("run")
+    assert platform.query("SELECT count(*) FROM user_events") == "60000"
+
+    for path in archived:
+        shutil.copy(path, platform.home / "landing" / path.name.partition("-")[2])
+    again = platform.json("ingest")
+    assert again["rows"] == {"read": EVENTS, "inserted": 0, "duplicate": EVENTS, "rejected": 0}
+    assert platform.query("SELECT count(*) FROM user_events") == "60000"
+    assert platform.query("SELECT count(*) FROM ingested_files WHERE same_bytes_as IS NOT NULL") == "30"
+    assert platform.processes() == []
+
+
+def test_a_machine_without_java_and_postgres(platform: Platform, tmp_path: Path) -> None:
+    bare = Platform(platform.home, PATH=without_java_and_postgres(tmp_path / "bin"))
+    bare.environment.pop("JAVA_HOME", None)
+    assert "from wheel" in bare.ecom("doctor").stdout
+    result = bare.json("run", "--events", "2500", "--seed", "7", "--as-of", "2026-01-31T12:00:00Z")
+    assert result["rows"]["inserted"] == 2_500
+    assert result["files"]["landed"] == 3
+    assert bare.processes() == []
+
+
+def test_same_seed_and_time_again_inserts_nothing(platform: Platform) -> None:
+    arguments = ("run", "--events", "1000", "--seed", "3", "--as-of", "2026-01-31T12:00:00Z")
+    assert platform.json(*arguments)["rows"]["inserted"] == 1_000
+    again = platform.json(*arguments)
+    assert again["rows"] == {"read": 1_000, "inserted": 0, "duplicate": 1_000, "rejected": 0}
+    assert again["success"] is True
+
+
+def test_rows_deleted_behind_its_back_fail_the_checks(platform: Platform) -> None:
+    platform.json("run", "--events", "2000")
+    platform.query("DELETE FROM user_events WHERE event_id IN (SELECT event_id FROM user_events LIMIT 5)")
+    done = platform.ecom("ingest", "--json")
+    assert done.returncode == 1
+    result = json.loads(done.stdout)
+    assert result["success"] is False
+    assert set(result["checks"]["failed"]) == {
+        "user_events:generated_events_stored_once",
+        "user_events:table_matches_ledger",
+    }
+    assert "user_events_" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "error", "named"),
+    [
+        (["run", "--events", "0"], {}, 2, "usage", "'0'"),
+        (["run", "--events", "-1"], {}, 2, "usage", "-1"),
+        (["run", "--events", "many"], {}, 2, "usage", "'many'"),
+        (["run", "--as-of", "soon"], {}, 2, "usage", "'soon'"),
+        (["run"], {"ECOM_BATCH_FILES": "0"}, 2, "settings", "ECOM_BATCH_FILES"),
+        (["run"], {"ECOM_SPARK_MASTER": "spark://h:7077"}, 2, "settings", "embedded"),
+        (
+            ["run"],
+            {"ECOM_POSTGRES_URL": "postgresql://bob:s3cret@127.0.0.1:1/d"},
+            3,
+            "database",
+            "127.0.0.1:1",
+        ),
+        (["ingest"], {"ECOM_LANDING_DIR": "/proc/landing"}, 3, "storage", "/proc/landing"),
+        (["run"], {"JAVA_HOME": "/nowhere"}, 3, "java", "/nowhere"),
+    ],
+)
+def test_what_is_wrong_is_named(
+    platform: Platform,
+    arguments: list[str],
+    environment: dict[str, str],
+    code: int,
+    error: str,
+    named: str,
+) -> None:
+    done = Platform(platform.home, **environment).ecom(*arguments, "--json")
+    assert done.returncode == code
+    result = json.loads(done.stdout)
+    assert result["success"] is False
+    assert result["error"]["code"] == error
+    assert named in result["error"]["message"]
+    assert result["error"]["remedy"]
+    assert "s3cret" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_two_runs_at_once_both_end_well(platform: Platform) -> None:
+    command = [*ECOM, "run", "--events", "3000", "--json"]
+    pair = [
+        subprocess.Popen(
+            command,
+            env=platform.environment,
+            cwd=platform.home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    results = [json.loads(process.communicate(timeout=240)[0]) for process in pair]
+    assert [process.returncode for process in pair] == [0, 0]
+    assert sum(result["rows"]["inserted"] for result in results) == 6_000
+    assert platform.query("SELECT count(*) FROM user_events") == "6000"
+    assert platform.processes() == []
+
+
+def test_stop_always_works(platform: Platform) -> None:
+    assert platform.ecom("stop").returncode == 0
+    url = platform.ecom("url").stdout.strip()
+    assert url.startswith("postgresql://")
+    assert platform.processes() != []
+    assert platform.ecom("stop").returncode == 0
+    assert platform.processes() == []

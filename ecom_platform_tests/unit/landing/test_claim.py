@@ -1,0 +1,122 @@
+"""Claiming, and putting right what an interruption left behind. Real PostgreSQL."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from ecom_platform.landing.claim import claim, recover
+from ecom_platform.landing.scan import LandedFile, look
+from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone
+from ecom_platform.postgres import ledger
+from ecom_platform.postgres.connection import Database
+
+
+def drop(zone: LandingZone, name: str, text: str = "x") -> LandedFile:
+    (zone.landing / name).write_text(text)
+    return look(zone.landing).files[name]
+
+
+def claimed(database: Database) -> list[ledger.ClaimedFile]:
+    with database.open() as connection:
+        return ledger.claimed(connection)
+
+
+def test_a_claim_is_a_ledger_row_and_a_rename(database: Database, zone: LandingZone) -> None:
+    files = [drop(zone, "a.csv", "aa"), drop(zone, "b.csv", "bbb")]
+    first, second = claim(database, zone, files)
+    assert claimed(database) == [
+        ledger.ClaimedFile(first, "a.csv", 2),
+        ledger.ClaimedFile(second, "b.csv", 3),
+    ]
+    assert (zone.claimed / f"{first}-a.csv").read_text() == "aa"
+    assert look(zone.landing).files == {}
+
+
+def test_the_same_name_again_is_another_file(database: Database, zone: LandingZone) -> None:
+    first = claim(database, zone, [drop(zone, "a.csv", "1")])
+    second = claim(database, zone, [drop(zone, "a.csv", "2")])
+    assert first != second
+    assert {path.read_text() for path in zone.claimed.iterdir()} == {"1", "2"}
+
+
+def test_a_file_that_is_gone_leaves_no_row(database: Database, zone: LandingZone) -> None:
+    file = drop(zone, "a.csv")
+    (zone.landing / "a.csv").unlink()
+    assert claim(database, zone, [file]) == []
+    assert claimed(database) == []
+
+
+def test_killed_between_row_and_rename(database: Database, zone: LandingZone) -> None:
+    file = drop(zone, "a.csv")
+    with database.transaction() as connection:
+        (file_id,) = ledger.register(connection, [file.name], [file.size], [file.landed_at])
+    recovery = recover(database, zone)
+    assert (recovery.renamed, recovery.missing) == (1, 0)
+    assert (zone.claimed / f"{file_id}-a.csv").is_file()
+
+
+def test_killed_between_row_and_rename_and_the_file_was_deleted(
+    database: Database, zone: LandingZone
+) -> None:
+    with database.transaction() as connection:
+        (file_id,) = ledger.register(connection, ["a.csv"], [1], [datetime.now(UTC)])
+    assert recover(database, zone).missing == 1
+    with database.open() as connection:
+        state = ledger.states(connection, [file_id])[file_id]
+    assert state.state == ledger.QUARANTINED
+    assert "missing" in (state.reason or "")
+
+
+def finish(database: Database, file_id: int, state: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(
+            "UPDATE ingested_files SET state = %s, reason = %s, sha256 = repeat('0', 64),"
+            " finished_at = '2026-01-02 03:04:05+00' WHERE file_id = %s",
+            (state, "wrong_header: x" if state == ledger.QUARANTINED else None, file_id),
+        )
+
+
+@pytest.mark.parametrize("state", [ledger.LOADED, ledger.QUARANTINED])
+def test_killed_between_commit_and_move(database: Database, zone: LandingZone, state: str) -> None:
+    (file_id,) = claim(database, zone, [drop(zone, "a.csv", "text")])
+    finish(database, file_id, state)
+    recovery = recover(database, zone)
+    assert recovery.archived + recovery.quarantined == 1
+    target = (
+        zone.archive / "2026-01-02" / f"{file_id}-a.csv"
+        if state == ledger.LOADED
+        else zone.quarantine / f"{file_id}-a.csv"
+    )
+    assert target.read_text() == "text"
+    assert list(zone.claimed.iterdir()) == []
+    if state == ledger.QUARANTINED:
+        assert "wrong_header" in target.with_name(target.name + REASON_SUFFIX).read_text()
+
+
+def test_a_claimed_file_the_ledger_does_not_know_is_reported_and_kept(
+    database: Database, zone: LandingZone
+) -> None:
+    stranger = zone.claimed / "77-a.csv"
+    stranger.write_text("x")
+    assert recover(database, zone).unknown == ("77-a.csv",)
+    assert stranger.is_file()
+
+
+def test_a_restored_ledger_may_know_the_number_under_another_name(
+    database: Database, zone: LandingZone
+) -> None:
+    (file_id,) = claim(database, zone, [drop(zone, "new.csv")])
+    finish(database, file_id, ledger.LOADED)
+    (zone.claimed / f"{file_id}-new.csv").rename(zone.claimed / f"{file_id}-old.csv")
+    assert recover(database, zone).unknown == (f"{file_id}-old.csv",)
+    assert (zone.claimed / f"{file_id}-old.csv").is_file()
+
+
+def test_ten_thousand_files(database: Database, zone: LandingZone) -> None:
+    for number in range(10_000):
+        (zone.landing / f"{number}.csv").touch()
+    files = list(look(zone.landing).files.values())
+    assert len(claim(database, zone, files)) == 10_000
+    assert sum(1 for _ in zone.claimed.iterdir()) == 10_000
+    assert not Path(zone.landing / "0.csv").exists()

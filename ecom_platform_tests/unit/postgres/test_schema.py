@@ -1,0 +1,54 @@
+"""The tables agree with the one declaration of the event."""
+
+import threading
+
+from ecom_platform.events.schema import COLUMNS
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.schema import current, head, migrate
+
+_TYPES = {
+    "uuid": "uuid",
+    "bigint": "bigint",
+    "text": "text",
+    "timestamp with time zone": "timestamptz",
+    "numeric": "numeric(10,2)",
+}
+
+
+def test_user_events_has_the_declared_columns(database: Database) -> None:
+    with database.open() as connection:
+        rows = connection.execute(
+            "SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns"
+            " WHERE table_name = 'user_events' ORDER BY ordinal_position"
+        ).fetchall()
+    declared = [(column.name, column.sql, column.nullable) for column in COLUMNS]
+    assert [(name, _TYPES[kind], nullable) for name, kind, nullable in rows[: len(COLUMNS)]] == declared
+    assert [name for name, _, _ in rows[len(COLUMNS) :]] == ["file_id", "ingested_at"]
+
+
+def test_a_migrated_database_is_at_head(database: Database) -> None:
+    migrate(database)
+    with database.open() as connection:
+        assert current(connection) == head()
+
+
+def test_programs_that_migrate_at_the_same_moment(database: Database) -> None:
+    with database.open(autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    failures: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            migrate(database)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=attempt) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with database.open() as connection:
+        assert current(connection) == head()

@@ -1,0 +1,29 @@
+"""The pure parts of the query; the query itself is in integration/test_query.py."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ecom_platform.streaming.query import weighted_quantile
+
+
+def test_nothing_has_no_quantile() -> None:
+    assert weighted_quantile([], 0.5) is None
+    assert weighted_quantile([(1.0, 0)], 0.5) is None
+
+
+def test_weights_count() -> None:
+    values = [(1.0, 98), (2.0, 1), (9.0, 1)]
+    assert weighted_quantile(values, 0.50) == 1.0
+    assert weighted_quantile(values, 0.99) == 2.0
+    assert weighted_quantile(values, 1.00) == 9.0
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 1000)), max_size=30), st.floats(0.01, 1.0))
+def test_at_least_the_share_lies_at_or_below(values: list[tuple[float, int]], quantile: float) -> None:
+    result = weighted_quantile(values, quantile)
+    total = sum(weight for _, weight in values)
+    if total == 0:
+        assert result is None
+    else:
+        assert result is not None
+        assert sum(weight for value, weight in values if value <= result) >= quantile * total * (1 - 1e-9)
