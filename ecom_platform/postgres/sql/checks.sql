@@ -75,19 +75,23 @@ WHERE coalesce(l.rows_rejected, 0) <> coalesce(r.rows, 0)
 ORDER BY 1;
 
 -- name: create_expected_ids#
-CREATE TEMPORARY TABLE expected_ids (event_id uuid NOT NULL, file_name text NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE expected_ids (event_id uuid NOT NULL, file_number integer NOT NULL) ON COMMIT DROP;
 
--- name: missing_by_file
-SELECT e.file_name, count(*) AS missing
-FROM expected_ids AS e
-WHERE NOT EXISTS (SELECT FROM user_events AS u WHERE u.event_id = e.event_id)
-GROUP BY e.file_name
-ORDER BY e.file_name;
+-- name: analyze_expected_ids#
+ANALYZE expected_ids;
 
--- name: expected_counts^
+-- name: expected_by_file
+-- One row a file whose events are not each stored once; file_number null: the sums of all.
 SELECT
-    (SELECT count(*) FROM expected_ids) AS expected,
-    (SELECT count(*) FROM user_events AS u WHERE u.event_id IN (SELECT event_id FROM expected_ids)) AS found;
+    e.file_number,
+    (SELECT count(*) FROM expected_ids AS x WHERE e.file_number IS NULL OR x.file_number = e.file_number)
+        AS expected,
+    count(u.event_id) AS found
+FROM expected_ids AS e
+LEFT JOIN user_events AS u USING (event_id)
+GROUP BY GROUPING SETS ((), (e.file_number))
+HAVING e.file_number IS NULL OR count(*) <> count(u.event_id)
+ORDER BY e.file_number NULLS FIRST;
 
 -- name: newest_load$
 SELECT max(finished_at) FROM ingested_files WHERE state = 'loaded';
