@@ -739,7 +739,9 @@ def _setpriv(uid: int, gid: int) -> tuple[str, ...]:
     if program is None:
         return ()
     identity = (f"--reuid={uid}", f"--regid={gid}", "--clear-groups")
-    return (program, *identity, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--")
+    # Without this bit access(2), by which initdb looks for its programs, would not count the capability.
+    counted = "--securebits=+no_setuid_fixup"
+    return (program, counted, *identity, "--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--")
 
 
 def _can_run(account: _Account, directory: Path) -> bool:
