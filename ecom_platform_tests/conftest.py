@@ -1,0 +1,85 @@
+"""What tests share: a real PostgreSQL, a database of their own, a landing zone, a Spark session.
+
+Nothing here stands in for anything: the server is the one that is shipped.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from pyspark.sql import SparkSession
+
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.embedded import EmbeddedServer
+from ecom_platform.postgres.schema import migrate
+from ecom_platform.settings import Settings, load_settings
+from ecom_platform.streaming.session import close_session, open_session
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """A PostgreSQL server for the whole test session."""
+    with EmbeddedServer(tmp_path_factory.mktemp("postgres")) as running:
+        yield running
+
+
+def _named(server: EmbeddedServer, name: str) -> Database:
+    folder = conninfo_to_dict(server.url)["host"]
+    return Database(f"postgresql://ecom@/{name}?host={folder}")
+
+
+@pytest.fixture(scope="session")
+def template(server: EmbeddedServer) -> str:
+    """A migrated database that the tests' own are cloned from, which takes 30 ms instead of 500."""
+    with _named(server, "postgres").open(autocommit=True) as connection:
+        connection.execute("CREATE DATABASE template_ecom")
+    migrate(_named(server, "template_ecom"))
+    return "template_ecom"
+
+
+@pytest.fixture
+def database(server: EmbeddedServer, template: str) -> Iterator[Database]:
+    """A fresh, migrated database."""
+    name = f"test_{next(_numbers)}"
+    with _named(server, "postgres").open(autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        yield _named(server, name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(database: Database, tmp_path: Path) -> Settings:
+    """Settings of an empty home on ``database``; files count as settled at once."""
+    return load_settings(
+        {
+            **{name: os.environ[name] for name in ("PATH", "JAVA_HOME") if name in os.environ},
+            "ECOM_HOME": str(tmp_path / "home"),
+            "ECOM_POSTGRES_URL": database.url,
+            "ECOM_SETTLE_SECONDS": "0",
+        }
+    )
+
+
+@pytest.fixture
+def zone(settings: Settings) -> LandingZone:
+    """The landing zone of ``settings``, its folders made."""
+    prepared = LandingZone.of(settings)
+    prepared.prepare()
+    return prepared
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """A Spark session for the whole test session; its JVM ends with it."""
+    environment = {name: os.environ[name] for name in ("PATH", "JAVA_HOME") if name in os.environ}
+    home = tmp_path_factory.mktemp("spark")
+    yield open_session(load_settings({**environment, "ECOM_HOME": str(home)}))
+    close_session()
