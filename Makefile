@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
+PORT ?= 3000
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -19,7 +20,7 @@ test: setup ## The tests
 	@$(BIN)/python -m pytest
 
 dev: setup ## The Dagster UI on 127.0.0.1:3000, daemon and sensors included
-	@$(BIN)/ecom dev
+	@$(BIN)/ecom dev --port $(PORT)
 
 check: setup ## Format, lint, types, layers, then the tests: what CI runs
 	$(BIN)/ruff format --check .

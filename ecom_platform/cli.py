@@ -17,7 +17,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -316,13 +316,15 @@ def _supervise(command: list[str]) -> int:
     def end(signum: int, frame: object) -> None:  # noqa: ARG001
         raise KeyboardInterrupt
 
-    previous: Callable[..., Any] | int | None = signal.signal(signal.SIGTERM, end)
+    # SIGINT as well: a shell starts background jobs with it ignored.
+    previous = {signum: signal.signal(signum, end) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         return process.wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
         _end_group(process)
 
 
