@@ -311,13 +311,13 @@ def _require_free(port: int) -> None:
 
 def _supervise(command: list[str]) -> int:
     """Run a program in a process group of its own, and end the whole group with us."""
-    process = subprocess.Popen(command, env=dict(os.environ), start_new_session=True)
-
     def end(signum: int, frame: object) -> None:  # noqa: ARG001
         raise KeyboardInterrupt
 
-    # SIGINT as well: a shell starts background jobs with it ignored.
+    # Before the program starts: a shell starts background jobs with SIGINT ignored, and a program
+    # inherits that, but not a handler.
     previous = {signum: signal.signal(signum, end) for signum in (signal.SIGINT, signal.SIGTERM)}
+    process = subprocess.Popen(command, env=dict(os.environ), start_new_session=True)
     try:
         return process.wait()
     except KeyboardInterrupt:
