@@ -311,6 +311,7 @@ def _require_free(port: int) -> None:
 
 def _supervise(command: list[str]) -> int:
     """Run a program in a process group of its own, and end the whole group with us."""
+
     def end(signum: int, frame: object) -> None:  # noqa: ARG001
         raise KeyboardInterrupt
 

@@ -21,7 +21,11 @@ from ecom_platform.postgres.audit import record_duplicate_audit
 def duplicate_audit(
     context: dg.AssetExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
 ) -> dg.MaterializeResult[None]:
-    """Duplicates that came in, by cause, and whether any is stored; over the whole table."""
+    """Duplicates that came in, by cause, and whether any is stored; over the whole table.
+
+    Causes: a row twice in one file, in two files, or in a file that was dropped again. A row with a known
+    id and other content is no duplicate but an id conflict, kept in `rejected_events`.
+    """
     with postgres.transaction() as connection:
         audit = record_duplicate_audit(connection, context.run_id)
     return dg.MaterializeResult(

@@ -66,7 +66,11 @@ def raw_events(
     postgres: PostgresResource,
     landing: LandingZoneResource,
 ) -> dg.MaterializeResult[None]:
-    """E-commerce events as CSV files, drawn from a seed and renamed into the landing folder."""
+    """E-commerce events as CSV files, drawn from a seed and renamed into the landing folder.
+
+    The same seed and as-of time give the same bytes. Visitors view, sometimes add to the cart, sometimes
+    buy; a few products are much more popular than the others, and days have a rhythm.
+    """
     now = datetime.now(UTC)
     generator = _generator(config, landing.settings.rows_per_file, now)
     folder = landing.zone.landing

@@ -33,7 +33,13 @@ def user_events(
     landing: LandingZoneResource,
     pyspark: SparkResource,
 ) -> dg.MaterializeResult[None]:
-    """Every event that has landed, stored exactly once by Spark Structured Streaming."""
+    """Every event that has landed, stored exactly once by Spark Structured Streaming.
+
+    Files are claimed into the ledger `ingested_files`, cut into units of whole files, and each unit
+    is loaded in one transaction: new events into `user_events`, rows that cannot be loaded into
+    `rejected_events`, and the counts of every file into the ledger. Killing it at any moment, running
+    it again or dropping the same files again changes none of the counts.
+    """
 
     def observe(progress: StreamResult) -> None:
         metadata = {"rows": progress.rows, "files": progress.files, "batches": progress.batches}
