@@ -1,0 +1,394 @@
+"""The unit of work against a real PostgreSQL: what it stores, and what survives breaking it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import adbc_driver_manager
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from ecom_platform.errors import FileChangedError
+from ecom_platform.events.schema import HEADER
+from ecom_platform.landing.claim import claim
+from ecom_platform.landing.scan import look
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres import ledger, sink
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.outcome import FileOutcome, UnitFile
+from ecom_platform_tests.dirt import SPOILERS, write_dirty_files
+from ecom_platform_tests.reference import compare
+
+STEPS = ("locked", "copied", "rejected", "settled", "committed")
+ROW = b"%s,7,PROD1000,purchase,2026-01-02 03:04:05,19.99,Books,Mobile,DE"
+
+
+def line(event_id: str | None = None) -> bytes:
+    return ROW % (event_id or str(uuid.uuid4())).encode()
+
+
+def csv_file(*lines: bytes) -> bytes:
+    return b"\n".join([HEADER.encode(), *lines]) + b"\n"
+
+
+class Landing:
+    """Puts files through claim and sink, without Spark."""
+
+    def __init__(self, database: Database, zone: LandingZone) -> None:
+        self.database, self.zone = database, zone
+        with database.transaction() as connection:
+            self.batch_id = ledger.start_batch(connection, "test", 0, "test")
+
+    def take(self) -> list[UnitFile]:
+        """Claim whatever is in the landing folder."""
+        files = sorted(look(self.zone.landing).files.values(), key=lambda file: file.name)
+        ids = claim(self.database, self.zone, files)
+        return [
+            UnitFile(file_id, file.name, str(self.zone.claimed_path(file_id, file.name)))
+            for file_id, file in zip(ids, files, strict=True)
+        ]
+
+    def drop(self, **contents: bytes) -> list[UnitFile]:
+        for name, content in contents.items():
+            (self.zone.landing / name.replace("__", ".")).write_bytes(content)
+        return self.take()
+
+    def load(
+        self, files: list[UnitFile], hook: Callable[[str], None] = lambda step: None
+    ) -> list[FileOutcome]:
+        return sink.load_unit(self.database.url, files, self.batch_id, hook=hook).outcomes
+
+    def check(self) -> None:
+        """Every row of every table against the reference."""
+        with self.database.open() as connection:
+            known = connection.execute("SELECT file_id, name FROM ingested_files WHERE state = 'loaded'")
+            paths = {file_id: self.zone.claimed_path(file_id, name) for file_id, name in known.fetchall()}
+        result = compare(self.database, paths)
+        assert (result.lost, result.doubled, result.differences) == (0, 0, [])
+
+    def rejects(self) -> list[tuple[int, str, str | None, bytes]]:
+        with self.database.open() as connection:
+            rows = connection.execute(
+                "SELECT line_number, reason, column_name, raw FROM rejected_events ORDER BY file_id, 1"
+            ).fetchall()
+        return [(number, reason, column, bytes(raw)) for number, reason, column, raw in rows]
+
+
+@pytest.fixture
+def landing(database: Database, zone: LandingZone) -> Landing:
+    return Landing(database, zone)
+
+
+def counts(outcome: FileOutcome) -> tuple[int, int, int, int]:
+    return outcome.rows_read, outcome.rows_inserted, outcome.rows_duplicate, outcome.rows_rejected
+
+
+class TestWhatIsStored:
+    def test_a_clean_file(self, landing: Landing) -> None:
+        (outcome,) = landing.load(landing.drop(a__csv=csv_file(line(), line(), line())))
+        assert (outcome.state, *counts(outcome)) == ("loaded", 3, 3, 0, 0)
+        landing.check()
+
+    def test_a_row_twice_in_one_file(self, landing: Landing) -> None:
+        twice = line()
+        (outcome,) = landing.load(landing.drop(a__csv=csv_file(twice, line(), twice, twice)))
+        assert counts(outcome) == (4, 2, 2, 0)
+        landing.check()
+
+    def test_the_same_row_in_two_files_of_a_unit(self, landing: Landing) -> None:
+        shared = line()
+        outcomes = landing.load(landing.drop(a__csv=csv_file(shared), b__csv=csv_file(shared, line())))
+        assert [counts(outcome) for outcome in outcomes] == [(1, 1, 0, 0), (2, 1, 1, 0)]
+        landing.check()
+
+    def test_duplicates_across_buffers(self, landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sink, "BUFFER_ROWS", 2)
+        first, second = line(), line()
+        outcomes = landing.load(
+            landing.drop(a__csv=csv_file(first, second), b__csv=csv_file(second, line(), first))
+        )
+        assert [counts(outcome) for outcome in outcomes] == [(2, 2, 0, 0), (3, 1, 2, 0)]
+        landing.check()
+
+    def test_a_file_dropped_again(self, landing: Landing) -> None:
+        content = csv_file(line(), line())
+        (first,) = landing.load(landing.drop(a__csv=content))
+        (again,) = landing.load(landing.drop(b__csv=content))
+        assert counts(again) == (2, 0, 2, 0)
+        with landing.database.open() as connection:
+            row = connection.execute(
+                "SELECT same_bytes_as, rows_duplicate_within FROM ingested_files WHERE file_id = %s",
+                (again.file_id,),
+            ).fetchone()
+        assert row == (first.file_id, 0)
+        landing.check()
+
+    def test_deleted_rows_come_back(self, landing: Landing) -> None:
+        content = csv_file(line(), line())
+        landing.load(landing.drop(a__csv=content))
+        with landing.database.transaction() as connection:
+            connection.execute(
+                "DELETE FROM user_events WHERE event_id = (SELECT min(event_id::text)::uuid FROM user_events)"
+            )
+        (again,) = landing.load(landing.drop(b__csv=content))
+        assert counts(again) == (2, 1, 1, 0)
+
+    def test_same_id_with_other_content(self, landing: Landing) -> None:
+        key = str(uuid.uuid4())
+        stored, other = line(key), line(key).replace(b"19.99", b"20.00")
+        outcomes = landing.load(landing.drop(a__csv=csv_file(stored, other), b__csv=csv_file(other, stored)))
+        assert [counts(outcome) for outcome in outcomes] == [(2, 1, 0, 1), (2, 0, 1, 1)]
+        assert landing.rejects() == [
+            (3, "id_conflict", "event_id", other),
+            (2, "id_conflict", "event_id", other),
+        ]
+        landing.check()
+
+    def test_upper_case_is_the_same_id(self, landing: Landing) -> None:
+        key = str(uuid.uuid4())
+        (outcome,) = landing.load(landing.drop(a__csv=csv_file(line(key), line(key.upper()))))
+        assert counts(outcome) == (2, 1, 1, 0)
+
+    @pytest.mark.parametrize("reason", SPOILERS)
+    def test_a_bad_row_among_good_ones(self, landing: Landing, reason: str) -> None:
+        bad = SPOILERS[reason](line())
+        (outcome,) = landing.load(landing.drop(a__csv=csv_file(line(), bad, line())))
+        assert counts(outcome) == (3, 2, 0, 1)
+        ((number, code, _, raw),) = landing.rejects()
+        assert (number, code, raw) == (3, reason, bad)
+        landing.check()
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [(b"", "empty_file"), (b"a,b\n1,2\n", "wrong_header"), (b"\xff\xfe\n", "not_utf8_header")],
+    )
+    def test_a_file_that_cannot_be_read(self, landing: Landing, content: bytes, reason: str) -> None:
+        bad, good = landing.load(landing.drop(a__csv=content, b__csv=csv_file(line())))
+        assert bad.state == "quarantined"
+        assert (bad.reason or "").startswith(reason)
+        assert (good.state, good.rows_inserted) == ("loaded", 1)
+
+    def test_a_header_alone_is_no_rows(self, landing: Landing) -> None:
+        (outcome,) = landing.load(landing.drop(a__csv=HEADER.encode()))
+        assert (outcome.state, *counts(outcome)) == ("loaded", 0, 0, 0, 0)
+
+    def test_gzip(self, landing: Landing) -> None:
+        content = csv_file(line(), line())
+        (outcome,) = landing.load(landing.drop(a__csv__gz=gzip.compress(content)))
+        assert counts(outcome) == (2, 2, 0, 0)
+
+    def test_gzip_that_breaks_off_after_rows_were_sent(
+        self, landing: Landing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sink, "BUFFER_ROWS", 100)
+        packed = gzip.compress(csv_file(*(line() for _ in range(150_000))))
+        files = landing.drop(a__csv__gz=packed[: len(packed) // 2], b__csv=csv_file(line()))
+        monkeypatch.setattr(sink, "BUFFER_ROWS", 10_000)
+        broken, good = landing.load(files)
+        assert (broken.state, broken.rows_read) == ("quarantined", 0)
+        assert (broken.reason or "").startswith("corrupt_gzip")
+        assert (good.state, good.rows_inserted) == ("loaded", 1)
+        with landing.database.open() as connection:
+            assert ledger.stored_rows(connection) == 1
+
+
+class AbortError(Exception):
+    """Raised by a test in the middle of a unit of work."""
+
+
+def dirty(landing: Landing, seed: int = 1, events: int = 600) -> list[UnitFile]:
+    write_dirty_files(landing.zone.landing, seed, events, rows_per_file=200)
+    return landing.take()
+
+
+class TestBreakingIt:
+    @pytest.mark.parametrize("step", STEPS)
+    def test_aborted_after_a_step(self, landing: Landing, step: str) -> None:
+        files = dirty(landing)
+
+        def abort(now: str) -> None:
+            if now == step:
+                raise AbortError
+
+        with pytest.raises(AbortError):
+            landing.load(files, abort)
+        landing.load(files)
+        landing.check()
+
+    @pytest.mark.parametrize("step", STEPS)
+    def test_the_connection_is_cut_after_a_step(self, landing: Landing, step: str) -> None:
+        files = dirty(landing)
+        cut: list[str] = []
+
+        def cut_once(now: str) -> None:
+            if now == step and not cut:
+                cut.append(now)
+                with landing.database.open(autocommit=True) as connection:
+                    connection.execute(
+                        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    )
+
+        outcomes = landing.load(files, cut_once)
+        assert cut == [step]
+        assert {outcome.state for outcome in outcomes} == {"loaded"}
+        landing.check()
+
+    @pytest.mark.parametrize("step", STEPS)
+    def test_the_process_is_killed_after_a_step(self, landing: Landing, step: str) -> None:
+        files = dirty(landing)
+        program = (
+            "import os, signal, sys\n"
+            "from ecom_platform.postgres.outcome import UnitFile\n"
+            "from ecom_platform.postgres.sink import load_unit\n"
+            "files = [UnitFile(int(i), n, p) for i, n, p in (a.split('|') for a in sys.argv[4:])]\n"
+            "def kill(step):\n"
+            "    if step == sys.argv[3]: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "load_unit(sys.argv[1], files, int(sys.argv[2]), hook=kill)\n"
+        )
+        arguments = [f"{file.file_id}|{file.name}|{file.path}" for file in files]
+        done = subprocess.run(
+            [sys.executable, "-c", program, landing.database.url, str(landing.batch_id), step, *arguments],
+            env=dict(os.environ),
+        )
+        assert done.returncode == -signal.SIGKILL
+        landing.load(files)
+        landing.check()
+
+    def test_the_same_unit_again(self, landing: Landing) -> None:
+        files = dirty(landing)
+        first = landing.load(files)
+        again = landing.load(files)
+        assert [counts(outcome) for outcome in again] == [counts(outcome) for outcome in first]
+        landing.check()
+
+    def test_the_same_unit_twice_at_once(self, landing: Landing) -> None:
+        files = dirty(landing)
+        in_parallel([files, files], landing.load)
+        landing.check()
+
+    def test_units_that_share_ids_in_opposite_order(
+        self, landing: Landing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sink, "BUFFER_ROWS", 50)
+        lines = [line() for _ in range(1_000)]
+        files = landing.drop(
+            a__csv=csv_file(*lines),
+            b__csv=csv_file(*reversed(lines)),
+            c__csv=csv_file(*lines[500:], *lines[:500]),
+        )
+        in_parallel([[file] for file in files], landing.load)
+        with landing.database.open() as connection:
+            assert ledger.stored_rows(connection) == 1_000
+        landing.check()
+
+    def test_a_zombie_that_still_holds_the_ledger_rows(self, landing: Landing) -> None:
+        files = dirty(landing)
+        held = threading.Event()
+
+        def zombie() -> None:
+            def hold(step: str) -> None:
+                if step == "copied":
+                    held.set()
+                    time.sleep(1.5)
+
+            landing.load(files, hold)
+
+        thread = threading.Thread(target=zombie)
+        thread.start()
+        assert held.wait(30)
+        outcomes = landing.load(files)
+        thread.join()
+        assert {outcome.state for outcome in outcomes} == {"loaded"}
+        landing.check()
+
+    def test_a_file_that_is_still_being_written(
+        self, landing: Landing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sink, "CONFLICT_RETRIES", 1)
+        files = landing.drop(a__csv=csv_file(line()))
+
+        def append(step: str) -> None:
+            if step == "copied":
+                with Path(files[0].path).open("ab") as file:
+                    file.write(line() + b"\n")
+
+        with pytest.raises(FileChangedError, match=r"a\.csv"):
+            landing.load(files, append)
+        with landing.database.open() as connection:
+            assert ledger.stored_rows(connection) == 0
+        (outcome,) = landing.load(files)
+        assert outcome.rows_inserted == 3
+        landing.check()
+
+    def test_other_errors_are_not_retried(self, landing: Landing) -> None:
+        with landing.database.transaction() as connection:
+            connection.execute("ALTER TABLE user_events ADD CONSTRAINT refused CHECK (price < 1)")
+        with pytest.raises(adbc_driver_manager.Error) as caught:
+            landing.load(landing.drop(a__csv=csv_file(line())))
+        assert caught.value.sqlstate == "23514"
+
+
+def in_parallel(units: list[list[UnitFile]], load: Callable[[list[UnitFile]], object]) -> None:
+    failures: list[BaseException] = []
+
+    def attempt(unit: list[UnitFile]) -> None:
+        try:
+            load(unit)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=attempt, args=(unit,)) for unit in units]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+
+
+PIECES = st.sampled_from(
+    [
+        b",",
+        b"\n",
+        b'"',
+        b"\r\n",
+        b"\x00",
+        b"\xff",
+        b"view",
+        b"19.99",
+        b"2026-01-02 03:04:05",
+        b"Books",
+        line(),
+        b"",
+    ]
+)
+
+
+@hypothesis_settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.one_of(PIECES, st.binary(max_size=20)), max_size=30))
+def test_any_bytes_end_in_exactly_one_place(landing: Landing, pieces: list[bytes]) -> None:
+    with landing.database.open() as connection:
+        before = ledger.stored_rows(connection)
+    (outcome,) = landing.load(landing.drop(x__csv=csv_file(b"".join(pieces))))
+    read, inserted, duplicate, rejected = counts(outcome)
+    with landing.database.open() as connection:
+        after = ledger.stored_rows(connection)
+        kept = connection.execute(
+            "SELECT count(*) FROM rejected_events WHERE file_id = %s", (outcome.file_id,)
+        ).fetchone()
+    assert outcome.state == "loaded"
+    assert read == inserted + duplicate + rejected
+    assert (after - before, kept) == (inserted, (rejected,))

@@ -1,0 +1,222 @@
+"""A second opinion: what must be in the tables, by code that shares nothing with the package's.
+
+Plain Python, one row after the other. It reads files line by line (the files of the tests have no
+quoted line ends) and knows the rules of an event from docs/events.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from ecom_platform.events.schema import CATEGORIES, COUNTRIES, DEVICES, EVENT_TYPES
+from ecom_platform.postgres.connection import Database
+
+NAMES = "event_id user_id product_id event_type event_time price category user_device user_location".split()
+Content = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record of a file: its content, or why it has none."""
+
+    line: int
+    raw: bytes
+    content: Content | None
+    reason: str | None
+
+
+def read(path: Path) -> list[Row]:
+    """The records of a CSV file with a header."""
+    lines = path.read_bytes().split(b"\n")
+    header = lines[0].decode().strip().split(",")
+    return [_row(number, raw, header) for number, raw in enumerate(lines[1:], 2) if raw.strip()]
+
+
+def _row(number: int, raw: bytes, header: list[str]) -> Row:
+    try:
+        return Row(number, raw, _content(raw, header), None)
+    except ValueError as error:
+        return Row(number, raw, None, str(error))
+
+
+def _fail(reason: str) -> Any:
+    raise ValueError(reason)
+
+
+def _content(raw: bytes, header: list[str]) -> Content:
+    if b"\x00" in raw:
+        _fail("nul_byte")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        _fail("invalid_utf8")
+    if text.count('"') % 2:
+        _fail("unbalanced_quotes")
+    fields = next(csv.reader([text]))
+    if len(fields) != 9:
+        _fail("missing_fields" if len(fields) < 9 else "extra_fields")
+    value = dict(zip(header, fields, strict=True))
+    if any(not value[name] for name in NAMES if name != "price"):
+        _fail("empty_value")
+    return _checked(value)
+
+
+def _checked(value: dict[str, str]) -> Content:
+    if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value["event_id"]):
+        _fail("invalid_uuid")
+    if not re.fullmatch(r"-?[0-9]+", value["user_id"]):
+        _fail("invalid_number")
+    if not 1 <= int(value["user_id"]) < 2**63:
+        _fail("user_id_out_of_range")
+    if value["event_type"] not in EVENT_TYPES:
+        _fail("unknown_event_type")
+    moment = _moment(value["event_time"])
+    price = _price(value["price"])
+    for name, domain, reason in (
+        ("category", CATEGORIES, "unknown_category"),
+        ("user_device", DEVICES, "unknown_device"),
+        ("user_location", COUNTRIES, "unknown_country"),
+    ):
+        if value[name] not in domain:
+            _fail(reason)
+    if value["event_type"] == "view" and price is not None:
+        _fail("price_on_view")
+    if value["event_type"] != "view" and price is None:
+        _fail("price_missing")
+    rest = (value["product_id"], value["event_type"], moment, price)
+    places = (value["category"], value["user_device"], value["user_location"])
+    return (value["event_id"].lower(), int(value["user_id"]), *rest, *places)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        _fail("unparsable_time")
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if not datetime(2000, 1, 1, tzinfo=UTC) <= moment <= datetime.now(UTC) + timedelta(days=1):
+        _fail("implausible_time")
+    return moment
+
+
+def _price(text: str) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        price = Decimal(text)
+    except InvalidOperation:
+        _fail("invalid_number")
+    if price.is_nan():
+        _fail("price_nan")
+    if price.is_infinite():
+        _fail("price_infinite")
+    if price <= 0:
+        _fail("price_not_positive")
+    if price != round(price, 2):
+        _fail("price_too_many_decimals")
+    return price if price < 10**8 else _fail("price_overflow")
+
+
+@dataclass
+class Comparison:
+    """How many rows were looked at, and everything that is not as it must be."""
+
+    rows: int
+    lost: int
+    doubled: int
+    differences: list[str]
+
+
+def compare(database: Database, loaded: dict[int, Path]) -> Comparison:
+    """Hold every row of every table against the files; ``loaded`` maps each ledger id to its bytes.
+
+    Where two contents compete for an id, whichever was committed first stays: that one is taken
+    from the table, and everything else must follow from it.
+    """
+    files = {file_id: read(path) for file_id, path in loaded.items()}
+    stored = _stored(database)
+    found = _Found(database)
+    candidates: dict[str, set[Content]] = defaultdict(set)
+    for row in (row for rows in files.values() for row in rows if row.content):
+        assert row.content is not None
+        candidates[row.content[0]].add(row.content)
+    comparison = Comparison(sum(map(len, files.values())), 0, 0, [])
+    _compare_stored(comparison, candidates, stored)
+    for file_id, rows in files.items():
+        _compare_file(comparison, file_id, rows, stored, found)
+    unknown = set(found.ledger) - set(files)
+    comparison.differences += [f"ledger row {file_id} has no file" for file_id in sorted(unknown)]
+    return comparison
+
+
+def _stored(database: Database) -> dict[str, list[tuple[Content, int]]]:
+    stored: dict[str, list[tuple[Content, int]]] = defaultdict(list)
+    with database.open() as connection:
+        for *content, file_id in connection.execute(f"SELECT {', '.join(NAMES)}, file_id FROM user_events"):
+            content[0], content[4] = str(content[0]), content[4].astimezone(UTC)
+            stored[content[0]].append((tuple(content), file_id))
+    return stored
+
+
+class _Found:
+    """What the other tables hold, by file."""
+
+    def __init__(self, database: Database) -> None:
+        with database.open() as connection:
+            self.ledger = {
+                row[0]: row[1:]
+                for row in connection.execute(
+                    "SELECT file_id, rows_read, rows_inserted, rows_duplicate, rows_rejected"
+                    " FROM ingested_files WHERE state = 'loaded'"
+                )
+            }
+            self.rejects: dict[int, set[tuple[int, str, bytes]]] = defaultdict(set)
+            for file_id, line, reason, raw in connection.execute(
+                "SELECT file_id, line_number, reason, raw FROM rejected_events"
+            ):
+                self.rejects[file_id].add((line, reason, bytes(raw)))
+
+
+def _compare_stored(
+    comparison: Comparison,
+    candidates: dict[str, set[Content]],
+    stored: dict[str, list[tuple[Content, int]]],
+) -> None:
+    for key, contents in candidates.items():
+        rows = stored.get(key, [])
+        comparison.lost += not rows
+        comparison.doubled += max(len(rows) - 1, 0)
+        comparison.differences += [f"{key} is stored as {row[0]}" for row in rows if row[0] not in contents]
+    invented = set(stored) - set(candidates)
+    comparison.differences += [f"{key} is in no file" for key in sorted(invented)]
+
+
+def _compare_file(
+    comparison: Comparison,
+    file_id: int,
+    rows: list[Row],
+    stored: dict[str, list[tuple[Content, int]]],
+    found: _Found,
+) -> None:
+    rejects = {(row.line, row.reason, row.raw[:8192]) for row in rows if row.reason}
+    inserted: set[str] = set()
+    for row in rows:
+        winners = stored.get(row.content[0], []) if row.content else []
+        if winners and row.content and winners[0][0] != row.content:
+            rejects.add((row.line, "id_conflict", row.raw[:8192]))
+        elif winners and row.content and winners[0][1] == file_id:
+            inserted.add(row.content[0])
+    expected = (len(rows), len(inserted), len(rows) - len(inserted) - len(rejects), len(rejects))
+    if found.ledger.get(file_id) != expected:
+        comparison.differences.append(
+            f"file {file_id}: the ledger says {found.ledger.get(file_id)}, the file {expected}"
+        )
+    for difference in found.rejects[file_id] ^ rejects:
+        comparison.differences.append(f"file {file_id}: reject {difference} is on one side only")
