@@ -1,0 +1,157 @@
+"""The bounded ingest with a real Spark and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from ecom_platform.errors import IngestError, LockedError
+from ecom_platform.events.generator import GeneratorConfig, write_files
+from ecom_platform.landing.claim import claim
+from ecom_platform.landing.scan import look
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres import ledger
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.lock import ingest_lock
+from ecom_platform.settings import Settings
+from ecom_platform.streaming.ingest import IngestResult, ingest
+from ecom_platform_tests.dirt import write_dirty_files
+from ecom_platform_tests.reference import compare
+
+
+class Platform:
+    def __init__(
+        self, settings: Settings, database: Database, zone: LandingZone, spark: SparkSession
+    ) -> None:
+        self.settings, self.database, self.zone, self.spark = settings, database, zone, spark
+
+    def generate(self, events: int, rows_per_file: int = 100, seed: int = 1) -> list[Path]:
+        config = GeneratorConfig(
+            seed=seed, as_of=datetime(2026, 1, 31, tzinfo=UTC), events=events, rows_per_file=rows_per_file
+        )
+        return [
+            self.zone.landing / file.name
+            for file in write_files(config, self.zone.landing, datetime.now(UTC))
+        ]
+
+    def ingest(self, **changes: object) -> IngestResult:
+        settings = dataclasses.replace(self.settings, **changes)  # type: ignore[arg-type]
+        return ingest(settings, self.database, lambda: self.spark, str(uuid.uuid4()))
+
+    def check(self) -> None:
+        with self.database.open() as connection:
+            rows = connection.execute("SELECT file_id FROM ingested_files WHERE state = 'loaded'").fetchall()
+            states = ledger.states(connection, [row[0] for row in rows])
+        result = compare(self.database, {key: self.zone.path_of(state) for key, state in states.items()})
+        assert (result.lost, result.doubled, result.differences) == (0, 0, [])
+
+
+@pytest.fixture
+def platform(settings: Settings, database: Database, zone: LandingZone, spark: SparkSession) -> Platform:
+    return Platform(settings, database, zone, spark)
+
+
+def batches(database: Database) -> list[tuple[int, int]]:
+    with database.open() as connection:
+        return connection.execute("SELECT files, rows FROM stream_batches ORDER BY batch_id").fetchall()  # type: ignore[return-value]
+
+
+def test_what_has_landed_is_loaded_archived_and_counted(platform: Platform) -> None:
+    platform.generate(3_000)
+    result = platform.ingest()
+    totals = result.totals
+    assert (totals.files, totals.loaded, totals.rows_read, totals.rows_inserted) == (30, 30, 3_000, 3_000)
+    assert look(platform.zone.landing).files == {}
+    assert list(platform.zone.claimed.iterdir()) == []
+    assert list(platform.zone.units.iterdir()) == []
+    assert len(list(platform.zone.archive.rglob("*.csv"))) == 30
+    assert result.stream.latency(0.5) is not None
+    platform.check()
+
+
+def test_one_file_a_micro_batch_where_that_is_wanted(platform: Platform) -> None:
+    platform.generate(400)
+    platform.ingest(batch_files=1)
+    assert batches(platform.database) == [(1, 100)] * 4
+
+
+def test_nothing_landed_needs_no_spark(settings: Settings, database: Database) -> None:
+    def no_session() -> SparkSession:
+        raise AssertionError("Spark was started for nothing")
+
+    assert ingest(settings, database, no_session, "run").totals.files == 0
+
+
+def test_dirt_duplicates_and_conflicts(platform: Platform) -> None:
+    write_dirty_files(platform.zone.landing, seed=5, events=3_000, rows_per_file=500)
+    platform.ingest()
+    platform.check()
+
+
+def test_dropped_again_under_other_names(platform: Platform) -> None:
+    paths = platform.generate(500)
+    copies = {path.name: path.read_bytes() for path in paths}
+    platform.ingest()
+    for name, content in copies.items():
+        (platform.zone.landing / f"again-{name}").write_bytes(content)
+    totals = platform.ingest().totals
+    assert (totals.rows_inserted, totals.rows_duplicate) == (0, 500)
+    platform.check()
+
+
+def test_an_interrupted_run_is_finished_by_the_next(platform: Platform) -> None:
+    platform.generate(200)
+    claim(platform.database, platform.zone, list(look(platform.zone.landing).files.values()))
+    stale = platform.settings.checkpoint_dir / "user_events" / "killed" / "offsets"
+    stale.mkdir(parents=True)
+    (stale / "0").write_text("not a checkpoint")
+    assert platform.ingest().totals.rows_inserted == 200
+    assert not stale.exists()
+    platform.check()
+
+
+def test_a_deleted_checkpoint_changes_nothing(platform: Platform) -> None:
+    platform.generate(200)
+    platform.ingest()
+    shutil.rmtree(platform.settings.checkpoint_dir)
+    platform.generate(200, seed=2)
+    assert platform.ingest().totals.rows_inserted == 200
+    platform.check()
+
+
+def test_unreadable_files_are_quarantined_with_their_reason(platform: Platform) -> None:
+    platform.generate(100)
+    (platform.zone.landing / "wrong.csv").write_text("a,b\n1,2\n")
+    totals = platform.ingest().totals
+    assert (totals.loaded, totals.quarantined) == (1, 1)
+    (reason,) = platform.zone.quarantine.glob("*wrong.csv.reason.txt")
+    assert "wrong_header" in reason.read_text()
+
+
+def test_a_failure_in_a_task_has_a_message_and_stores_nothing(platform: Platform) -> None:
+    platform.generate(100)
+    with platform.database.transaction() as connection:
+        connection.execute("ALTER TABLE user_events ADD CONSTRAINT refused CHECK (user_id < 0)")
+    with pytest.raises(IngestError, match="refused"):
+        platform.ingest()
+    with platform.database.transaction() as connection:
+        connection.execute("ALTER TABLE user_events DROP CONSTRAINT refused")
+        assert ledger.stored_rows(connection) == 0
+    assert platform.ingest().totals.rows_inserted == 100
+
+
+def test_a_second_ingest_says_who_holds_the_lock(platform: Platform) -> None:
+    waited: list[str] = []
+    with (
+        ingest_lock(platform.database, 0),
+        pytest.raises(LockedError, match="ecom_platform"),
+        ingest_lock(platform.database, 1, waited.append),
+    ):
+        pass
+    assert len(waited) == 1
