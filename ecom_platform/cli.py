@@ -183,12 +183,12 @@ def _close_spark() -> None:
 def _execute(settings: Settings, job: str, run_config: dict[str, Any], run_id: str) -> RunSummary:
     from ecom_platform.orchestration.instance import prepare_instance
 
-    prepare_instance(settings)
+    home = prepare_instance(settings)
     from ecom_platform.definitions import defs
     from ecom_platform.orchestration.execution import execute
 
     quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
-    return execute(defs, job, {**run_config, **quiet}, run_id)
+    return execute(defs, home, job, {**run_config, **quiet}, run_id)
 
 
 @contextmanager

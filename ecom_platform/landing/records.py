@@ -6,7 +6,9 @@ records. Does not belong here: reading values, which is ``events.decoding``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ecom_platform.landing.zone import LandingZone
@@ -14,23 +16,35 @@ from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection
 
 _BLOCK = 1024**2
+# A move is a rename and a commit: the next look finds the file in its new place.
+_LOOKS = 5
+_LOOK_SECONDS = 0.2
 
 
 def count_records(connection: Connection, zone: LandingZone, names: Sequence[str]) -> dict[str, int]:
     """Records after the header in each of ``names`` that can still be found.
 
-    For files of our own generator: one record a line, no quoted newlines.
+    For files of our own generator: one record a line, no quoted newlines. Another run may be moving
+    the very files; one that is not where it was a moment ago is looked for again.
     """
-    paths = locate(connection, zone, names)
-    return {name: max(_lines(path) - 1, 0) for name, path in paths.items()}
+    counts: dict[str, int] = {}
+    for _ in range(_LOOKS):
+        missing = [name for name in names if name not in counts]
+        for name, path in _locate(connection, zone, missing).items():
+            with suppress(FileNotFoundError):
+                counts[name] = max(_lines(path) - 1, 0)
+        if len(counts) == len(names):
+            break
+        time.sleep(_LOOK_SECONDS)
+    return counts
 
 
-def locate(connection: Connection, zone: LandingZone, names: Sequence[str]) -> dict[str, Path]:
+def _locate(connection: Connection, zone: LandingZone, names: Sequence[str]) -> dict[str, Path]:
     """Where the newest file of each name is: still landing, claimed, archived or in quarantine."""
     paths = {name: zone.landing / name for name in names}
     for state in ledger.newest_by_name(connection, names):
         paths[state.name] = zone.path_of(state)
-    return {name: path for name, path in paths.items() if path.is_file()}
+    return paths
 
 
 def _lines(path: Path) -> int:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
 from ecom_platform.errors import EcomError, IngestError
+from ecom_platform.orchestration.instance import first_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,16 @@ class RunSummary:
         return summary
 
 
-def execute(defs: dg.Definitions, job_name: str, run_config: Mapping[str, Any], run_id: str) -> RunSummary:
-    """Run a job of the code location in this process; it shows in the UI like any other run."""
+def execute(
+    defs: dg.Definitions, home: Path, job_name: str, run_config: Mapping[str, Any], run_id: str
+) -> RunSummary:
+    """Run a job of the code location in this process; it shows in the UI like any other run.
+
+    ``home`` is the folder of Dagster's instance, as ``prepare_instance`` gave it.
+    """
     started = time.perf_counter()
     error: EcomError | None = None
-    with dg.DagsterInstance.get() as instance:
+    with _open_instance(home) as instance:
         job = defs.resolve_job_def(job_name)
         try:
             job.execute_in_process(run_config=dict(run_config), instance=instance, run_id=run_id)
@@ -103,6 +110,14 @@ def execute(defs: dg.Definitions, job_name: str, run_config: Mapping[str, Any], 
             error = _as_ecom_error(failure)
         materializations, checks = _account(instance, run_id)
     return RunSummary(run_id, materializations, checks, time.perf_counter() - started, error)
+
+
+def _open_instance(home: Path) -> dg.DagsterInstance:
+    with first_use(home):
+        instance = dg.DagsterInstance.get()
+        # Each of these makes its tables when it is first asked for.
+        _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
+        return instance
 
 
 def _as_ecom_error(failure: BaseException) -> EcomError:

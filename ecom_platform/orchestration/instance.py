@@ -1,13 +1,17 @@
 """Dagster's own state: where it is kept.
 
-Belongs here: making the folder of the instance under ``ECOM_HOME``. Does not belong here: any
-import of Dagster, so that ``ecom dev`` can do this before it starts it.
+Belongs here: making the folder of the instance under ``ECOM_HOME``, and the lock for its first
+use. Does not belong here: any import of Dagster, so that ``ecom dev`` can do this before it
+starts it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ecom_platform
@@ -15,6 +19,14 @@ from ecom_platform.errors import StorageError
 from ecom_platform.settings import Settings
 
 _INSTANCE_FILE = Path(ecom_platform.__file__).parents[1] / "dagster.yaml"
+
+
+@contextmanager
+def first_use(home: Path) -> Iterator[None]:
+    """Keeps two programs from making Dagster's SQLite tables at the same moment, which fails."""
+    with (home / ".first-use").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def prepare_instance(settings: Settings) -> Path:
