@@ -122,10 +122,13 @@ def _open_instance(home: Path) -> dg.DagsterInstance:
 
 def _as_ecom_error(failure: BaseException) -> EcomError:
     """Our own error out of whatever Dagster wrapped around it."""
+    seen: list[BaseException] = []
     cause: BaseException | None = failure
-    while cause is not None:
+    # Py4J makes chains that end in themselves.
+    while cause is not None and cause not in seen:
         if isinstance(cause, EcomError):
             return cause
+        seen.append(cause)
         cause = cause.__cause__ or cause.__context__
     return IngestError(
         f"The run ended in {type(failure).__name__}: {' '.join(str(failure).split())[:500]}",

@@ -71,7 +71,7 @@ class SparkResource(LazyPySparkResource):
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
         if self._spark_session is not None:
-            self._spark_session.stop()
+            spark.stop_session(self._spark_session)
             self._spark_session = None
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from py4j.protocol import Py4JError
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -102,6 +103,8 @@ def run_bounded(
             _start(session, job, batches, checkpoint, units).awaitTermination()
         except StreamingQueryException as error:
             raise batches.error or _stream_error(error) from error
+        except (Py4JError, ConnectionError) as error:
+            raise batches.error or _lost_jvm(error) from error
     batches.result.seconds = time.perf_counter() - started
     return batches.result
 
@@ -150,6 +153,14 @@ def _stream_error(error: StreamingQueryException) -> IngestError:
     return IngestError(
         f"The stream stopped: {first[:300]}",
         "Nothing of the failed unit was stored. Run `ecom ingest` to go on; details are in logs/spark.log.",
+    )
+
+
+def _lost_jvm(error: Exception) -> IngestError:
+    return IngestError(
+        f"Spark's Java process cannot be reached any more: {' '.join(str(error).split())[:200]}",
+        "What was committed stays. Run `ecom ingest` to go on; if memory was short, lower "
+        "ECOM_SPARK_DRIVER_MEMORY or make room.",
     )
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from py4j.protocol import Py4JError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.java_gateway import launch_gateway
@@ -71,13 +72,31 @@ def open_session(settings: Settings, *, java_options: str | None = None) -> Spar
     with _open_lock:
         check_master(settings)
         _launch_jvm(settings, java_options)
-        builder: Any = SparkSession.builder
-        for key, value in spark_config(settings).items():
-            builder = builder.config(key, value)
-        session: SparkSession = builder.getOrCreate()
-        # Warnings of a healthy Spark are noise; its errors reach us as exceptions.
-        session.sparkContext.setLogLevel("ERROR")
-        return session
+        try:
+            return _build(settings)
+        except (Py4JError, ConnectionError) as error:
+            raise JavaError(
+                f"Spark's Java process ended while the session was opened: {error}",
+                f"Its output is in {spark_log(settings)}; run the command again.",
+            ) from error
+
+
+def _build(settings: Settings) -> SparkSession:
+    builder: Any = SparkSession.builder
+    for key, value in spark_config(settings).items():
+        builder = builder.config(key, value)
+    session: SparkSession = builder.getOrCreate()
+    # Warnings of a healthy Spark are noise; its errors reach us as exceptions.
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def stop_session(session: SparkSession | None = None) -> None:
+    """End the session (default: the process's own); one whose JVM was killed has ended already."""
+    context = session.sparkContext if session is not None else SparkContext._active_spark_context
+    if context is not None:
+        with contextlib.suppress(Py4JError, ConnectionError):
+            context.stop()
 
 
 def close_session() -> None:
@@ -89,10 +108,10 @@ def close_session() -> None:
         gateway = SparkContext._gateway
         if gateway is None:
             return
-        if SparkContext._active_spark_context is not None:
-            SparkContext._active_spark_context.stop()
+        stop_session()
         process = gateway.proc
-        gateway.shutdown()
+        with contextlib.suppress(Py4JError, ConnectionError):
+            gateway.shutdown()
         # The JVM ends when its standard input does. It is waited for: it may have something to
         # write, and a command must not return while a process of its own still runs.
         process.stdin.close()
