@@ -13,36 +13,31 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import traceback
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from ecom_platform.commands import COMMANDS, json_option
 from ecom_platform.errors import EcomError, PrerequisiteError, UsageError
-from ecom_platform.settings import DEFAULT_EVENTS, Settings, load_settings
-
-if TYPE_CHECKING:
-    from ecom_platform.orchestration.execution import RunSummary
-    from ecom_platform.postgres.connection import Database
+from ecom_platform.runner import run_job
+from ecom_platform.settings import DEFAULT_EVENTS, load_settings
 
 UI_HOST = "127.0.0.1"
 UI_PORT = 3000
 INTERRUPTED = 130
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
-)
-
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Files of e-commerce events into PostgreSQL, exactly once."""
+
+
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:
@@ -127,90 +122,14 @@ def run(events: int, seed: int | None, as_of: str | None, rows_per_file: int | N
     """Generate events, stream them into PostgreSQL, audit, run every check."""
     chosen = {"events": events, "seed": seed, "as_of": as_of, "rows_per_file": rows_per_file}
     config = {name: value for name, value in chosen.items() if value is not None}
-    return _run_job("main", {"ops": {"raw_events": {"config": config}}}, as_json, events)
+    return run_job("main", {"ops": {"raw_events": {"config": config}}}, as_json, events)
 
 
 @cli.command()
 @json_option
 def ingest(as_json: bool) -> int:
     """Load what has landed; generate nothing."""
-    return _run_job("ingest", {}, as_json, 0)
-
-
-def _run_job(job: str, run_config: dict[str, Any], as_json: bool, events: int) -> int:
-    started = time.perf_counter()
-    settings = load_settings()
-    run_id = str(uuid.uuid4())
-    from ecom_platform.console import Progress, print_summary
-    from ecom_platform.doctor import require
-    from ecom_platform.postgres.provision import provide
-
-    with Progress(job, run_id) as progress:
-        require(settings, events)
-        _warm_up(settings)
-        progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
-        with provide(settings) as database:
-            progress.say("starting Dagster and Spark")
-            try:
-                with _watching(database, run_id, progress):
-                    summary = _execute(settings, job, run_config, run_id)
-            finally:
-                _close_spark()
-    summary = summary.after(time.perf_counter() - started)
-    if as_json:
-        click.echo(json.dumps(summary.as_json()))
-    print_summary(summary, settings)
-    return 0 if summary.success else (summary.error.exit_code if summary.error else 1)
-
-
-def _warm_up(settings: Settings) -> None:
-    """Spark starts in the background while PostgreSQL and Dagster do."""
-
-    def attempt() -> None:
-        from ecom_platform.streaming.session import warm_up
-
-        warm_up(settings)
-
-    threading.Thread(target=attempt, daemon=True).start()
-
-
-def _close_spark() -> None:
-    from ecom_platform.streaming.session import close_session
-
-    close_session()
-
-
-def _execute(settings: Settings, job: str, run_config: dict[str, Any], run_id: str) -> RunSummary:
-    from ecom_platform.orchestration.instance import prepare_instance
-
-    home = prepare_instance(settings)
-    from ecom_platform.definitions import defs
-    from ecom_platform.orchestration.execution import execute
-
-    quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
-    return execute(defs, home, job, {**run_config, **quiet}, run_id)
-
-
-@contextmanager
-def _watching(database: Database, run_id: str, progress: Any) -> Iterator[None]:
-    """Tell ``progress`` what the run has committed, from the tables, while the block runs."""
-    from ecom_platform.postgres.ledger import run_progress
-
-    done = threading.Event()
-
-    def watch() -> None:
-        # Only the display hangs on this connection: if it breaks, the run goes on without.
-        with suppress(Exception), database.open(autocommit=True) as connection:
-            while not done.wait(0.2):
-                progress.rows(*run_progress(connection, run_id))
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join(timeout=2)
+    return run_job("ingest", {}, as_json, 0)
 
 
 # -- the rest ------------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ class Recovery:
 
 
 @contextmanager
-def _claim_lock(database: Database) -> Iterator[Connection]:
+def claim_lock(database: Database) -> Iterator[Connection]:
+    """A connection that nobody else's claim or recovery runs beside; committed at the end."""
     with database.open() as connection:
         connection.execute("SELECT pg_advisory_lock(%s)", (_CLAIM_LOCK,))
         connection.commit()
@@ -51,7 +52,7 @@ def claim(database: Database, zone: LandingZone, files: Sequence[LandedFile]) ->
     """Take ``files``; returns the ledger ids of those that were still there, in order."""
     if not files:
         return []
-    with _claim_lock(database) as connection:
+    with claim_lock(database) as connection:
         file_ids = ledger.register(
             connection,
             [file.name for file in files],
@@ -81,7 +82,7 @@ def _take(zone: LandingZone, file_id: int, name: str) -> bool:
 
 def recover(database: Database, zone: LandingZone) -> Recovery:
     """Finish the moves that an interrupted run had left undone."""
-    with _claim_lock(database) as connection:
+    with claim_lock(database) as connection:
         present = dict(zone.claimed_files())
         known = ledger.states(connection, present)
         counts = {ledger.LOADED: 0, ledger.QUARANTINED: 0}

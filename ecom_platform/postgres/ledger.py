@@ -121,6 +121,16 @@ def newest_by_name(connection: Connection, names: Iterable[str]) -> list[FileSta
     return [FileState(*row) for row in _queries().newest_by_name(connection, names=list(names))]
 
 
+def loaded_since(connection: Connection, since: datetime) -> list[FileState]:
+    """Files that were loaded at or after ``since``."""
+    return [FileState(*row) for row in queries("oncall").loaded_since(connection, since=since)]
+
+
+def skip_file_ids(connection: Connection, file_id: int) -> None:
+    """Number new files above ``file_id``."""
+    queries("oncall").skip_file_ids(connection, file_id=file_id)
+
+
 def stored_rows(connection: Connection) -> int:
     """Rows of ``user_events``, counted."""
     return int(_queries().stored_rows(connection))

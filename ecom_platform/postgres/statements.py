@@ -29,6 +29,8 @@ def _fragments() -> dict[str, str]:
     return {
         "definitions": ", ".join(f"{column.name} {column.sql}" for column in COLUMNS),
         "columns": ", ".join(COLUMN_NAMES),
+        "placeholders": ", ".join("%s" for _ in COLUMNS),
+        "typed_placeholders": ", ".join(f"%s::{column.sql}" for column in COLUMNS),
         "compared": ", ".join(content),
         "compared_s": ", ".join(f"s.{name}" for name in content),
         "compared_t": ", ".join(f"t.{name}" for name in content),

@@ -49,15 +49,30 @@ SELECT
 FROM ingested_files;
 
 -- name: files_that_differ
--- Files of which the table holds another number of rows than the ledger says were inserted.
+-- Files of which the table holds another number of rows than the ledger says were inserted. A file
+-- that was dropped again counts with the first of its bytes: what it inserted had been deleted.
 SELECT
     coalesce(l.file_id, t.file_id) AS file_id,
     coalesce(l.name, '(not in the ledger)') AS name,
-    coalesce(l.rows_inserted, 0) AS expected,
+    coalesce(l.first, 0) AS expected,
     coalesce(t.rows, 0) AS found
-FROM (SELECT file_id, name, rows_inserted FROM ingested_files WHERE rows_inserted > 0) AS l
-FULL JOIN (SELECT file_id, count(*) AS rows FROM user_events GROUP BY file_id) AS t USING (file_id)
-WHERE coalesce(l.rows_inserted, 0) <> coalesce(t.rows, 0)
+FROM (
+    SELECT
+        coalesce(same_bytes_as, file_id) AS file_id,
+        max(name) FILTER (WHERE same_bytes_as IS NULL) AS name,
+        sum(rows_inserted) FILTER (WHERE same_bytes_as IS NULL) AS first,
+        sum(rows_inserted) AS every
+    FROM ingested_files
+    WHERE rows_inserted > 0
+    GROUP BY 1
+) AS l
+FULL JOIN (
+    SELECT coalesce(f.same_bytes_as, e.file_id) AS file_id, sum(e.rows) AS rows
+    FROM (SELECT file_id, count(*) AS rows FROM user_events GROUP BY file_id) AS e
+    LEFT JOIN ingested_files AS f USING (file_id)
+    GROUP BY 1
+) AS t USING (file_id)
+WHERE coalesce(t.rows, 0) NOT BETWEEN coalesce(l.first, 0) AND coalesce(l.every, 0)
 ORDER BY 1;
 
 -- name: rejects_that_differ

@@ -1,0 +1,158 @@
+"""``ecom trace``, ``rejects``, ``reload``, ``reconcile``: for the person on call.
+
+Belongs here: arguments and what is printed. Does not belong here: the work, which is in ``landing``
+and ``postgres``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ecom_platform.errors import UsageError
+from ecom_platform.runner import run_job
+from ecom_platform.settings import Settings, load_settings
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+)
+
+
+def _zone(settings: Settings) -> Any:
+    from ecom_platform.landing.zone import LandingZone
+
+    zone = LandingZone.of(settings)
+    zone.prepare()
+    return zone
+
+
+@click.command()
+@click.argument("wanted", metavar="EVENT_ID|FILE")
+@json_option
+def trace(wanted: str, as_json: bool) -> int:
+    """What became of an event or a file: file, line, batch, run, verdict."""
+    from ecom_platform.landing.trace import trace as follow
+    from ecom_platform.postgres.provision import provide
+
+    settings = load_settings()
+    with provide(settings) as database, database.open() as connection:
+        answer = follow(connection, _zone(settings), wanted)
+    if as_json:
+        click.echo(json.dumps({"success": answer.known, **answer.as_json()}))
+    else:
+        click.echo(answer.verdict)
+        for fact in answer.facts:
+            click.echo("".join(f"\n  {name:14} {value}" for name, value in fact.items() if value is not None))
+    return 0 if answer.known else 1
+
+
+@click.group()
+def rejects() -> None:
+    """Rows that could not be loaded: see them, load those that have become valid."""
+
+
+@rejects.command("list")
+@json_option
+def list_rejects(as_json: bool) -> int:
+    """Open rejects by reason, with an example of each."""
+    from ecom_platform.postgres.provision import provide
+    from ecom_platform.postgres.rejects import groups
+
+    with provide(load_settings()) as database, database.open() as connection:
+        found = groups(connection)
+    if as_json:
+        rows = [{**asdict(g), "raw": _shown(g.raw), "description": g.description} for g in found]
+        click.echo(json.dumps({"success": True, "rows": sum(g.rows for g in found), "reasons": rows}))
+        return 0
+    for group in found:
+        click.echo(f"{group.rows:>10,}  {group.reason}: {group.description}")
+        click.echo(f"{'':12}{group.file_name}, line {group.line_number}: {_shown(group.raw)}")
+    click.echo(f"{sum(group.rows for group in found):>10,}  rows in all")
+    return 0
+
+
+def _shown(raw: bytes) -> str:
+    """Bytes of a stranger, safe on a terminal."""
+    text = raw[:200].decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+@rejects.command("replay")
+@click.option("--fixed", type=click.Path(path_type=Path), help="Corrected rows, as CSV.")
+@json_option
+def replay_rejects(fixed: Path | None, as_json: bool) -> int:
+    """Load rejects that have become valid, or their corrected rows; each once."""
+    from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
+    from ecom_platform.postgres.provision import provide
+
+    settings = load_settings()
+    with provide(settings) as database:
+        done = replay_corrected(database, fixed) if fixed else replay_as_they_are(database, _zone(settings))
+    verdicts = {str(verdict): count for verdict, count in done.verdicts.items()}
+    success = not done.unmatched
+    if as_json:
+        click.echo(json.dumps({"success": success, "verdicts": verdicts, "unmatched": done.unmatched}))
+    else:
+        for verdict, count in verdicts.items():
+            click.echo(f"{count:>10,}  {verdict}")
+        click.echo(f"{done.loaded:>10,}  of {sum(verdicts.values()):,} tried are no longer rejects")
+    for row in done.unmatched:
+        click.echo(f"No open reject belongs to {row}.", err=True)
+    return 0 if success else 1
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="FILE…")
+@click.option("--since", metavar="TIME", help="Everything that was loaded at or after this time (UTC).")
+@json_option
+def reload(files: tuple[str, ...], since: str | None, as_json: bool) -> int:
+    """Load archived files again: deleted rows come back, the rest are duplicates."""
+    from ecom_platform.landing.requeue import reload_files, reload_since
+    from ecom_platform.postgres.provision import provide
+
+    if bool(files) == bool(since):
+        raise UsageError(
+            "`ecom reload` takes either files or --since.", "Give a file name, or --since 2026-01-31."
+        )
+    settings = load_settings()
+    with provide(settings) as database:
+        zone = _zone(settings)
+        names = reload_since(database, zone, _moment(since)) if since else reload_files(database, zone, files)
+    click.echo(f"{len(names)} files are back in the landing folder.", err=True)
+    return run_job("ingest", {}, as_json, 0, {"requeued": names})
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"--since is {text!r}, not a time.", "Give one such as 2026-01-31T12:00:00Z."
+        ) from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+@click.command()
+@json_option
+def reconcile(as_json: bool) -> int:
+    """Bring disk and ledger in agreement after a database was restored, then ingest."""
+    from ecom_platform.landing.requeue import reconcile as put_right
+    from ecom_platform.postgres.lock import ingest_lock
+    from ecom_platform.postgres.provision import provide
+
+    settings = load_settings()
+    with provide(settings) as database, ingest_lock(database, settings.lock_wait_seconds):
+        done = put_right(database, _zone(settings))
+    click.echo(f"{len(done.requeued)} files that the ledger did not know land again.", err=True)
+    click.echo(f"{done.put_away} finished files were moved to where they belong.", err=True)
+    for name in done.missing:
+        click.echo(f"{name} is loaded by the ledger's word, but not in the archive.", err=True)
+    return run_job("ingest", {}, as_json, 0, {"reconciled": asdict(done)})
+
+
+COMMANDS: tuple[click.Command, ...] = (trace, rejects, reload, reconcile)

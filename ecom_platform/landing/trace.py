@@ -1,0 +1,165 @@
+"""Following one event or one file through the platform.
+
+Belongs here: what the tables and the archive know of it, as one answer with a verdict. Does not
+belong here: how the answer is printed (``commands``).
+"""
+
+from __future__ import annotations
+
+import gzip
+import mmap
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres import ledger
+from ecom_platform.postgres.connection import Connection
+from ecom_platform.postgres.statements import queries
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The answer: whether it is known, one sentence, and the facts behind it."""
+
+    known: bool
+    verdict: str
+    facts: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def trace(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
+    """What became of the event or the file that ``wanted`` names."""
+    try:
+        return trace_event(connection, zone, UUID(wanted))
+    except ValueError:
+        return trace_file(connection, zone, wanted)
+
+
+def trace_event(connection: Connection, zone: LandingZone, event_id: UUID) -> Trace:
+    """Where an event is stored, on which line of which file it came, and where it was refused."""
+    key = str(event_id)
+    facts = [_stored_fact(connection, zone, row) for row in queries("oncall").event(connection, event_id=key)]
+    refused = queries("oncall").event_rejects(connection, lower=key.encode(), upper=key.upper().encode())
+    rejects = [_reject_fact(row) for row in refused]
+    return Trace(bool(facts or rejects), _event_verdict(key, facts, rejects), [*facts, *rejects])
+
+
+def _stored_fact(connection: Connection, zone: LandingZone, row: tuple[Any, ...]) -> dict[str, Any]:
+    key, file_id, name, batch_id, run_id, ingested_at = row
+    state = ledger.states(connection, [file_id]).get(file_id)
+    path = zone.path_of(state) if state else None
+    return {
+        "stored": True,
+        "file_id": file_id,
+        "file": name,
+        "line": _line_of(path, key) if path else None,
+        "batch_id": batch_id,
+        "run_id": run_id,
+        "ingested_at": _text(ingested_at),
+        "path": str(path) if path else None,
+    }
+
+
+def _reject_fact(row: tuple[Any, ...]) -> dict[str, Any]:
+    reject_id, file_id, name, line, reason, replayed_at = row
+    return {
+        "stored": False,
+        "reject_id": reject_id,
+        "file_id": file_id,
+        "file": name,
+        "line": line,
+        "reason": reason,
+        "replayed_at": _text(replayed_at),
+    }
+
+
+def _event_verdict(key: str, stored: list[dict[str, Any]], rejects: list[dict[str, Any]]) -> str:
+    refused = f" It was refused in {len(rejects)} other rows." if stored and rejects else ""
+    if stored:
+        return f"{key} is stored once, from {stored[0]['file']}, line {stored[0]['line']}.{refused}"
+    if rejects:
+        first = rejects[0]
+        return f"{key} is not stored: {first['file']}, line {first['line']} was refused ({first['reason']})."
+    return f"{key} is neither stored nor refused: no file that was loaded has it."
+
+
+def trace_file(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
+    """Every time a file of this name, or with this number, was claimed."""
+    name = Path(wanted).name
+    number, _, rest = name.partition("-")
+    if rest and number.isdigit() and int(number) in ledger.states(connection, [int(number)]):
+        name = rest
+    file_id = int(name) if name.isascii() and name.isdigit() else None
+    rows = queries("oncall").files_by_name(connection, name=name, file_id=file_id)
+    facts = [_file_fact(connection, zone, row) for row in rows]
+    waiting = (zone.landing / name).exists()
+    return Trace(bool(facts) or waiting, _file_verdict(name, facts, waiting), facts)
+
+
+def _file_fact(connection: Connection, zone: LandingZone, row: tuple[Any, ...]) -> dict[str, Any]:
+    state = ledger.FileState(*row[:6])
+    twin, read, inserted, duplicate, rejected, batch_id, run_id, landed_at, claimed_at = row[6:]
+    path = zone.path_of(state)
+    return {
+        "file_id": state.file_id,
+        "file": state.name,
+        "state": state.state,
+        "reason": state.reason,
+        "rows": {"read": read, "inserted": inserted, "duplicate": duplicate, "rejected": rejected},
+        "rejects": dict(queries("oncall").reject_reasons(connection, file_id=state.file_id)),
+        "same_bytes_as": twin,
+        "sha256": state.sha256,
+        "batch_id": batch_id,
+        "run_id": run_id,
+        "landed_at": _text(landed_at),
+        "claimed_at": _text(claimed_at),
+        "finished_at": _text(state.finished_at),
+        "path": str(path) if path.exists() else None,
+    }
+
+
+def _file_verdict(name: str, facts: list[dict[str, Any]], waiting: bool) -> str:
+    if not facts:
+        return f"{name} waits in the landing folder." if waiting else f"{name} was never claimed."
+    last: Mapping[str, Any] = facts[-1]
+    times = f"{name} was claimed {len(facts)} times; the last time it" if len(facts) > 1 else name
+    if last["state"] == ledger.CLAIMED:
+        return f"{times} is claimed and waits to be loaded."
+    if last["state"] == ledger.QUARANTINED:
+        return f"{times} is in quarantine: {last['reason']}"
+    rows = last["rows"]
+    return (
+        f"{times} is loaded: {rows['read']} rows read, {rows['inserted']} inserted, "
+        f"{rows['duplicate']} duplicate, {rows['rejected']} rejected."
+    )
+
+
+def _line_of(path: Path, key: str) -> int | None:
+    """The physical line on which ``key`` first stands, in lower or upper case."""
+    try:
+        if path.suffix == ".gz":
+            with gzip.open(path) as packed:
+                return _first_line(packed.read(), key)
+        with path.open("rb") as plain, mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return _first_line(content, key)
+    except (OSError, ValueError):  # gone from the archive, or empty
+        return None
+
+
+def _first_line(content: bytes | mmap.mmap, key: str) -> int | None:
+    places = [at for at in (content.find(key.encode()), content.find(key.upper().encode())) if at >= 0]
+    if not places:
+        return None
+    block = 1024**2
+    end = min(places)
+    return 1 + sum(content[at : min(at + block, end)].count(b"\n") for at in range(0, end, block))
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,107 @@
+"""What the person on call does, as jobs with typed config: the same functions as the commands."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
+from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
+from ecom_platform.orchestration.assets.user_events import POOL
+from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
+from ecom_platform.streaming.ingest import ingest
+
+
+class ReloadConfig(dg.Config):
+    """Which archived files to load again: either files or since."""
+
+    files: list[str] = Field(default=[], description="Names, ledger ids or archive paths.")
+    since: str | None = Field(
+        default=None, description="Everything loaded at or after this time, ISO 8601, UTC."
+    )
+
+
+class ReplayConfig(dg.Config):
+    """Which rejects to try again."""
+
+    fixed: str | None = Field(
+        default=None, description="Path of a CSV file of corrected rows; empty: as they are."
+    )
+
+
+def _ingest(
+    context: dg.OpExecutionContext,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+    pyspark: SparkResource,
+) -> None:
+    result = ingest(landing.settings, postgres.database, lambda: pyspark.spark_session, context.run_id)
+    context.log.info(f"Ingested: {result.totals}")
+
+
+@dg.op(pool=POOL)
+def reload_archived_files(
+    context: dg.OpExecutionContext,
+    config: ReloadConfig,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+    pyspark: SparkResource,
+) -> None:
+    """Bring archived files back and load them: deleted rows return, the rest are duplicates."""
+    if config.since is not None:
+        since = datetime.fromisoformat(config.since)
+        moment = since.replace(tzinfo=UTC) if since.tzinfo is None else since
+        names = reload_since(postgres.database, landing.zone, moment)
+    else:
+        names = reload_files(postgres.database, landing.zone, config.files)
+    context.log.info(f"{len(names)} files land again: {', '.join(names[:20])}")
+    _ingest(context, postgres, landing, pyspark)
+
+
+@dg.op(pool=POOL)
+def reconcile_disk_and_ledger(
+    context: dg.OpExecutionContext,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+    pyspark: SparkResource,
+) -> None:
+    """After a database was restored: load again what its ledger does not know."""
+    context.log.info(f"{reconcile(postgres.database, landing.zone)}")
+    _ingest(context, postgres, landing, pyspark)
+
+
+@dg.op
+def replay_rejected_rows(
+    context: dg.OpExecutionContext,
+    config: ReplayConfig,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+) -> None:
+    """Load rejects that have become valid, or their corrected rows."""
+    if config.fixed is not None:
+        done = replay_corrected(postgres.database, Path(config.fixed))
+    else:
+        done = replay_as_they_are(postgres.database, landing.zone)
+    context.log.info(f"{dict(done.verdicts)}; unmatched: {done.unmatched}")
+
+
+@dg.job(name="reload")
+def reload_job() -> None:
+    """Load archived files again."""
+    reload_archived_files()
+
+
+@dg.job(name="reconcile")
+def reconcile_job() -> None:
+    """Bring disk and ledger in agreement after a database was restored, then ingest."""
+    reconcile_disk_and_ledger()
+
+
+@dg.job(name="replay_rejects")
+def replay_rejects_job() -> None:
+    """Load rejects that have become valid."""
+    replay_rejected_rows()
+
+
+MAINTENANCE_JOBS = [reload_job, reconcile_job, replay_rejects_job]

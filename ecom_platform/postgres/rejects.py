@@ -1,0 +1,112 @@
+"""Rows that were refused: showing them, and loading those that have become valid.
+
+Belongs here: the groups, and the replay of one reject, which is one transaction: the reject marked,
+the event stored (or found to be stored already), the counts of its file moved from rejected to
+inserted or duplicate. Does not belong here: where a corrected row comes from (``landing.corrections``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+
+from ecom_platform.events.schema import COLUMN_NAMES
+from ecom_platform.events.validation import ReasonCode
+from ecom_platform.postgres.connection import Connection
+from ecom_platform.postgres.statements import queries, text
+
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class RejectGroup:
+    """The open rejects of one reason, with the first of them as an example."""
+
+    reason: str
+    rows: int
+    file_name: str
+    line_number: int
+    raw: bytes
+
+    @property
+    def description(self) -> str:
+        return ReasonCode(self.reason).description
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReject:
+    """A reject that has not been replayed."""
+
+    reject_id: int
+    file_id: int
+    file_name: str
+    line_number: int
+    raw: bytes
+    reason: str
+
+
+class Verdict(StrEnum):
+    """What became of a reject that was tried again."""
+
+    INSERTED = "inserted"
+    DUPLICATE = "duplicate"
+    STILL_CONFLICTS = "still conflicts"
+    STILL_REJECTED = "still rejected"
+    GONE = "replayed meanwhile"
+
+
+def groups(connection: Connection) -> list[RejectGroup]:
+    """The open rejects by reason, the most frequent first."""
+    rows = queries("oncall").reject_groups(connection)
+    return [RejectGroup(reason, count, name, line, bytes(raw)) for reason, count, name, line, raw in rows]
+
+
+def open_rejects(connection: Connection) -> Iterator[OpenReject]:
+    """The open rejects, in the order they were refused; bounded memory."""
+    after = 0
+    while True:
+        page = [
+            OpenReject(key, file_id, name, line, bytes(raw), reason)
+            for key, file_id, name, line, raw, reason in queries("oncall").open_rejects(
+                connection, after=after, limit=_PAGE
+            )
+        ]
+        if not page:
+            return
+        yield from page
+        after = page[-1].reject_id
+
+
+def replay(connection: Connection, reject_id: int, event: pa.RecordBatch) -> Verdict:
+    """Store ``event``, one decoded row, in the place of a reject; the caller commits.
+
+    Safe to repeat and to run beside another replay: the reject's row is locked first.
+    """
+    locked = queries("oncall").lock_reject(connection, reject_id=reject_id)
+    if locked is None:
+        return Verdict.GONE
+    file_id, reason = locked
+    values = _values(event)
+    inserted = connection.execute(text("replay", "insert_event"), (*values, file_id)).rowcount
+    if not inserted and not _is_stored(connection, values):
+        return Verdict.STILL_CONFLICTS
+    queries("oncall").mark_replayed(connection, reject_id=reject_id)
+    queries("oncall").account_replayed(
+        connection, file_id=file_id, inserted=inserted, conflicting=int(reason == ReasonCode.ID_CONFLICT)
+    )
+    return Verdict.INSERTED if inserted else Verdict.DUPLICATE
+
+
+def _is_stored(connection: Connection, values: list[Any]) -> bool:
+    found = connection.execute(text("replay", "same_content"), (*values, values[0])).fetchone()
+    return found is not None and bool(found[0])
+
+
+def _values(event: pa.RecordBatch) -> list[Any]:
+    (row,) = event.select(list(COLUMN_NAMES)).to_pylist()
+    return [UUID(bytes=value) if name == "event_id" else value for name, value in row.items()]

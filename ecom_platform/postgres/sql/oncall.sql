@@ -1,0 +1,81 @@
+-- name: event
+-- Where an event is stored, and by whom.
+SELECT e.event_id::text, e.file_id, f.name, f.batch_id, b.run_id, e.ingested_at
+FROM user_events AS e
+LEFT JOIN ingested_files AS f USING (file_id)
+LEFT JOIN stream_batches AS b USING (batch_id)
+WHERE e.event_id = :event_id::uuid;
+
+-- name: event_rejects
+-- Refused rows in which the id stands, however it is written.
+SELECT r.reject_id, r.file_id, r.file_name, r.line_number, r.reason, r.replayed_at
+FROM rejected_events AS r
+WHERE position(:lower::bytea IN r.raw) > 0 OR position(:upper::bytea IN r.raw) > 0
+ORDER BY r.reject_id
+LIMIT 20;
+
+-- name: files_by_name
+SELECT
+    f.file_id, f.name, f.state, f.reason, f.finished_at, f.sha256, f.same_bytes_as,
+    f.rows_read, f.rows_inserted, f.rows_duplicate, f.rows_rejected, f.batch_id, b.run_id,
+    f.landed_at, f.claimed_at
+FROM ingested_files AS f
+LEFT JOIN stream_batches AS b USING (batch_id)
+WHERE f.name = :name OR f.file_id = :file_id
+ORDER BY f.file_id;
+
+-- name: reject_reasons
+SELECT reason, count(*) FROM rejected_events WHERE file_id = :file_id GROUP BY reason ORDER BY reason;
+
+-- name: loaded_since
+SELECT file_id, name, state, reason, finished_at, sha256
+FROM ingested_files
+WHERE state = 'loaded' AND finished_at >= :since
+ORDER BY file_id;
+
+-- name: reject_groups
+SELECT
+    reason,
+    count(*) AS rows,
+    (array_agg(file_name ORDER BY reject_id))[1] AS file_name,
+    (array_agg(line_number ORDER BY reject_id))[1] AS line_number,
+    (array_agg(raw ORDER BY reject_id))[1] AS raw
+FROM rejected_events
+WHERE replayed_at IS NULL
+GROUP BY reason
+ORDER BY rows DESC, reason;
+
+-- name: open_rejects
+SELECT reject_id, file_id, file_name, line_number, raw, reason
+FROM rejected_events
+WHERE replayed_at IS NULL AND reject_id > :after
+ORDER BY reject_id
+LIMIT :limit;
+
+-- name: lock_reject^
+SELECT file_id, reason FROM rejected_events
+WHERE reject_id = :reject_id AND replayed_at IS NULL
+FOR UPDATE;
+
+-- name: mark_replayed!
+UPDATE rejected_events SET replayed_at = clock_timestamp() WHERE reject_id = :reject_id;
+
+-- name: account_replayed!
+-- One fewer rejected, one more inserted or duplicate: the sum stays.
+UPDATE ingested_files
+SET
+    rows_rejected = rows_rejected - 1,
+    rows_conflicting = rows_conflicting - :conflicting,
+    rows_inserted = rows_inserted + :inserted,
+    rows_duplicate = rows_duplicate + 1 - :inserted
+WHERE file_id = :file_id;
+
+-- name: highest_file_id$
+SELECT coalesce(max(file_id), 0) FROM ingested_files;
+
+-- name: skip_file_ids$
+-- New files get numbers above any that is on disk, so that names never collide.
+SELECT setval(
+    pg_get_serial_sequence('ingested_files', 'file_id'),
+    greatest(:file_id, (SELECT coalesce(max(file_id), 0) FROM ingested_files), 1)
+);

@@ -1,0 +1,106 @@
+"""A job from the terminal: prerequisites, progress, summary, exit code.
+
+Belongs here: what `ecom run`, `ingest` and the commands that end in an ingest have in common. Does
+not belong here: arguments (``cli``, ``commands``), what is printed how (``console``). The heavy
+imports happen inside, so that a command that fails early fails at once.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ecom_platform.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from ecom_platform.orchestration.execution import RunSummary
+    from ecom_platform.postgres.connection import Database
+
+
+def run_job(
+    job: str, run_config: dict[str, Any], as_json: bool, events: int, extra: dict[str, Any] | None = None
+) -> int:
+    """Run ``job`` and print its account; ``extra`` goes into the JSON object beside it.
+
+    Returns the exit code. Raises :class:`EcomError` for what is found out before the run begins.
+    """
+    started = time.perf_counter()
+    settings = load_settings()
+    run_id = str(uuid.uuid4())
+    from ecom_platform.console import Progress, print_summary
+    from ecom_platform.doctor import require
+    from ecom_platform.postgres.provision import provide
+
+    with Progress(job, run_id) as progress:
+        require(settings, events)
+        _warm_up(settings)
+        progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
+        with provide(settings) as database:
+            progress.say("starting Dagster and Spark")
+            try:
+                with _watching(database, run_id, progress):
+                    summary = _execute(settings, job, run_config, run_id)
+            finally:
+                _close_spark()
+    summary = summary.after(time.perf_counter() - started)
+    if as_json:
+        click.echo(json.dumps({**summary.as_json(), **(extra or {})}))
+    print_summary(summary, settings)
+    return 0 if summary.success else (summary.error.exit_code if summary.error else 1)
+
+
+def _warm_up(settings: Settings) -> None:
+    """Spark starts in the background while PostgreSQL and Dagster do."""
+
+    def attempt() -> None:
+        from ecom_platform.streaming.session import warm_up
+
+        warm_up(settings)
+
+    threading.Thread(target=attempt, daemon=True).start()
+
+
+def _close_spark() -> None:
+    from ecom_platform.streaming.session import close_session
+
+    close_session()
+
+
+def _execute(settings: Settings, job: str, run_config: dict[str, Any], run_id: str) -> RunSummary:
+    from ecom_platform.orchestration.instance import prepare_instance
+
+    home = prepare_instance(settings)
+    from ecom_platform.definitions import defs
+    from ecom_platform.orchestration.execution import execute
+
+    quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
+    return execute(defs, home, job, {**run_config, **quiet}, run_id)
+
+
+@contextmanager
+def _watching(database: Database, run_id: str, progress: Any) -> Iterator[None]:
+    """Tell ``progress`` what the run has committed, from the tables, while the block runs."""
+    from ecom_platform.postgres.ledger import run_progress
+
+    done = threading.Event()
+
+    def watch() -> None:
+        # Only the display hangs on this connection: if it breaks, the run goes on without.
+        with suppress(Exception), database.open(autocommit=True) as connection:
+            while not done.wait(0.2):
+                progress.rows(*run_progress(connection, run_id))
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(timeout=2)
