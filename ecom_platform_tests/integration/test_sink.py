@@ -21,77 +21,19 @@ from hypothesis import strategies as st
 
 from ecom_platform.errors import FileChangedError
 from ecom_platform.events.schema import HEADER
-from ecom_platform.landing.claim import claim
-from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger, sink
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.outcome import FileOutcome, UnitFile
+from ecom_platform.postgres.outcome import UnitFile
 from ecom_platform_tests.dirt import SPOILERS, write_dirty_files
-from ecom_platform_tests.reference import compare
+from ecom_platform_tests.landing import Landing, counts, csv_file, line
 
 STEPS = ("locked", "copied", "rejected", "settled", "committed")
-ROW = b"%s,7,PROD1000,purchase,2026-01-02 03:04:05,19.99,Books,Mobile,DE"
-
-
-def line(event_id: str | None = None) -> bytes:
-    return ROW % (event_id or str(uuid.uuid4())).encode()
-
-
-def csv_file(*lines: bytes) -> bytes:
-    return b"\n".join([HEADER.encode(), *lines]) + b"\n"
-
-
-class Landing:
-    """Puts files through claim and sink, without Spark."""
-
-    def __init__(self, database: Database, zone: LandingZone) -> None:
-        self.database, self.zone = database, zone
-        with database.transaction() as connection:
-            self.batch_id = ledger.start_batch(connection, "test", 0, "test")
-
-    def take(self) -> list[UnitFile]:
-        """Claim whatever is in the landing folder."""
-        files = sorted(look(self.zone.landing).files.values(), key=lambda file: file.name)
-        ids = claim(self.database, self.zone, files)
-        return [
-            UnitFile(file_id, file.name, str(self.zone.claimed_path(file_id, file.name)))
-            for file_id, file in zip(ids, files, strict=True)
-        ]
-
-    def drop(self, **contents: bytes) -> list[UnitFile]:
-        for name, content in contents.items():
-            (self.zone.landing / name.replace("__", ".")).write_bytes(content)
-        return self.take()
-
-    def load(
-        self, files: list[UnitFile], hook: Callable[[str], None] = lambda step: None
-    ) -> list[FileOutcome]:
-        return sink.load_unit(self.database.url, files, self.batch_id, hook=hook).outcomes
-
-    def check(self) -> None:
-        """Every row of every table against the reference."""
-        with self.database.open() as connection:
-            known = connection.execute("SELECT file_id, name FROM ingested_files WHERE state = 'loaded'")
-            paths = {file_id: self.zone.claimed_path(file_id, name) for file_id, name in known.fetchall()}
-        result = compare(self.database, paths)
-        assert (result.lost, result.doubled, result.differences) == (0, 0, [])
-
-    def rejects(self) -> list[tuple[int, str, str | None, bytes]]:
-        with self.database.open() as connection:
-            rows = connection.execute(
-                "SELECT line_number, reason, column_name, raw FROM rejected_events ORDER BY file_id, 1"
-            ).fetchall()
-        return [(number, reason, column, bytes(raw)) for number, reason, column, raw in rows]
 
 
 @pytest.fixture
 def landing(database: Database, zone: LandingZone) -> Landing:
     return Landing(database, zone)
-
-
-def counts(outcome: FileOutcome) -> tuple[int, int, int, int]:
-    return outcome.rows_read, outcome.rows_inserted, outcome.rows_duplicate, outcome.rows_rejected
 
 
 class TestWhatIsStored:

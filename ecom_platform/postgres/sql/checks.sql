@@ -63,8 +63,8 @@ FROM (
         sum(rows_inserted) FILTER (WHERE same_bytes_as IS NULL) AS first,
         sum(rows_inserted) AS every
     FROM ingested_files
-    WHERE rows_inserted > 0
     GROUP BY 1
+    HAVING sum(rows_inserted) > 0
 ) AS l
 FULL JOIN (
     SELECT coalesce(f.same_bytes_as, e.file_id) AS file_id, sum(e.rows) AS rows

@@ -1,0 +1,249 @@
+"""Trace, rejects, reload, reconcile: what the person on call relies on. Real PostgreSQL."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ecom_platform.errors import StorageError, UsageError
+from ecom_platform.events.schema import HEADER
+from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
+from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
+from ecom_platform.landing.trace import trace
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres import audit, ledger, rejects
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.embedded import binary
+from ecom_platform.postgres.rejects import Verdict
+from ecom_platform_tests.landing import Landing, counts, csv_file, line
+
+
+@pytest.fixture
+def landing(database: Database, zone: LandingZone) -> Landing:
+    return Landing(database, zone)
+
+
+def drop(landing: Landing, name: str, *lines: bytes) -> None:
+    (landing.zone.landing / name).write_bytes(csv_file(*lines))
+    landing.ingest()
+
+
+def ask(landing: Landing, wanted: str):  # type: ignore[no-untyped-def]
+    with landing.database.open() as connection:
+        return trace(connection, landing.zone, wanted)
+
+
+def stored(landing: Landing) -> int:
+    with landing.database.open() as connection:
+        return ledger.stored_rows(connection)
+
+
+def execute(landing: Landing, sql: str) -> None:
+    with landing.database.transaction() as connection:
+        connection.execute(sql)
+
+
+def assert_ledger_holds(landing: Landing) -> None:
+    with landing.database.open() as connection:
+        for finding in (audit.counts_reconcile(connection), audit.table_matches_ledger(connection)):
+            assert finding.passed, finding
+
+
+class TestTrace:
+    def test_an_event_is_found_with_its_line(self, landing: Landing) -> None:
+        key = str(uuid.uuid4())
+        drop(landing, "a.csv", line(), line(key), line())
+        answer = ask(landing, key.upper())
+        assert answer.known
+        assert (answer.facts[0]["file"], answer.facts[0]["line"]) == ("a.csv", 3)
+        assert answer.facts[0]["run_id"] == "test"
+
+    def test_in_a_compressed_file(self, landing: Landing) -> None:
+        key = str(uuid.uuid4())
+        (landing.zone.landing / "a.csv.gz").write_bytes(gzip.compress(csv_file(line(), line(key))))
+        landing.ingest()
+        assert ask(landing, key).facts[0]["line"] == 3
+
+    def test_a_refused_event(self, landing: Landing) -> None:
+        key = str(uuid.uuid4())
+        drop(landing, "a.csv", line(key).replace(b"19.99", b"NaN"))
+        answer = ask(landing, key)
+        assert "price_nan" in answer.verdict
+        assert answer.facts[0]["line"] == 2
+
+    def test_a_file_and_its_counts(self, landing: Landing) -> None:
+        drop(landing, "a.csv", line(), b"bad")
+        for wanted in ("a.csv", "1-a.csv", "1", "/somewhere/archive/1-a.csv"):
+            (fact,) = ask(landing, wanted).facts
+            assert fact["rows"] == {"read": 2, "inserted": 1, "duplicate": 0, "rejected": 1}
+            assert fact["rejects"] == {"missing_fields": 1}
+            assert Path(fact["path"]).is_file()
+
+    def test_a_quarantined_file(self, landing: Landing) -> None:
+        (landing.zone.landing / "a.csv").write_text("x,y\n")
+        landing.ingest()
+        assert "wrong_header" in ask(landing, "a.csv").verdict
+
+    @pytest.mark.parametrize("wanted", ["b.csv", str(uuid.uuid4())])
+    def test_what_nobody_knows(self, landing: Landing, wanted: str) -> None:
+        assert not ask(landing, wanted).known
+
+
+class TestRejects:
+    def test_groups_by_reason(self, landing: Landing) -> None:
+        drop(landing, "a.csv", b"bad", line(), b"worse", line().replace(b"DE", b"XX"))
+        with landing.database.open() as connection:
+            found = {group.reason: (group.rows, group.line_number) for group in rejects.groups(connection)}
+        assert found == {"missing_fields": (2, 2), "unknown_country": (1, 5)}
+
+    def test_what_is_still_bad_stays(self, landing: Landing) -> None:
+        drop(landing, "a.csv", b"bad")
+        assert replay_as_they_are(landing.database, landing.zone).verdicts == {Verdict.STILL_REJECTED: 1}
+        assert_ledger_holds(landing)
+
+    def test_a_conflict_whose_rival_is_gone(self, landing: Landing) -> None:
+        key = str(uuid.uuid4())
+        drop(landing, "a.csv", line(key), line(key).replace(b"19.99", b"20.00"))
+        assert replay_as_they_are(landing.database, landing.zone).verdicts == {Verdict.STILL_CONFLICTS: 1}
+        execute(landing, "DELETE FROM user_events")
+        assert replay_as_they_are(landing.database, landing.zone).verdicts == {Verdict.INSERTED: 1}
+        assert replay_as_they_are(landing.database, landing.zone).verdicts == {}
+        assert stored(landing) == 1
+
+    def test_corrected_rows_are_loaded_once_each(self, landing: Landing, tmp_path: Path) -> None:
+        first, second = str(uuid.uuid4()), str(uuid.uuid4())
+        drop(
+            landing, "a.csv", line(first).replace(b"19.99", b"-1"), line(second).replace(b"DE", b"XX"), line()
+        )
+        fixed = tmp_path / "fixed.csv"
+        fixed.write_bytes(csv_file(line(first), line(second)))
+        assert replay_corrected(landing.database, fixed).verdicts == {Verdict.INSERTED: 2}
+        again = replay_corrected(landing.database, fixed)
+        assert (again.loaded, len(again.unmatched)) == (0, 2)
+        assert stored(landing) == 3
+        assert_ledger_holds(landing)
+
+    def test_a_wrong_id_is_matched_by_its_place(self, landing: Landing, tmp_path: Path) -> None:
+        drop(landing, "a.csv", line("nonsense"))
+        fixed = tmp_path / "fixed.csv"
+        fixed.write_bytes(f"{HEADER},file_name,line_number\n".encode() + line() + b",a.csv,2\n")
+        assert replay_corrected(landing.database, fixed).verdicts == {Verdict.INSERTED: 1}
+        assert_ledger_holds(landing)
+
+    def test_columns_in_another_order(self, landing: Landing) -> None:
+        names = HEADER.split(",")
+        values = dict(zip(names, line().decode().split(","), strict=True)) | {"price": "19.999"}
+        turned = names[::-1]
+        content = ",".join(turned) + "\n" + ",".join(values[name] for name in turned) + "\n"
+        (landing.zone.landing / "a.csv").write_text(content)
+        landing.ingest()
+        execute(
+            landing,
+            "UPDATE rejected_events SET raw = replace(convert_from(raw, 'UTF8'), '19.999', '19.99')::bytea",
+        )
+        assert replay_as_they_are(landing.database, landing.zone).verdicts == {Verdict.INSERTED: 1}
+
+    def test_a_file_of_corrections_with_other_columns(self, landing: Landing, tmp_path: Path) -> None:
+        fixed = tmp_path / "fixed.csv"
+        fixed.write_text("a,b\n1,2\n")
+        with pytest.raises(UsageError, match="a, b"):
+            replay_corrected(landing.database, fixed)
+
+
+class TestReload:
+    def test_deleted_rows_come_back_and_the_checks_agree(self, landing: Landing) -> None:
+        drop(landing, "a.csv", line(), line(), line())
+        execute(
+            landing, "DELETE FROM user_events WHERE event_id IN (SELECT event_id FROM user_events LIMIT 2)"
+        )
+        with landing.database.open() as connection:
+            finding = audit.table_matches_ledger(connection)
+        assert not finding.passed
+        assert any("a.csv" in name for name in finding.details)
+        assert reload_files(landing.database, landing.zone, ["a.csv"]) == ["a.csv"]
+        (outcome,) = landing.ingest()
+        assert counts(outcome) == (3, 2, 1, 0)
+        assert_ledger_holds(landing)
+
+    def test_since(self, landing: Landing) -> None:
+        drop(landing, "a.csv", line())
+        before = datetime.now(UTC)
+        drop(landing, "b.csv", line())
+        assert reload_since(landing.database, landing.zone, before) == ["b.csv"]
+        assert reload_since(landing.database, landing.zone, before + timedelta(days=1)) == []
+
+    def test_all_or_nothing(self, landing: Landing) -> None:
+        drop(landing, "a.csv", line())
+        with pytest.raises(UsageError, match=r"nope\.csv"):
+            reload_files(landing.database, landing.zone, ["a.csv", "nope.csv"])
+        assert not (landing.zone.landing / "a.csv").exists()
+
+    def test_a_file_that_is_gone_from_the_archive(self, landing: Landing) -> None:
+        drop(landing, "a.csv", line())
+        next(landing.zone.archive.rglob("*a.csv")).unlink()
+        with pytest.raises(StorageError, match="not in the archive"):
+            reload_files(landing.database, landing.zone, ["a.csv"])
+
+
+class TestReconcile:
+    def test_nothing_to_do(self, landing: Landing) -> None:
+        drop(landing, "a.csv", line())
+        done = reconcile(landing.database, landing.zone)
+        assert (done.requeued, done.missing, done.put_away) == ((), (), 0)
+
+    def test_a_restored_backup(self, landing: Landing, tmp_path: Path) -> None:
+        drop(landing, "old.csv", line(), line())
+        backup = tmp_path / "backup.dump"
+        subprocess.run([binary("pg_dump"), "-Fc", "-f", backup, landing.database.url], check=True)
+        drop(landing, "new.csv", line(), line(), line())
+        drop(landing, "newer.csv", line())
+        execute(landing, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        subprocess.run([binary("pg_restore"), "--no-owner", "-d", landing.database.url, backup], check=True)
+        assert stored(landing) == 2
+
+        done = reconcile(landing.database, landing.zone)
+        assert sorted(done.requeued) == ["new.csv", "newer.csv"]
+        landing = Landing(landing.database, landing.zone)
+        landing.ingest()
+        assert stored(landing) == 6
+        assert reconcile(landing.database, landing.zone).requeued == ()
+        assert_ledger_holds(landing)
+        landing.check()
+
+    def test_numbers_go_on_above_what_is_on_disk(self, landing: Landing) -> None:
+        folder = landing.zone.archive / "2026-01-01"
+        folder.mkdir(parents=True)
+        (folder / "500-a.csv").write_bytes(csv_file(line()))
+        assert reconcile(landing.database, landing.zone).requeued == ("a.csv",)
+        (outcome,) = landing.ingest()
+        assert outcome.file_id > 500
+
+    def test_a_name_that_waits_already_is_not_overwritten(self, landing: Landing) -> None:
+        folder = landing.zone.archive / "2026-01-01"
+        folder.mkdir(parents=True)
+        (folder / "500-a.csv").write_bytes(csv_file(line()))
+        (landing.zone.landing / "a.csv").write_bytes(csv_file(line()))
+        reconcile(landing.database, landing.zone)
+        landing.ingest()
+        assert stored(landing) == 2
+
+    def test_loaded_files_that_are_gone_are_named(self, landing: Landing) -> None:
+        drop(landing, "a.csv", line())
+        next(landing.zone.archive.rglob("*a.csv")).unlink()
+        assert reconcile(landing.database, landing.zone).missing == ("1-a.csv",)
+
+
+def test_an_answer_in_a_second(landing: Landing) -> None:
+    key = str(uuid.uuid4())
+    drop(landing, "a.csv", *(line() for _ in range(50_000)), line(key))
+    started = time.monotonic()
+    assert ask(landing, key).facts[0]["line"] == 50_002
+    assert time.monotonic() - started < 10  # a benchmark it is not
+    assert json.dumps(ask(landing, key).as_json())
