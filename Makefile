@@ -3,12 +3,13 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
 PORT ?= 3000
+ROUNDS ?= 50
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test dev check format setup clean
+.PHONY: help run test dev torture check format setup clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -21,6 +22,9 @@ test: setup ## The tests
 
 dev: setup ## The Dagster UI on 127.0.0.1:3000, daemon and sensors included
 	@$(BIN)/ecom dev --port $(PORT)
+
+torture: setup ## The long fault-injection run (ROUNDS=50)
+	@$(BIN)/python -m ecom_platform_tests.torture --rounds $(ROUNDS)
 
 check: setup ## Format, lint, types, layers, then the tests: what CI runs
 	$(BIN)/ruff format --check .

@@ -39,6 +39,8 @@ class Settings:
     trigger_seconds: float = 1.0
     settle_seconds: float = 1.0
     lock_wait_seconds: float = 600.0
+    # Days that loaded files stay in the archive; None: for ever.
+    archive_days: int | None = None
     rows_per_file: int = DEFAULT_ROWS_PER_FILE
     java_home: Path | None = None
     # DAGSTER_HOME, where somebody chose it.
@@ -167,6 +169,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         trigger_seconds=reader.seconds("ECOM_TRIGGER_SECONDS", 1.0),
         settle_seconds=reader.seconds("ECOM_SETTLE_SECONDS", 1.0),
         lock_wait_seconds=reader.seconds("ECOM_LOCK_WAIT_SECONDS", 600.0),
+        archive_days=reader.integer("ECOM_ARCHIVE_DAYS", None, 1),
         rows_per_file=rows_per_file or DEFAULT_ROWS_PER_FILE,
         java_home=Path(java_home) if java_home else None,
         dagster_home_chosen=Path(dagster_home) if dagster_home else None,

@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
 from ecom_platform.landing.claim import Recovery, claim, recover
+from ecom_platform.landing.retention import delete_expired
 from ecom_platform.landing.scan import scan
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
@@ -67,6 +69,8 @@ def ingest(
             stream = run_bounded(session(), job, on_batch)
         with database.open() as connection:
             totals = ledger.totals(connection, file_ids)
+        if settings.archive_days is not None:
+            delete_expired(zone, datetime.now(UTC).date(), settings.archive_days)
     _log_left_alone(found.refused, recovery)
     unsettled = tuple(file.name for file in found.unsettled)
     return IngestResult(totals, unsettled, found.refused, recovery, stream)

@@ -1,0 +1,39 @@
+"""A short version of the torture: four kinds of fault, one round each. `make torture` has them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ecom_platform_tests.torture import Torture
+
+EVENTS = 20_000
+SEED = 11
+
+
+@pytest.fixture(scope="module")
+def torture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Torture]:
+    folder: Path = tmp_path_factory.mktemp("torture")
+    rounds = Torture(folder, SEED, EVENTS)
+    with rounds.server:
+        yield rounds
+
+
+@pytest.mark.parametrize(
+    ("number", "fault"),
+    enumerate(
+        [
+            "SIGKILL the driver",
+            "SIGKILL a Python worker",
+            "PostgreSQL stopped at once and started",
+            "a second ingest beside the first",
+        ],
+        1,
+    ),
+)
+def test_nothing_lost_and_nothing_twice(torture: Torture, number: int, fault: str) -> None:
+    torture.round(number, fault)
+    assert torture.faults[fault] == 1
+    assert torture.rows > EVENTS
