@@ -67,7 +67,6 @@ class StreamResult:
     rows_rejected: int = 0
     seconds: float = 0.0
     worker_peak_bytes: int = 0
-    batch_seconds: list[float] = field(default_factory=list)
     latencies: list[tuple[float, int]] = field(default_factory=list)
 
     def latency(self, quantile: float) -> float | None:
@@ -213,7 +212,6 @@ class _Batches:
         result.rows_duplicate += figures.rows_duplicate
         result.rows_rejected += figures.rows_rejected
         result.worker_peak_bytes = max(result.worker_peak_bytes, figures.worker_peak_bytes)
-        result.batch_seconds.append(figures.duration_ms / 1000)
         result.latencies += _latencies(outcomes)
 
 

@@ -70,9 +70,6 @@ SET
     rows_duplicate = rows_duplicate + 1 - :inserted
 WHERE file_id = :file_id;
 
--- name: highest_file_id$
-SELECT coalesce(max(file_id), 0) FROM ingested_files;
-
 -- name: skip_file_ids$
 -- New files get numbers above any that is on disk, so that names never collide.
 SELECT setval(
