@@ -47,7 +47,7 @@ $(STAMP): requirements.lock requirements-uv.lock setup.py
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock requirements-uv.lock
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
-	@$(BIN)/python -m ecom_platform.streaming.class_archive
+	@$(BIN)/python -m ecom_platform.streaming.class_training
 	@touch $@
 
 clean: ## Remove the environment (the state in .ecom stays)
