@@ -23,15 +23,12 @@ def torture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Torture]:
 
 @pytest.mark.parametrize(
     ("number", "fault"),
-    enumerate(
-        [
-            "SIGKILL the driver",
-            "SIGKILL a Python worker",
-            "PostgreSQL stopped at once and started",
-            "a second ingest beside the first",
-        ],
-        1,
-    ),
+    [
+        (1, "SIGKILL the driver"),
+        (2, "SIGKILL a Python worker"),
+        (3, "PostgreSQL stopped at once and started"),
+        (4, "a second ingest beside the first"),
+    ],
 )
 def test_nothing_lost_and_nothing_twice(torture: Torture, number: int, fault: str) -> None:
     torture.round(number, fault)
