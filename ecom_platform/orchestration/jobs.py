@@ -10,11 +10,11 @@ INGEST_JOB = "ingest"
 main_job = dg.define_asset_job(
     MAIN_JOB,
     selection=dg.AssetSelection.all(),
-    description="Generate events, stream them into PostgreSQL, audit, run every check.",
+    description="Generate events, stream them into PostgreSQL, audit, run every check: `ecom run`.",
 )
 ingest_job = dg.define_asset_job(
     INGEST_JOB,
     selection=dg.AssetSelection.assets("user_events", "duplicate_audit"),
-    description="Load what has landed, audit, check; generates nothing.",
+    description="Load what has landed, audit, check; generates nothing: `ecom ingest`.",
 )
 JOBS = [main_job, ingest_job]

@@ -1,6 +1,5 @@
 """What the person on call does, as jobs with typed config: the same functions as the commands."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +9,7 @@ from ecom_platform.landing.corrections import replay_as_they_are, replay_correct
 from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
 from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
+from ecom_platform.orchestration.times import utc
 from ecom_platform.streaming.ingest import ingest
 
 
@@ -50,9 +50,7 @@ def reload_archived_files(
 ) -> None:
     """Bring archived files back and load them: deleted rows return, the rest are duplicates."""
     if config.since is not None:
-        since = datetime.fromisoformat(config.since)
-        moment = since.replace(tzinfo=UTC) if since.tzinfo is None else since
-        names = reload_since(postgres.database, landing.zone, moment)
+        names = reload_since(postgres.database, landing.zone, utc("since", config.since))
     else:
         names = reload_files(postgres.database, landing.zone, config.files)
     context.log.info(f"{len(names)} files land again: {', '.join(names[:20])}")

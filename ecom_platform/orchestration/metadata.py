@@ -5,57 +5,106 @@ Belongs here: turning domain objects into Dagster metadata. Does not belong here
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from typing import Any
 
 import dagster as dg
 
-from ecom_platform.events.schema import COLUMNS, Column
-from ecom_platform.postgres.audit import Finding
+from ecom_platform.events.schema import COLUMNS, Column, Kind
+from ecom_platform.postgres.audit import DuplicateAudit, Finding
 from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import Settings
 
 OWNERS = ["team:data-platform"]
-GROUP = "user_events"
+GROUP = "ecommerce"
 
+# A file holds text; this is what the text of a column must be, in words that the UI has icons for.
+_FILE_TYPES = {
+    Kind.UUID: "uuid",
+    Kind.POSITIVE_INTEGER: "integer",
+    Kind.TEXT: "text",
+    Kind.CHOICE: "text",
+    Kind.TIMESTAMP: "timestamp",
+    Kind.PRICE: "decimal",
+}
+_REQUIRED = dg.TableColumnConstraints(nullable=False)
 _LINEAGE = [
-    dg.TableColumn("file_id", "bigint", description="The file it came from, in ingested_files."),
-    dg.TableColumn("ingested_at", "timestamptz", description="When its transaction began."),
+    dg.TableColumn(
+        "file_id", "bigint", "The file it came from, a row of ingested_files.", constraints=_REQUIRED
+    ),
+    dg.TableColumn("ingested_at", "timestamptz", "When its transaction began.", constraints=_REQUIRED),
 ]
+_AUDIT_COLUMNS = {
+    "rows": "Rows of user_events.",
+    "distinct_ids": "Distinct event_id of user_events; as many as rows.",
+    "duplicates_within_file": "Rows not stored because the same file had them before.",
+    "duplicates_across_files": "Rows not stored because another file had them before.",
+    "duplicates_redropped_file": "Rows not stored because the very same file was loaded before.",
+    "id_conflicts": "Rows with a known event_id and other content, in rejected_events.",
+}
 
 
-def _column(column: Column, type_name: str) -> dg.TableColumn:
-    constraints = dg.TableColumnConstraints(
-        nullable=column.nullable,
-        unique=column.name == "event_id",
-        other=[f"one of {', '.join(column.domain)}"] if 0 < len(column.domain) < 10 else [],
-    )
-    return dg.TableColumn(column.name, type_name, description=column.description, constraints=constraints)
+def _column(column: Column, type_name: str, *, unique: bool) -> dg.TableColumn:
+    # The UI cuts a constraint off after 25 characters, so the permitted values are said in words.
+    listed = 0 < len(column.domain) < 10
+    description = f"{column.description} One of {', '.join(column.domain)}." if listed else column.description
+    constraints = dg.TableColumnConstraints(nullable=column.nullable, unique=unique)
+    return dg.TableColumn(column.name, type_name, description=description, constraints=constraints)
 
 
 def file_schema() -> dg.TableSchema:
-    """The nine columns of a CSV file."""
-    return dg.TableSchema([_column(column, str(column.kind)) for column in COLUMNS])
+    """The nine columns of a CSV file. A file may repeat an id; the table may not."""
+    return dg.TableSchema([_column(column, _FILE_TYPES[column.kind], unique=False) for column in COLUMNS])
 
 
 def table_schema() -> dg.TableSchema:
     """The nine columns of the table, and its lineage."""
-    return dg.TableSchema([_column(column, column.sql) for column in COLUMNS] + _LINEAGE)
+    events = [_column(column, column.sql, unique=column.name == "event_id") for column in COLUMNS]
+    return dg.TableSchema(events + _LINEAGE)
+
+
+def audit_schema() -> dg.TableSchema:
+    """The counts of an audit, and which run took them when."""
+    counts = [
+        dg.TableColumn(count.name, "bigint", _AUDIT_COLUMNS[count.name], constraints=_REQUIRED)
+        for count in fields(DuplicateAudit)
+    ]
+    return dg.TableSchema(
+        [
+            dg.TableColumn("run_id", "text", "The run that audited.", constraints=_REQUIRED),
+            dg.TableColumn("audited_at", "timestamptz", "When it counted.", constraints=_REQUIRED),
+            *counts,
+        ]
+    )
+
+
+def table_name(table: str) -> dict[str, str]:
+    """The name of a table, in whichever database it is."""
+    return {"dagster/table_name": f"public.{table}"}
 
 
 def table_metadata(database: Database, settings: Settings, table: str) -> dict[str, Any]:
     """Where a table is, without anything secret."""
-    return {
-        "dagster/table_name": f"ecommerce.public.{table}" if settings.embedded else f"public.{table}",
-        "dagster/uri": f"postgresql://{database.description}",
-    }
+    # The embedded server asks for no password; its URL can be handed to psql as it is.
+    uri = database.url if settings.embedded else f"postgresql://{database.description}"
+    return {**table_name(table), "dagster/uri": uri}
 
 
 def check_result(finding: Finding, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR) -> Any:
-    """A finding as Dagster shows it: expected beside found, then where it does not hold."""
+    """A finding as Dagster shows it: expected beside found in a sentence and as metadata, then where.
+
+    The sentence is there because Dagster sorts metadata by name, which parts the two.
+    """
     return dg.AssetCheckResult(
         check_name=finding.check,
         passed=finding.passed,
         severity=severity,
-        description=finding.description,
+        description=f"Expected {_readable(finding.expected)}; found {_readable(finding.found)}.",
         metadata={"expected": finding.expected, "found": finding.found, **finding.details},
     )
+
+
+def _readable(value: float | str) -> str:
+    """Thousands set apart: 30000 rows as 30,000 rows."""
+    return re.sub(r"\d{5,}", lambda number: f"{int(number[0]):,}", str(value))

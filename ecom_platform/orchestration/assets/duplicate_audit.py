@@ -5,7 +5,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from ecom_platform.orchestration.assets.user_events import user_events
-from ecom_platform.orchestration.metadata import GROUP, OWNERS, table_metadata
+from ecom_platform.orchestration.metadata import GROUP, OWNERS, audit_schema, table_metadata, table_name
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.postgres.audit import record_duplicate_audit
 
@@ -16,15 +16,16 @@ from ecom_platform.postgres.audit import record_duplicate_audit
     owners=OWNERS,
     kinds={"postgres", "sql"},
     code_version="1",
-    tags={"domain": "ecommerce"},
+    metadata={"dagster/column_schema": audit_schema(), **table_name("duplicate_audit")},
 )
 def duplicate_audit(
     context: dg.AssetExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
 ) -> dg.MaterializeResult[None]:
-    """Duplicates that came in, by cause, and whether any is stored; over the whole table.
+    """Duplicates that came in, counted by cause, and whether any is stored; over the whole table.
 
-    Causes: a row twice in one file, in two files, or in a file that was dropped again. A row with a known
-    id and other content is no duplicate but an id conflict, kept in `rejected_events`.
+    Each run adds one row, so the *Plots* below show how they develop. A duplicate comes from a row that
+    is twice in one file, in two files, or in a file that was dropped again; none of these is stored. A
+    row with a known id and other content is no duplicate but an id conflict, kept in `rejected_events`.
     """
     with postgres.transaction() as connection:
         audit = record_duplicate_audit(connection, context.run_id)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
-from ecom_platform.errors import UsageError
 from ecom_platform.events.generator import GeneratorConfig, WrittenFile, write_files
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, file_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+from ecom_platform.orchestration.times import utc
 from ecom_platform.postgres import ledger
 from ecom_platform.settings import DEFAULT_EVENTS
 
@@ -31,21 +31,10 @@ class RawEventsConfig(dg.Config):
     users: int = Field(default=1_000, gt=0, description="Visitors are numbered from 1 to this.")
 
 
-def _utc(text: str) -> datetime:
-    """A time in UTC; without an offset it is meant to be."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            f"as_of is {text!r}, not a time.", "Give one such as 2026-01-31T12:00:00Z."
-        ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
 def _generator(config: RawEventsConfig, default_rows: int, now: datetime) -> GeneratorConfig:
     return GeneratorConfig(
         seed=secrets.randbits(32) if config.seed is None else config.seed,
-        as_of=now if config.as_of is None else _utc(config.as_of),
+        as_of=now if config.as_of is None else utc("as_of", config.as_of),
         events=config.events,
         rows_per_file=config.rows_per_file or default_rows,
         users=config.users,
@@ -57,7 +46,6 @@ def _generator(config: RawEventsConfig, default_rows: int, now: datetime) -> Gen
     owners=OWNERS,
     kinds={"python", "csv"},
     code_version="1",
-    tags={"domain": "ecommerce"},
     metadata={"dagster/column_schema": file_schema()},
 )
 def raw_events(
@@ -66,10 +54,14 @@ def raw_events(
     postgres: PostgresResource,
     landing: LandingZoneResource,
 ) -> dg.MaterializeResult[None]:
-    """E-commerce events as CSV files, drawn from a seed and renamed into the landing folder.
+    """CSV files of e-commerce events in the landing folder, 30,000 events unless told otherwise.
 
-    The same seed and as-of time give the same bytes. Visitors view, sometimes add to the cart, sometimes
-    buy; a few products are much more popular than the others, and days have a rhythm.
+    Events are drawn from a seed: the same seed and as-of time give the same bytes, and both are below
+    under *Metadata*. Visitors view, sometimes add to the cart, sometimes buy; a few products are much
+    more popular than the others, and days have a rhythm. A file appears under its name only when it is
+    complete.
+
+    To choose the number of events, the seed or the time: the arrow beside *Materialize*, *Open launchpad*.
     """
     now = datetime.now(UTC)
     generator = _generator(config, landing.settings.rows_per_file, now)
@@ -85,11 +77,12 @@ def raw_events(
             "dagster/uri": folder.as_uri(),
             "files": len(files),
             "bytes": sum(file.bytes for file in files),
+            "rows_per_file": generator.rows_per_file,
             "seed": generator.seed,
             "as_of": dg.MetadataValue.timestamp(generator.as_of),
             "first_file": files[0].name,
-            "seconds": seconds,
-            "events_per_second": generator.events / seconds,
+            "seconds": round(seconds, 3),
+            "events_per_second": round(generator.events / seconds),
         }
     )
 

@@ -15,7 +15,10 @@ from ecom_platform.postgres import audit, ledger
 def files_hold_generated_events(
     context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
 ) -> Any:
-    """The files hold exactly as many events as were generated; nothing is loaded otherwise."""
+    """The files hold exactly as many events as were generated; nothing is loaded otherwise.
+
+    If it fails, files were changed or removed before they were loaded: materialise again.
+    """
     with postgres.transaction() as connection:
         generation = ledger.latest_generation(connection, context.run.run_id)
         counts = count_records(connection, landing.zone, generation.file_names) if generation else {}

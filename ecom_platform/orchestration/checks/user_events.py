@@ -13,17 +13,22 @@ from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import PostgresResource
 from ecom_platform.postgres import audit, ledger
 
+# What is said of a check here is what the UI shows under *About*: the promise, then what to do.
+_WRITTEN_PAST_US = "\n\nIf it fails, rows were written past the platform, which would have refused them."
 _ROW_RULES = {
     "no_missing_values": "No value is missing where every event has one.",
-    "price_only_on_sales": "A price is absent exactly on views.",
-    "price_is_plausible": "Prices are positive and finite.",
-    "values_in_domain": "Types, categories, devices and countries are declared ones.",
-    "event_time_is_plausible": "Events lie between 2000 and tomorrow.",
+    "price_only_on_sales": "A price is absent on views, and only there.",
+    "price_is_plausible": "Prices are positive, finite and not beyond numeric(10,2).",
+    "values_in_domain": "Event types, categories, devices, countries and users are declared ones.",
+    "event_time_is_plausible": "Events lie between the year 2000 and one day from now.",
 }
 
 
 @dg.multi_asset_check(
-    specs=[dg.AssetCheckSpec(name, asset=user_events, description=text) for name, text in _ROW_RULES.items()]
+    specs=[
+        dg.AssetCheckSpec(name, asset=user_events, description=text + _WRITTEN_PAST_US)
+        for name, text in _ROW_RULES.items()
+    ]
 )
 def row_rules(postgres: PostgresResource) -> Iterator[Any]:
     """Every rule about a single row, in one pass over the table."""
@@ -39,6 +44,9 @@ def generated_events_stored_once(context: dg.AssetCheckExecutionContext, postgre
 
     The events are drawn again from the recorded seed, so the answer does not rest on the files
     or on what the ledger says of them.
+
+    If it fails, rows were deleted or changed in the table: `ecom reload FILE…` brings those of the files
+    that are named below back.
     """
     with postgres.transaction() as connection:
         generation = ledger.latest_generation(connection, context.run.run_id)
@@ -60,28 +68,42 @@ def _redraw(generation: ledger.Generation) -> Iterator[tuple[str, Any]]:
 
 @dg.asset_check(asset=user_events)
 def event_id_is_unique(postgres: PostgresResource) -> Any:
-    """No event is stored twice: by the constraint, and by counting."""
+    """No event is stored twice: by the constraint, and by counting.
+
+    If it fails, the primary key was dropped: restore it, after deleting what is there twice.
+    """
     with postgres.transaction() as connection:
         return check_result(audit.unique_ids(connection))
 
 
 @dg.asset_check(asset=user_events)
 def counts_reconcile(postgres: PostgresResource) -> Any:
-    """read = inserted + duplicate + rejected, for every file and in total."""
+    """Every row that was read is accounted for, per file and in total.
+
+    That is, read = inserted + duplicate + rejected.
+    If it fails, the ledger was changed by hand: restore it from a backup, then `ecom reconcile`.
+    """
     with postgres.transaction() as connection:
         return check_result(audit.counts_reconcile(connection))
 
 
 @dg.asset_check(asset=user_events)
 def table_matches_ledger(postgres: PostgresResource) -> Any:
-    """The table holds, file by file, what the ledger says was inserted."""
+    """The table holds, file by file, what the ledger says was inserted, the rejects what was rejected.
+
+    Rows that somebody deleted or added by hand show here, with the file they came from. If it fails,
+    `ecom reload FILE…` brings deleted rows back.
+    """
     with postgres.transaction() as connection:
         return check_result(audit.table_matches_ledger(connection))
 
 
 @dg.asset_check(asset=user_events)
 def loaded_recently(postgres: PostgresResource) -> Any:
-    """A file was loaded within the last day; a warning, since a quiet day is no fault."""
+    """A file was loaded within the last day.
+
+    Only a warning, since a quiet day is no fault: ask whoever produces the files.
+    """
     with postgres.transaction() as connection:
         finding = audit.freshness(connection, datetime.now(UTC), FRESHNESS_WINDOW)
     return check_result(finding, dg.AssetCheckSeverity.WARN)
@@ -89,6 +111,9 @@ def loaded_recently(postgres: PostgresResource) -> Any:
 
 @dg.asset_check(asset=duplicate_audit)
 def audit_finds_no_duplicates(postgres: PostgresResource) -> Any:
-    """The newest audit counted as many distinct ids as rows."""
+    """The newest audit counted as many distinct ids as rows.
+
+    If it fails, so does `event_id_is_unique` of `user_events`: the primary key was dropped.
+    """
     with postgres.transaction() as connection:
         return check_result(audit.newest_audit(connection))

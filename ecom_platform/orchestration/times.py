@@ -1,0 +1,16 @@
+"""Times as people type them into the launchpad."""
+
+from datetime import UTC, datetime
+
+from ecom_platform.errors import UsageError
+
+
+def utc(field: str, text: str) -> datetime:
+    """``text`` as a time in UTC; one without an offset is meant to be. Raises :class:`UsageError`."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{field} is {text!r}, not a time.", "Give one such as 2026-01-31T12:00:00Z."
+        ) from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
