@@ -15,6 +15,7 @@ import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 from pydantic import PrivateAttr
 
+from ecom_platform.errors import SettingsError
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.provision import provide
@@ -65,9 +66,21 @@ class SparkResource(LazyPySparkResource):
 
     def _init_session(self) -> None:
         if self._spark_session is None:
+            settings = load_settings()
+            self._refuse_another_master(settings)
             # Everything that must be right before the JVM starts; dagster-pyspark then finds it running.
-            spark.open_session(load_settings())
+            spark.open_session(settings)
             super()._init_session()
+
+    def _refuse_another_master(self, settings: Settings) -> None:
+        """The launchpad lets one type a master, which would silently be ignored."""
+        asked = self.spark_config.get("spark.master", settings.spark_master)
+        if asked != settings.spark_master:
+            raise SettingsError(
+                f"spark.master is {asked!r} in the run's config, but ECOM_SPARK_MASTER is "
+                f"{settings.spark_master!r}.",
+                "Set ECOM_SPARK_MASTER and start the UI again; a run cannot choose.",
+            )
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
         if self._spark_session is not None:
