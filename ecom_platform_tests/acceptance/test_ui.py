@@ -1,54 +1,98 @@
-"""The UI as a person uses it: the graph, a materialisation, a check, and nothing left behind."""
+"""The UI as a person uses it: the graph, a materialisation, checks that pass and fail, the way out."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.embedded import EmbeddedServer
 from ecom_platform_tests.acceptance import ui
 
 pytestmark = pytest.mark.skipif(not ui.CHROMIUM.exists(), reason="Debian's package chromium is not installed")
 
+ECOM = [sys.executable, "-m", "ecom_platform"]
 
-def count_events(home: Path) -> tuple[int, int]:
-    with EmbeddedServer(home / "postgres") as server, Database(server.url).open() as connection:
-        row = connection.execute("SELECT count(*), count(DISTINCT event_id) FROM user_events").fetchone()
-    assert row is not None
-    return int(row[0]), int(row[1])
+
+def ecom(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*ECOM, *arguments],
+        env={**ui.clean_environment(), "ECOM_HOME": str(home)},
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def query(home: Path, sql: str) -> str:
+    done = ecom(home, "psql", "-XAtc", sql)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def wait_until_gone(processes: dict[int, str], seconds: float = 20) -> None:
+    """Returns when none of the processes is there any more; fails naming those that stay."""
+    deadline = time.monotonic() + seconds
+    left = processes
+    while left and time.monotonic() < deadline:
+        time.sleep(0.2)
+        left = {pid: command for pid, command in left.items() if psutil.pid_exists(pid)}
+    assert not left
 
 
 @pytest.mark.timeout(400)
-def test_materialise_everything_from_the_graph(tmp_path: Path) -> None:
+def test_materialise_everything_then_break_it_then_come_back(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with ui.ecom_dev(home) as dev, ui.browser_page() as page:
         run = ui.materialize_all(dev, page)
-        assert run["status"] == "SUCCESS", (home / "dev.log").read_text()[-4000:]
-        assert count_events(home) == (30_000, 30_000)
+        assert run["status"] == "SUCCESS", dev.log()
+        wait_until_gone(dev.jvms())
+        counts = query(home, "SELECT count(*), count(DISTINCT event_id) FROM user_events")
+        assert counts == "30000|30000"
 
         ui.open_page(dev, page, "/asset-groups")
-        for name in ("raw_events", "user_events", "duplicate_audit"):
-            page.get_by_text(name).first.wait_for()
-        page.get_by_text("10 / 10 Passed").wait_for()
+        for asset, checks in (("raw_events", 1), ("user_events", 10), ("duplicate_audit", 1)):
+            page.get_by_text(asset).first.wait_for()
+            page.get_by_text(f"{checks} / {checks} Passed").first.wait_for()
         page.screenshot(path=tmp_path / "graph.png")
 
-        ui.open_page(dev, page, "/assets/user_events?view=checks&checkDetail=counts_reconcile")
-        page.get_by_text("30000 rows accounted for").first.wait_for()
-        page.get_by_text("30000 rows read").first.wait_for()
+        ui.open_page(dev, page, "/assets/user_events?view=overview")
+        for text in ("ISO 3166-1 alpha-2 country code.", "public.user_events", "data-platform", "30,000"):
+            page.get_by_text(text).first.wait_for()
+        page.screenshot(path=tmp_path / "asset.png")
+
+        ui.open_check(dev, page, "user_events", "counts_reconcile")
+        page.get_by_text("Expected 30,000 rows read; found 30,000 rows accounted for.").first.wait_for()
+        page.get_by_text("30000 rows read", exact=True).first.wait_for()
+        page.get_by_text("30000 rows accounted for", exact=True).first.wait_for()
         page.screenshot(path=tmp_path / "check.png")
 
-        ui.open_page(dev, page, "/assets/user_events?view=overview")
-        page.get_by_text("ISO 3166-1 alpha-2 country code.").first.wait_for()
+        some = "SELECT event_id FROM user_events ORDER BY event_id LIMIT 40"
+        query(home, f"DELETE FROM user_events WHERE event_id IN ({some})")
+        # A check that fails does not fail the run: only a blocking one does.
+        assert ui.run_checks(dev, page, "user_events")["status"] == "SUCCESS"
+        ui.open_check(dev, page, "user_events", "generated_events_stored_once")
+        page.get_by_text("Expected 30,000 events, each once; found 29,960 rows.").first.wait_for()
+        page.screenshot(path=tmp_path / "failed.png")
+
         processes = dev.processes()
-    _wait_until_gone(processes)
-    assert dev.processes() == []
+        assert len(processes) >= 5, processes
+    wait_until_gone(processes)
+    assert dev.processes() == {}
+
+    with ui.ecom_dev(home) as again:
+        assert [run["status"] for run in again.runs()] == ["SUCCESS", "SUCCESS"]
+    assert again.processes() == {}
 
 
-def _wait_until_gone(processes: list[int], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and any(psutil.pid_exists(pid) for pid in processes):
-        time.sleep(0.2)
+def test_a_port_that_is_taken(tmp_path: Path) -> None:
+    with ui.taken_port() as port:
+        done = ecom(tmp_path, "dev", "--port", str(port))
+    assert done.returncode == 3
+    assert f"Port {port}" in done.stderr
+    assert f"PORT={port + 1}" in done.stderr
+    assert list(tmp_path.iterdir()) == []

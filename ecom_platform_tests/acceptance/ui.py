@@ -14,9 +14,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 from playwright.sync_api import Page, sync_playwright
@@ -31,6 +30,18 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    """A port of the loopback interface that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield int(listener.getsockname()[1])
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without anybody's settings of the platform or of Dagster."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("ECOM_", "DAGSTER_"))}
 
 
 class Dev:
@@ -51,25 +62,38 @@ class Dev:
             runs: list[dict[str, str]] = json.load(answer)["data"]["runsOrError"]["results"]
         return runs
 
-    def wait_for_run(self, seconds: float = 180) -> dict[str, str]:
-        """The newest run, once it has ended."""
+    @contextmanager
+    def new_run(self, seconds: float = 180) -> Iterator[dict[str, str]]:
+        """The run that the block launches, filled in at its end: the block's end waits for the run's."""
+        known = {run["runId"] for run in self.runs()}
+        ended: dict[str, str] = {}
+        yield ended
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            runs = self.runs()
-            if runs and runs[0]["status"] in ("SUCCESS", "FAILURE", "CANCELED"):
-                return runs[0]
+            for run in self.runs():
+                if run["runId"] not in known and run["status"] in ("SUCCESS", "FAILURE", "CANCELED"):
+                    ended.update(run)
+                    return
             time.sleep(0.5)
-        raise AssertionError(f"no run ended within {seconds} s: {self.runs()}")
+        raise AssertionError(f"no run ended within {seconds} s: {self.runs()}\n{self.log()}")
 
-    def processes(self) -> list[int]:
-        """The processes that belong to this home, by their command line or their parent."""
-        found = set()
+    def log(self) -> str:
+        """The end of what ``ecom dev`` printed."""
+        return (self.home / "dev.log").read_text()[-4000:]
+
+    def processes(self) -> dict[int, str]:
+        """The processes that belong to this home, by command line or environment."""
+        found = {}
         for process in psutil.process_iter(["cmdline", "environ"]):
             command = " ".join(process.info["cmdline"] or [])
             ours = (process.info["environ"] or {}).get("ECOM_HOME") == str(self.home)
             if (ours or str(self.home) in command) and process.pid != os.getpid():
-                found.add(process.pid)
-        return sorted(found)
+                found[process.pid] = command
+        return found
+
+    def jvms(self) -> dict[int, str]:
+        """The Java processes among them."""
+        return {pid: command for pid, command in self.processes().items() if "java" in command.split(" ")[0]}
 
 
 @contextmanager
@@ -77,13 +101,10 @@ def ecom_dev(home: Path) -> Iterator[Dev]:
     """``ecom dev`` on a free port, interrupted at the end as Ctrl-C does."""
     home.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("ECOM_", "DAGSTER_"))
-    }
     with (home / "dev.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "ecom_platform", "dev", "--port", str(port)],
-            env={**inherited, "ECOM_HOME": str(home)},
+            env={**clean_environment(), "ECOM_HOME": str(home)},
             cwd=home,
             stdout=log,
             stderr=log,
@@ -94,7 +115,13 @@ def ecom_dev(home: Path) -> Iterator[Dev]:
         yield dev
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            for pid in dev.processes():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            raise
 
 
 def _wait_until_it_answers(dev: Dev, seconds: float = 120) -> None:
@@ -103,11 +130,11 @@ def _wait_until_it_answers(dev: Dev, seconds: float = 120) -> None:
         try:
             dev.runs()
         except (OSError, KeyError, TypeError, ValueError):
-            assert dev.process.poll() is None, (dev.home / "dev.log").read_text()
+            assert dev.process.poll() is None, dev.log()
             time.sleep(0.5)
         else:
             return
-    raise AssertionError((dev.home / "dev.log").read_text())
+    raise AssertionError(dev.log())
 
 
 @contextmanager
@@ -126,9 +153,24 @@ def open_page(dev: Dev, page: Page, path: str) -> None:
     page.goto(dev.url + path, wait_until="domcontentloaded")
 
 
-def materialize_all(dev: Dev, page: Page) -> dict[str, Any]:
+def materialize_all(dev: Dev, page: Page) -> dict[str, str]:
     """Press the button on the asset graph and wait for the run to end."""
     open_page(dev, page, "/asset-groups")
     page.get_by_text("user_events").first.wait_for()
-    page.get_by_role("button", name="Materialize all").click()
-    return dev.wait_for_run()
+    with dev.new_run() as run:
+        page.get_by_role("button", name="Materialize all").click()
+    return run
+
+
+def run_checks(dev: Dev, page: Page, asset: str) -> dict[str, str]:
+    """Press the button that runs every check of an asset, and wait for the run to end."""
+    open_page(dev, page, f"/assets/{asset}?view=checks")
+    with dev.new_run() as run:
+        page.get_by_role("button", name="Execute all").click()
+    return run
+
+
+def open_check(dev: Dev, page: Page, asset: str, check: str) -> None:
+    """Go to a check of an asset."""
+    open_page(dev, page, f"/assets/{asset}?view=checks&checkDetail={check}")
+    page.get_by_text("Latest execution").first.wait_for()
