@@ -7,6 +7,7 @@ duplicates, conflicts and every kind of malformed row put in by hand.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,29 +68,34 @@ SPOILERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def write_dirty_files(folder: Path, seed: int, events: int, rows_per_file: int = 1_000) -> list[Path]:
+def write_dirty_files(
+    folder: Path, seed: int, events: int, rows_per_file: int = 1_000
+) -> dict[Path, Counter[str]]:
     """``events`` generated events in files, about 3% of the lines changed or added.
 
     Each file gets lines twice, lines of another file, a line with another file's id but other
-    content, and some malformed ones.
+    content, and some malformed ones. Returns how many lines of each file were malformed, by the
+    reason they must be refused for.
     """
     rng = random.Random(seed)
     config = GeneratorConfig(seed=seed, as_of=AS_OF, events=events, rows_per_file=rows_per_file)
     paths = [folder / file.name for file in write_files(config, folder, datetime.now(UTC))]
     contents = [path.read_bytes().splitlines() for path in paths]
     others = [line for lines in contents for line in lines[1 : 1 + max(rows_per_file // 50, 2)]]
+    malformed: dict[Path, Counter[str]] = {}
     for path, (header, *lines) in zip(paths, contents, strict=True):
-        path.write_bytes(b"\n".join([header, *_dirtied(rng, lines, others)]) + b"\n")
-    return paths
+        dirty, malformed[path] = _dirtied(rng, lines, others)
+        path.write_bytes(b"\n".join([header, *dirty]) + b"\n")
+    return malformed
 
 
-def _dirtied(rng: random.Random, lines: list[bytes], others: list[bytes]) -> list[bytes]:
+def _dirtied(rng: random.Random, lines: list[bytes], others: list[bytes]) -> tuple[list[bytes], Counter[str]]:
     some = max(len(lines) // 100, 1)
     twice = rng.sample(lines, some)
     elsewhere = rng.sample(others, min(some, len(others)))
     conflicts = [_field(1, b"999999")(line) for line in rng.sample(others, min(2, len(others)))]
-    spoiled = {index: rng.choice(list(SPOILERS.values())) for index in rng.sample(range(len(lines)), some)}
-    dirty = [spoiled[index](line) if index in spoiled else line for index, line in enumerate(lines)]
+    spoiled = {index: rng.choice(list(SPOILERS)) for index in rng.sample(range(len(lines)), some)}
+    dirty = [SPOILERS[spoiled[i]](line) if i in spoiled else line for i, line in enumerate(lines)]
     for line in [*twice, *elsewhere, *conflicts]:
         dirty.insert(rng.randrange(len(dirty) + 1), line)
-    return dirty
+    return dirty, Counter(spoiled.values())

@@ -7,8 +7,9 @@ quoted line ends) and knows the rules of an event from docs/events.md.
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -134,6 +135,14 @@ class Comparison:
     differences: list[str]
 
 
+@dataclass(frozen=True)
+class Stored:
+    """One row of the table, and the file it says it is from."""
+
+    content: Content
+    file_id: int
+
+
 def compare(database: Database, loaded: dict[int, Path]) -> Comparison:
     """Hold every row of every table against the files; ``loaded`` maps each ledger id to its bytes.
 
@@ -143,25 +152,24 @@ def compare(database: Database, loaded: dict[int, Path]) -> Comparison:
     files = {file_id: read(path) for file_id, path in loaded.items()}
     stored = _stored(database)
     found = _Found(database)
-    candidates: dict[str, set[Content]] = defaultdict(set)
-    for row in (row for rows in files.values() for row in rows if row.content):
-        assert row.content is not None
-        candidates[row.content[0]].add(row.content)
     comparison = Comparison(sum(map(len, files.values())), 0, 0, [])
-    _compare_stored(comparison, candidates, stored)
+    _compare_stored(comparison, files, stored)
     for file_id, rows in files.items():
         _compare_file(comparison, file_id, rows, stored, found)
-    unknown = set(found.ledger) - set(files)
-    comparison.differences += [f"ledger row {file_id} has no file" for file_id in sorted(unknown)]
+        _compare_bytes(comparison, file_id, loaded, found)
+    strangers = (set(found.ledger) | set(found.rejects)) - set(files)
+    comparison.differences += [
+        f"file {file_id} has rows, but was not loaded" for file_id in sorted(strangers)
+    ]
     return comparison
 
 
-def _stored(database: Database) -> dict[str, list[tuple[Content, int]]]:
-    stored: dict[str, list[tuple[Content, int]]] = defaultdict(list)
+def _stored(database: Database) -> dict[str, list[Stored]]:
+    stored: dict[str, list[Stored]] = defaultdict(list)
     with database.open() as connection:
         for *content, file_id in connection.execute(f"SELECT {', '.join(NAMES)}, file_id FROM user_events"):
             content[0], content[4] = str(content[0]), content[4].astimezone(UTC)
-            stored[content[0]].append((tuple(content), file_id))
+            stored[content[0]].append(Stored(tuple(content), file_id))
     return stored
 
 
@@ -173,50 +181,76 @@ class _Found:
             self.ledger = {
                 row[0]: row[1:]
                 for row in connection.execute(
-                    "SELECT file_id, rows_read, rows_inserted, rows_duplicate, rows_rejected"
-                    " FROM ingested_files WHERE state = 'loaded'"
+                    "SELECT file_id, rows_read, rows_inserted, rows_duplicate, rows_rejected,"
+                    " rows_duplicate_within, rows_conflicting FROM ingested_files WHERE state = 'loaded'"
                 )
             }
-            self.rejects: dict[int, set[tuple[int, str, bytes]]] = defaultdict(set)
-            for file_id, line, reason, raw in connection.execute(
-                "SELECT file_id, line_number, reason, raw FROM rejected_events"
+            self.bytes = {
+                row[0]: row[1:]
+                for row in connection.execute(
+                    "SELECT file_id, name, size_bytes, sha256, same_bytes_as FROM ingested_files"
+                )
+            }
+            self.rejects: dict[int, Counter[tuple[str, int, str, bytes]]] = defaultdict(Counter)
+            for file_id, name, line, reason, raw in connection.execute(
+                "SELECT file_id, file_name, line_number, reason, raw FROM rejected_events"
             ):
-                self.rejects[file_id].add((line, reason, bytes(raw)))
+                self.rejects[file_id][name, line, reason, bytes(raw)] += 1
 
 
 def _compare_stored(
-    comparison: Comparison,
-    candidates: dict[str, set[Content]],
-    stored: dict[str, list[tuple[Content, int]]],
+    comparison: Comparison, files: dict[int, list[Row]], stored: dict[str, list[Stored]]
 ) -> None:
-    for key, contents in candidates.items():
-        rows = stored.get(key, [])
-        comparison.lost += not rows
-        comparison.doubled += max(len(rows) - 1, 0)
-        comparison.differences += [f"{key} is stored as {row[0]}" for row in rows if row[0] not in contents]
-    invented = set(stored) - set(candidates)
-    comparison.differences += [f"{key} is in no file" for key in sorted(invented)]
+    # For each id the row that each file would store: the one on its lowest line.
+    first: dict[str, dict[int, Content]] = defaultdict(dict)
+    for file_id, rows in files.items():
+        for row in rows:
+            if row.content:
+                first[row.content[0]].setdefault(file_id, row.content)
+    for key, by_file in first.items():
+        found = stored.get(key, [])
+        comparison.lost += not found
+        comparison.doubled += max(len(found) - 1, 0)
+        comparison.differences += [
+            f"{key} is stored as {row.content} of file {row.file_id}; the files have {by_file}"
+            for row in found
+            if by_file.get(row.file_id) != row.content
+        ]
+    comparison.differences += [f"{key} is in no file" for key in sorted(set(stored) - set(first))]
 
 
 def _compare_file(
-    comparison: Comparison,
-    file_id: int,
-    rows: list[Row],
-    stored: dict[str, list[tuple[Content, int]]],
-    found: _Found,
+    comparison: Comparison, file_id: int, rows: list[Row], stored: dict[str, list[Stored]], found: _Found
 ) -> None:
-    rejects = {(row.line, row.reason, row.raw[:8192]) for row in rows if row.reason}
+    name = found.bytes[file_id][0]
+    rejects = Counter((name, row.line, row.reason, row.raw[:8192]) for row in rows if row.reason)
+    malformed = rejects.total()
     inserted: set[str] = set()
+    within = 0
     for row in rows:
-        winners = stored.get(row.content[0], []) if row.content else []
-        if winners and row.content and winners[0][0] != row.content:
-            rejects.add((row.line, "id_conflict", row.raw[:8192]))
-        elif winners and row.content and winners[0][1] == file_id:
+        winner = next(iter(stored.get(row.content[0], [])), None) if row.content else None
+        if winner is None or row.content is None:
+            continue
+        if winner.content != row.content:
+            rejects[name, row.line, "id_conflict", row.raw[:8192]] += 1
+        elif winner.file_id == file_id:
+            within += row.content[0] in inserted
             inserted.add(row.content[0])
-    expected = (len(rows), len(inserted), len(rows) - len(inserted) - len(rejects), len(rejects))
+    duplicates = len(rows) - len(inserted) - rejects.total()
+    conflicts = rejects.total() - malformed
+    expected = (len(rows), len(inserted), duplicates, rejects.total(), within, conflicts)
     if found.ledger.get(file_id) != expected:
         comparison.differences.append(
             f"file {file_id}: the ledger says {found.ledger.get(file_id)}, the file {expected}"
         )
-    for difference in found.rejects[file_id] ^ rejects:
-        comparison.differences.append(f"file {file_id}: reject {difference} is on one side only")
+    for reject in (found.rejects[file_id] - rejects) + (rejects - found.rejects[file_id]):
+        comparison.differences.append(f"file {file_id}: reject {reject} is on one side only")
+
+
+def _compare_bytes(comparison: Comparison, file_id: int, loaded: dict[int, Path], found: _Found) -> None:
+    content = loaded[file_id].read_bytes()
+    _, size, sha256, twin = found.bytes[file_id]
+    if (size, sha256) != (len(content), hashlib.sha256(content).hexdigest()):
+        comparison.differences.append(f"file {file_id}: the ledger has the fingerprint of other bytes")
+    if twin is not None and found.bytes[twin][2] != sha256:
+        comparison.differences.append(f"file {file_id}: said to have the bytes of file {twin}, but has not")
