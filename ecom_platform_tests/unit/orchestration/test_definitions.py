@@ -1,0 +1,231 @@
+"""The code location as Dagster sees it: what there is, what it is called, and that no secret is in it."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.remote_representation.external_data import RepositorySnap
+from pydantic import ValidationError
+
+from ecom_platform.errors import SettingsError, UsageError
+from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS
+from ecom_platform.orchestration.assets.raw_events import RawEventsConfig
+from ecom_platform.orchestration.metadata import check_result, table_metadata
+from ecom_platform.orchestration.resources import resources
+from ecom_platform.orchestration.times import utc
+from ecom_platform.postgres.audit import Finding
+from ecom_platform.postgres.connection import Database
+from ecom_platform.settings import load_settings
+
+CHECKS = {
+    "raw_events": {"files_hold_generated_events"},
+    "user_events": {
+        "counts_reconcile",
+        "event_id_is_unique",
+        "event_time_is_plausible",
+        "generated_events_stored_once",
+        "loaded_recently",
+        "no_missing_values",
+        "price_is_plausible",
+        "price_only_on_sales",
+        "table_matches_ledger",
+        "values_in_domain",
+    },
+    "duplicate_audit": {"audit_finds_no_duplicates"},
+}
+PASSWORD = "hunter2-or-worse"
+
+# Dagster itself asks pydantic for what pydantic calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+
+
+def load() -> dg.Definitions:
+    """The definitions, loaded again, as the environment is now."""
+    defs: dg.Definitions = importlib.reload(importlib.import_module("ecom_platform.definitions")).defs
+    return defs
+
+
+@pytest.fixture(scope="module")
+def location() -> dg.Definitions:
+    return load()
+
+
+def specs(location: dg.Definitions) -> dict[str, dg.AssetSpec]:
+    return {spec.key.to_user_string(): spec for spec in location.resolve_all_asset_specs()}
+
+
+def check_specs(location: dg.Definitions) -> list[dg.AssetCheckSpec]:
+    return [
+        spec
+        for checks in location.asset_checks or []
+        if isinstance(checks, dg.AssetsDefinition)
+        for spec in checks.check_specs
+    ]
+
+
+def schema(location: dg.Definitions, asset: str) -> dict[str, dg.TableColumn]:
+    table = specs(location)[asset].metadata["dagster/column_schema"]
+    return {column.name: column for column in table.columns}
+
+
+def test_the_location_loads_and_every_job_resolves(location: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(location)
+
+
+def test_assets_and_what_they_say_of_themselves(location: dg.Definitions) -> None:
+    kinds = {
+        "raw_events": {"python", "csv"},
+        "user_events": {"spark", "postgres"},
+        "duplicate_audit": {"postgres", "sql"},
+    }
+    assert {name: spec.kinds for name, spec in specs(location).items()} == kinds
+    for spec in specs(location).values():
+        assert spec.group_name == "ecommerce"
+        assert list(spec.owners) == ["team:data-platform"]
+        assert spec.description
+
+
+def test_each_asset_follows_from_the_one_before(location: dg.Definitions) -> None:
+    upstream = {
+        name: [d.asset_key.to_user_string() for d in spec.deps] for name, spec in specs(location).items()
+    }
+    assert upstream == {
+        "raw_events": [],
+        "user_events": ["raw_events"],
+        "duplicate_audit": ["user_events"],
+    }
+
+
+def test_column_schemas_follow_from_the_declaration(location: dg.Definitions) -> None:
+    files, table = schema(location, "raw_events"), schema(location, "user_events")
+    assert tuple(files) == COLUMN_NAMES
+    assert tuple(table) == (*COLUMN_NAMES, "file_id", "ingested_at")
+    for column in COLUMNS:
+        assert table[column.name].type == column.sql
+        for shown in (files[column.name], table[column.name]):
+            assert shown.constraints.nullable == column.nullable
+            assert (shown.description or "").startswith(column.description)
+    assert [name for name, column in table.items() if column.constraints.unique] == ["event_id"]
+    assert "view, add_to_cart, purchase" in (table["event_type"].description or "")
+
+
+def test_the_audits_schema_is_that_of_its_table(location: dg.Definitions, database: Database) -> None:
+    with database.transaction() as connection:
+        rows = connection.execute(
+            "SELECT column_name, data_type FROM information_schema.columns"
+            " WHERE table_name = 'duplicate_audit' AND column_name <> 'audit_id'"
+        ).fetchall()
+    short = {"timestamp with time zone": "timestamptz"}
+    shown = {name: column.type for name, column in schema(location, "duplicate_audit").items()}
+    assert shown == {name: short.get(kind, kind) for name, kind in rows}
+
+
+def test_checks_and_which_of_them_blocks(location: dg.Definitions) -> None:
+    found: dict[str, set[str]] = {}
+    for spec in check_specs(location):
+        found.setdefault(spec.asset_key.to_user_string(), set()).add(spec.name)
+        assert spec.description
+    assert found == CHECKS
+    assert [spec.name for spec in check_specs(location) if spec.blocking] == ["files_hold_generated_events"]
+
+
+def test_jobs(location: dg.Definitions) -> None:
+    repository = location.get_repository_def()
+    names = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
+    assert names == {"main", "ingest", "reload", "reconcile", "replay_rejects"}
+    assert all(repository.get_job(name).description for name in names)
+    assets = {
+        name: {key.to_user_string() for key in repository.get_job(name).asset_layer.executable_asset_keys}
+        for name in ("main", "ingest")
+    }
+    assert assets == {"main": set(CHECKS), "ingest": {"user_events", "duplicate_audit"}}
+
+
+def test_a_run_is_one_process(location: dg.Definitions) -> None:
+    jobs = [
+        location.resolve_implicit_global_asset_job_def(),
+        *location.resolve_all_job_defs(),
+    ]
+    assert {job.executor_def.name for job in jobs} == {"in_process"}
+
+
+def test_no_secret_is_in_what_dagster_keeps_and_shows(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no .env of this machine
+    monkeypatch.setenv("ECOM_POSTGRES_URL", f"postgresql://bob:{PASSWORD}@db.example:5432/shop")
+    repository = load().get_repository_def()
+    kept = dg.serialize_value(RepositorySnap.from_def(repository))
+    for job in repository.get_all_jobs():
+        kept += dg.serialize_value(job.get_job_snapshot())
+        kept += dg.serialize_value(job.get_config_schema_snapshot())
+    assert "user_events" in kept
+    assert "pyspark" in kept
+    assert PASSWORD not in kept
+
+
+def test_where_a_table_is_shows_no_password() -> None:
+    url = f"postgresql://bob:{PASSWORD}@db.example:5432/shop"
+    settings = load_settings({"ECOM_POSTGRES_URL": url})
+    shown = table_metadata(Database(url), settings, "user_events")
+    assert shown == {
+        "dagster/table_name": "public.user_events",
+        "dagster/uri": "postgresql://bob@db.example:5432/shop",
+    }
+
+
+@pytest.mark.parametrize("field", ["events", "rows_per_file", "users"])
+@pytest.mark.parametrize("value", [0, -1, "many", 1.5])
+def test_a_number_of_nothing_is_refused(field: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=field):
+        RawEventsConfig(**{field: value})  # type: ignore[arg-type]
+
+
+def test_a_negative_seed_is_refused_and_zero_is_one() -> None:
+    with pytest.raises(ValidationError, match="seed"):
+        RawEventsConfig(seed=-1)
+    assert RawEventsConfig(seed=0).seed == 0
+
+
+def test_the_main_job_generates_thirty_thousand() -> None:
+    assert RawEventsConfig().events == 30_000
+
+
+def test_a_run_of_no_events_ends_before_anything_is_written(
+    location: dg.Definitions, monkeypatch: pytest.MonkeyPatch, database: Database, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ECOM_HOME", str(tmp_path))
+    monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(ValidationError, match="events"):
+        location.resolve_job_def("main").execute_in_process(
+            run_config={"ops": {"raw_events": {"config": {"events": 0}}}}, instance=instance
+        )
+    assert not list(tmp_path.rglob("*.csv"))
+
+
+def test_another_master_in_the_runs_config_is_refused() -> None:
+    pyspark = resources(load_settings({}))["pyspark"]
+    pyspark = type(pyspark)(spark_config={**pyspark.spark_config, "spark.master": "spark://elsewhere:7077"})
+    with pytest.raises(SettingsError, match="spark://elsewhere:7077"):
+        _ = pyspark.spark_session
+
+
+def test_a_finding_is_a_sentence_and_metadata() -> None:
+    result = check_result(Finding("some_check", False, "30000 rows", "29960 rows", "About.", {"files": 30}))
+    assert not result.passed
+    assert result.description == "Expected 30,000 rows; found 29,960 rows."
+    assert {name: value.value for name, value in result.metadata.items()} == {
+        "expected": "30000 rows",
+        "found": "29960 rows",
+        "files": 30,
+    }
+
+
+def test_times_are_utc() -> None:
+    assert utc("as_of", "2026-01-31T12:00").isoformat() == "2026-01-31T12:00:00+00:00"
+    assert utc("as_of", "2026-01-31T12:00+02:00").isoformat() == "2026-01-31T10:00:00+00:00"
+    with pytest.raises(UsageError, match="as_of is 'soon'"):
+        utc("as_of", "soon")
