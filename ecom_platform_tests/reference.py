@@ -7,6 +7,7 @@ quoted line ends) and knows the rules of an event from docs/events.md.
 from __future__ import annotations
 
 import csv
+import gzip
 import hashlib
 import re
 from collections import Counter, defaultdict
@@ -34,8 +35,9 @@ class Row:
 
 
 def read(path: Path) -> list[Row]:
-    """The records of a CSV file with a header."""
-    lines = path.read_bytes().split(b"\n")
+    """The records of a CSV file with a header, packed if its name says so."""
+    content = path.read_bytes()
+    lines = (gzip.decompress(content) if path.suffix == ".gz" else content).split(b"\n")
     header = lines[0].decode().strip().split(",")
     return [_row(number, raw, header) for number, raw in enumerate(lines[1:], 2) if raw.strip()]
 

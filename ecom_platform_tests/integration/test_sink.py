@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import signal
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.outcome import UnitFile
 from ecom_platform_tests.dirt import SPOILERS, write_dirty_files
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
+from ecom_platform_tests.wire import losing_commit
 
 STEPS = ("locked", "copied", "rejected", "settled", "committed")
 
@@ -130,6 +130,34 @@ class TestWhatIsStored:
         (outcome,) = landing.load(landing.drop(a__csv__gz=gzip.compress(content)))
         assert counts(outcome) == (2, 2, 0, 0)
 
+    def test_all_kinds_of_files_in_one_unit(self, landing: Landing) -> None:
+        shared, key = line(), str(uuid.uuid4())
+        stored, other = line(key), line(key).replace(b"Books", b"Toys")
+        bad = SPOILERS["price_nan"](line())
+        files = landing.drop(
+            a__csv=csv_file(shared, stored),
+            b__csv__gz=gzip.compress(csv_file(other, bad, shared, line())),
+            c__csv=b"not,our,header\n",
+            d__csv=csv_file(),
+            e__csv__gz=b"not packed",
+            f__csv=csv_file(other, line(), line()),
+        )
+        outcomes = landing.load(files)
+        assert [(outcome.state, *counts(outcome)) for outcome in outcomes] == [
+            ("loaded", 2, 2, 0, 0),
+            ("loaded", 4, 1, 1, 2),
+            ("quarantined", 0, 0, 0, 0),
+            ("loaded", 0, 0, 0, 0),
+            ("quarantined", 0, 0, 0, 0),
+            ("loaded", 3, 2, 0, 1),
+        ]
+        assert landing.rejects() == [
+            (2, "id_conflict", "event_id", other),
+            (3, "price_nan", "price", bad),
+            (2, "id_conflict", "event_id", other),
+        ]
+        landing.check()
+
     def test_gzip_that_breaks_off_after_rows_were_sent(
         self, landing: Landing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -190,21 +218,9 @@ class TestBreakingIt:
     @pytest.mark.parametrize("step", STEPS)
     def test_the_process_is_killed_after_a_step(self, landing: Landing, step: str) -> None:
         files = dirty(landing)
-        program = (
-            "import os, signal, sys\n"
-            "from ecom_platform.postgres.outcome import UnitFile\n"
-            "from ecom_platform.postgres.sink import load_unit\n"
-            "files = [UnitFile(int(i), n, p) for i, n, p in (a.split('|') for a in sys.argv[4:])]\n"
-            "def kill(step):\n"
-            "    if step == sys.argv[3]: os.kill(os.getpid(), signal.SIGKILL)\n"
-            "load_unit(sys.argv[1], files, int(sys.argv[2]), hook=kill)\n"
-        )
-        arguments = [f"{file.file_id}|{file.name}|{file.path}" for file in files]
-        done = subprocess.run(
-            [sys.executable, "-c", program, landing.database.url, str(landing.batch_id), step, *arguments],
-            env=dict(os.environ),
-        )
-        assert done.returncode == -signal.SIGKILL
+        process = start_load(landing, files, kill_at=step)
+        process.communicate(b"go\n", timeout=60)
+        assert process.returncode == -signal.SIGKILL
         landing.load(files)
         landing.check()
 
@@ -233,6 +249,40 @@ class TestBreakingIt:
         in_parallel([[file] for file in files], landing.load)
         with landing.database.open() as connection:
             assert ledger.stored_rows(connection) == 1_000
+        assert deadlocks(landing.database) == 0
+        landing.check()
+
+    def test_processes_that_share_ids_in_opposite_order(self, landing: Landing) -> None:
+        lines = [line() for _ in range(3_000)]
+        units = [
+            landing.drop(**{f"{name}__csv": csv_file(*order)})
+            for name, order in (("a", lines), ("b", lines[::-1]), ("c", lines[1_500:] + lines[:1_500]))
+        ]
+        running = [start_load(landing, unit) for unit in units]
+        for process in running:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+        started = time.monotonic()
+        for process in running:
+            process.communicate(b"go\n", timeout=60)
+        assert [process.returncode for process in running] == [0, 0, 0]
+        assert time.monotonic() - started < 30
+        assert deadlocks(landing.database) == 0
+        landing.check()
+
+    @pytest.mark.parametrize("lost", ["request", "answer"])
+    def test_the_connection_breaks_during_commit(self, landing: Landing, lost: str) -> None:
+        files = dirty(landing)
+        attempts: list[str] = []
+        with losing_commit(landing.database.url, lost) as (url, cut):
+            sink.load_unit(
+                url,
+                files,
+                landing.batch_id,
+                hook=lambda step: attempts.append(step) if step == "locked" else None,
+            )
+            assert cut == [lost]
+        assert len(attempts) == 2
         landing.check()
 
     def test_a_zombie_that_still_holds_the_ledger_rows(self, landing: Landing) -> None:
@@ -282,6 +332,40 @@ class TestBreakingIt:
         assert caught.value.sqlstate == "23514"
 
 
+LOAD = """
+import os, signal, sys
+from ecom_platform.postgres.outcome import UnitFile
+from ecom_platform.postgres.sink import load_unit
+url, batch_id, kill_at, *files = sys.argv[1:]
+def hook(step):
+    if step == kill_at: os.kill(os.getpid(), signal.SIGKILL)
+print("ready", flush=True)
+sys.stdin.readline()
+files = [UnitFile(int(i), n, p) for i, n, p in (file.split("|") for file in files)]
+load_unit(url, files, int(batch_id), hook=hook)
+"""
+
+
+def start_load(landing: Landing, files: list[UnitFile], kill_at: str = "") -> subprocess.Popen[bytes]:
+    """A process that loads ``files`` when it is told to, and kills itself after a step if it is to."""
+    arguments = [f"{file.file_id}|{file.name}|{file.path}" for file in files]
+    return subprocess.Popen(
+        [sys.executable, "-c", LOAD, landing.database.url, str(landing.batch_id), kill_at, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+
+
+def deadlocks(database: Database) -> int:
+    """How many PostgreSQL had to break in this database."""
+    with database.open() as connection:
+        row = connection.execute(
+            "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def in_parallel(units: list[list[UnitFile]], load: Callable[[list[UnitFile]], object]) -> None:
     failures: list[BaseException] = []
 
@@ -299,6 +383,7 @@ def in_parallel(units: list[list[UnitFile]], load: Callable[[list[UnitFile]], ob
     assert failures == []
 
 
+KNOWN = line()
 PIECES = st.sampled_from(
     [
         b",",
@@ -311,26 +396,65 @@ PIECES = st.sampled_from(
         b"19.99",
         b"2026-01-02 03:04:05",
         b"Books",
-        line(),
+        KNOWN,
+        KNOWN + b"\n",
+        KNOWN.replace(b"Books", b"Toys") + b"\n",
+        HEADER.encode(),
         b"",
     ]
 )
+ANY_BYTES = st.lists(st.one_of(PIECES, st.binary(max_size=20)), max_size=30).map(b"".join)
+
+
+@st.composite
+def any_file(draw: st.DrawFn) -> tuple[str, bytes]:
+    """A name ending and bytes: mostly with the right header; packed, packed and cut off, or plain."""
+    content = draw(ANY_BYTES)
+    if draw(st.integers(0, 4)):
+        content = HEADER.encode() + draw(st.sampled_from([b"\n", b"\r\n"])) + content
+    if draw(st.integers(0, 3)):
+        return "csv", content
+    packed = gzip.compress(content)
+    return "csv__gz", packed[: draw(st.sampled_from([len(packed), len(packed) // 2, 5]))]
+
+
+# Everything about files that were loaded before: nothing of it may change.
+SNAPSHOT = """
+    SELECT
+        (SELECT md5(string_agg(e::text, '' ORDER BY event_id)) FROM user_events AS e WHERE file_id <= %(id)s),
+        (SELECT md5(string_agg(f::text, '' ORDER BY file_id)) FROM ingested_files AS f
+            WHERE file_id <= %(id)s),
+        (SELECT md5(string_agg(r::text, '' ORDER BY reject_id)) FROM rejected_events AS r
+            WHERE file_id <= %(id)s)
+"""
 
 
 @hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(st.one_of(PIECES, st.binary(max_size=20)), max_size=30))
-def test_any_bytes_end_in_exactly_one_place(landing: Landing, pieces: list[bytes]) -> None:
+@given(st.lists(any_file(), min_size=1, max_size=3), st.sampled_from([1, 3, 100_000]))
+def test_any_bytes_end_in_exactly_one_place(
+    landing: Landing, files: list[tuple[str, bytes]], buffer_rows: int
+) -> None:
     with landing.database.open() as connection:
-        before = ledger.stored_rows(connection)
-    (outcome,) = landing.load(landing.drop(x__csv=csv_file(b"".join(pieces))))
-    read, inserted, duplicate, rejected = counts(outcome)
+        last = connection.execute("SELECT coalesce(max(file_id), 0) FROM ingested_files").fetchone()
+        assert last is not None
+        before = connection.execute(SNAPSHOT, {"id": last[0]}).fetchone()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sink, "BUFFER_ROWS", buffer_rows)
+        outcomes = landing.load(
+            landing.drop(**{f"x{i}__{kind}": data for i, (kind, data) in enumerate(files)})
+        )
+    assert len(outcomes) == len(files)
     with landing.database.open() as connection:
-        after = ledger.stored_rows(connection)
-        kept = connection.execute(
-            "SELECT count(*) FROM rejected_events WHERE file_id = %s", (outcome.file_id,)
-        ).fetchone()
-    assert outcome.state == "loaded"
-    assert read == inserted + duplicate + rejected
-    assert (after - before, kept) == (inserted, (rejected,))
+        for outcome in outcomes:
+            read, inserted, duplicate, rejected = counts(outcome)
+            assert read == inserted + duplicate + rejected
+            assert outcome.state == "loaded" or (read == 0 and outcome.reason)
+            kept = connection.execute(
+                "SELECT (SELECT count(*) FROM user_events WHERE file_id = %(id)s),"
+                " count(*), count(DISTINCT line_number) FROM rejected_events WHERE file_id = %(id)s",
+                {"id": outcome.file_id},
+            ).fetchone()
+            assert kept == (inserted, rejected, rejected)
+        assert connection.execute(SNAPSHOT, {"id": last[0]}).fetchone() == before
