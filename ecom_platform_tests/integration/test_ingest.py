@@ -25,6 +25,10 @@ from ecom_platform_tests.dirt import write_dirty_files
 from ecom_platform_tests.reference import compare
 
 
+def no_session() -> SparkSession:
+    raise AssertionError("Spark was started for nothing")
+
+
 class Platform:
     def __init__(
         self, settings: Settings, database: Database, zone: LandingZone, spark: SparkSession
@@ -43,6 +47,9 @@ class Platform:
     def ingest(self, **changes: object) -> IngestResult:
         settings = dataclasses.replace(self.settings, **changes)  # type: ignore[arg-type]
         return ingest(settings, self.database, lambda: self.spark, str(uuid.uuid4()))
+
+    def ingest_without_spark(self) -> IngestResult:
+        return ingest(self.settings, self.database, no_session, str(uuid.uuid4()))
 
     def check(self) -> None:
         with self.database.open() as connection:
@@ -76,16 +83,53 @@ def test_what_has_landed_is_loaded_archived_and_counted(platform: Platform) -> N
 
 
 def test_one_file_a_micro_batch_where_that_is_wanted(platform: Platform) -> None:
-    platform.generate(400)
-    platform.ingest(batch_files=1)
-    assert batches(platform.database) == [(1, 100)] * 4
+    platform.generate(300, rows_per_file=10)
+    result = platform.ingest(batch_files=1)
+    assert (result.stream.batches, result.stream.files) == (30, 30)
+    assert batches(platform.database) == [(1, 10)] * 30
+    platform.check()
 
 
-def test_nothing_landed_needs_no_spark(settings: Settings, database: Database) -> None:
-    def no_session() -> SparkSession:
-        raise AssertionError("Spark was started for nothing")
+def test_a_few_files_a_micro_batch(platform: Platform) -> None:
+    platform.generate(500, rows_per_file=50)
+    platform.ingest(batch_files=4)
+    assert sum(rows for _, rows in batches(platform.database)) == 500
+    assert max(files for files, _ in batches(platform.database)) <= 4
+    platform.check()
 
-    assert ingest(settings, database, no_session, "run").totals.files == 0
+
+def test_nothing_landed_needs_no_spark(platform: Platform) -> None:
+    assert platform.ingest_without_spark().totals.files == 0
+
+
+def test_what_is_loaded_is_not_loaded_again(platform: Platform) -> None:
+    platform.generate(200)
+    platform.ingest()
+    again = platform.ingest_without_spark()
+    assert (again.totals.files, again.totals.rows_read, again.stream.batches) == (0, 0, 0)
+    assert len(batches(platform.database)) == 1
+    platform.check()
+
+
+def test_killed_after_the_commit_but_before_the_archive(platform: Platform) -> None:
+    """The rows are stored and the file is still in the claimed folder: it is put away, not loaded."""
+    platform.generate(100)
+    platform.ingest()
+    (archived,) = platform.zone.archive.rglob("*.csv")
+    archived.rename(platform.zone.claimed / archived.name)
+    recovery = platform.ingest_without_spark().recovery
+    assert (recovery.archived, recovery.missing) == (1, 0)
+    platform.check()
+
+
+def test_killed_between_the_ledger_row_and_the_rename(platform: Platform) -> None:
+    platform.generate(100)
+    (landed,) = look(platform.zone.landing).files.values()
+    with platform.database.transaction() as connection:
+        ledger.register(connection, [landed.name], [landed.size], [landed.landed_at])
+    result = platform.ingest()
+    assert (result.recovery.renamed, result.totals.files, result.totals.rows_inserted) == (1, 1, 100)
+    platform.check()
 
 
 def test_dirt_duplicates_and_conflicts(platform: Platform) -> None:
