@@ -397,7 +397,9 @@ def _check_unchanged(files: Iterable[UnitFile], stamps: dict[int, tuple[int, int
 
 
 def _quarantine(tally: _Tally, error: UnreadableFile) -> None:
-    tally.state, tally.reason = QUARANTINED, str(error)
+    # The reason quotes the file: PostgreSQL refuses NUL in text, and a terminal obeys control characters.
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(error))
+    tally.state, tally.reason = QUARANTINED, "".join(shown)
 
 
 def _count_leftover(tally: _Tally, leftover: dict[str, Any]) -> None:

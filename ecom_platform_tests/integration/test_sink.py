@@ -113,12 +113,18 @@ class TestWhatIsStored:
 
     @pytest.mark.parametrize(
         ("content", "reason"),
-        [(b"", "empty_file"), (b"a,b\n1,2\n", "wrong_header"), (b"\xff\xfe\n", "not_utf8_header")],
+        [
+            (b"", "empty_file"),
+            (b"a,b\n1,2\n", "wrong_header"),
+            (b"\x00,\x1b[2J\n", "wrong_header"),
+            (b"\xff\xfe\n", "not_utf8_header"),
+        ],
     )
     def test_a_file_that_cannot_be_read(self, landing: Landing, content: bytes, reason: str) -> None:
         bad, good = landing.load(landing.drop(a__csv=content, b__csv=csv_file(line())))
         assert bad.state == "quarantined"
         assert (bad.reason or "").startswith(reason)
+        assert (bad.reason or "").isprintable()
         assert (good.state, good.rows_inserted) == ("loaded", 1)
 
     def test_a_header_alone_is_no_rows(self, landing: Landing) -> None:
@@ -246,7 +252,8 @@ class TestBreakingIt:
             b__csv=csv_file(*reversed(lines)),
             c__csv=csv_file(*lines[500:], *lines[:500]),
         )
-        in_parallel([[file] for file in files], landing.load)
+        together = threading.Barrier(len(files))
+        in_parallel([[file] for file in files], lambda unit: landing.load(unit, first_time(together.wait)))
         with landing.database.open() as connection:
             assert ledger.stored_rows(connection) == 1_000
         assert deadlocks(landing.database) == 0
@@ -335,14 +342,15 @@ class TestBreakingIt:
 LOAD = """
 import os, signal, sys
 from ecom_platform.postgres.outcome import UnitFile
-from ecom_platform.postgres.sink import load_unit
+from ecom_platform.postgres import sink
+sink.BUFFER_ROWS = 50
 url, batch_id, kill_at, *files = sys.argv[1:]
 def hook(step):
     if step == kill_at: os.kill(os.getpid(), signal.SIGKILL)
 print("ready", flush=True)
 sys.stdin.readline()
 files = [UnitFile(int(i), n, p) for i, n, p in (file.split("|") for file in files)]
-load_unit(url, files, int(batch_id), hook=hook)
+sink.load_unit(url, files, int(batch_id), hook=hook)
 """
 
 
@@ -364,6 +372,18 @@ def deadlocks(database: Database) -> int:
         ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def first_time(act: Callable[[], object]) -> Callable[[str], None]:
+    """A hook that acts once, before the first row is sent."""
+    done: list[str] = []
+
+    def hook(step: str) -> None:
+        if step == "locked" and not done:
+            done.append(step)
+            act()
+
+    return hook
 
 
 def in_parallel(units: list[list[UnitFile]], load: Callable[[list[UnitFile]], object]) -> None:
@@ -430,7 +450,7 @@ SNAPSHOT = """
 
 
 @hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(any_file(), min_size=1, max_size=3), st.sampled_from([1, 3, 100_000]))
 def test_any_bytes_end_in_exactly_one_place(
