@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.errors import FileChangedError
+from ecom_platform.events.decoding import decode
 from ecom_platform.events.schema import HEADER
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger, sink
@@ -34,6 +36,12 @@ STEPS = ("locked", "copied", "rejected", "settled", "committed")
 @pytest.fixture
 def landing(database: Database, zone: LandingZone) -> Landing:
     return Landing(database, zone)
+
+
+def take_small_steps(patch: pytest.MonkeyPatch, buffer_rows: int, chunk_bytes: int = 4_000) -> None:
+    """Let a small file go through many buffers, as a large one does."""
+    patch.setattr(sink, "BUFFER_ROWS", buffer_rows)
+    patch.setattr(sink, "decode", functools.partial(decode, chunk_bytes=chunk_bytes))
 
 
 class TestWhatIsStored:
@@ -55,12 +63,25 @@ class TestWhatIsStored:
         landing.check()
 
     def test_duplicates_across_buffers(self, landing: Landing, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sink, "BUFFER_ROWS", 2)
+        take_small_steps(monkeypatch, 2, 100)
         first, second = line(), line()
         outcomes = landing.load(
             landing.drop(a__csv=csv_file(first, second), b__csv=csv_file(second, line(), first))
         )
         assert [counts(outcome) for outcome in outcomes] == [(2, 2, 0, 0), (3, 1, 2, 0)]
+        landing.check()
+
+    def test_duplicates_and_conflicts_across_buffers_of_a_file(
+        self, landing: Landing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        take_small_steps(monkeypatch, 2, 100)
+        key = str(uuid.uuid4())
+        first, other, twice = line(key), line(key).replace(b"Books", b"Toys"), line()
+        between = [line() for _ in range(5)]
+        content = csv_file(first, twice, *between, other, twice, *between, first)
+        (outcome,) = landing.load(landing.drop(a__csv=content))
+        assert counts(outcome) == (15, 7, 7, 1)
+        assert landing.rejects() == [(9, "id_conflict", "event_id", other)]
         landing.check()
 
     def test_a_file_dropped_again(self, landing: Landing) -> None:
@@ -189,6 +210,10 @@ def dirty(landing: Landing, seed: int = 1, events: int = 600) -> list[UnitFile]:
 
 
 class TestBreakingIt:
+    @pytest.fixture(autouse=True)
+    def small_steps(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        take_small_steps(monkeypatch, 50)
+
     @pytest.mark.parametrize("step", STEPS)
     def test_aborted_after_a_step(self, landing: Landing, step: str) -> None:
         files = dirty(landing)
@@ -242,10 +267,7 @@ class TestBreakingIt:
         in_parallel([files, files], landing.load)
         landing.check()
 
-    def test_units_that_share_ids_in_opposite_order(
-        self, landing: Landing, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(sink, "BUFFER_ROWS", 50)
+    def test_units_that_share_ids_in_opposite_order(self, landing: Landing) -> None:
         lines = [line() for _ in range(1_000)]
         files = landing.drop(
             a__csv=csv_file(*lines),
@@ -340,10 +362,11 @@ class TestBreakingIt:
 
 
 LOAD = """
-import os, signal, sys
+import functools, os, signal, sys
+from ecom_platform.events.decoding import decode
 from ecom_platform.postgres.outcome import UnitFile
 from ecom_platform.postgres import sink
-sink.BUFFER_ROWS = 50
+sink.BUFFER_ROWS, sink.decode = 50, functools.partial(decode, chunk_bytes=4_000)
 url, batch_id, kill_at, *files = sys.argv[1:]
 def hook(step):
     if step == kill_at: os.kill(os.getpid(), signal.SIGKILL)
@@ -452,16 +475,16 @@ SNAPSHOT = """
 @hypothesis_settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(any_file(), min_size=1, max_size=3), st.sampled_from([1, 3, 100_000]))
+@given(st.lists(any_file(), min_size=1, max_size=3), st.sampled_from([1, 50, 10_000]))
 def test_any_bytes_end_in_exactly_one_place(
-    landing: Landing, files: list[tuple[str, bytes]], buffer_rows: int
+    landing: Landing, files: list[tuple[str, bytes]], chunk_bytes: int
 ) -> None:
     with landing.database.open() as connection:
         last = connection.execute("SELECT coalesce(max(file_id), 0) FROM ingested_files").fetchone()
         assert last is not None
         before = connection.execute(SNAPSHOT, {"id": last[0]}).fetchone()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sink, "BUFFER_ROWS", buffer_rows)
+        take_small_steps(patch, 1, chunk_bytes)
         outcomes = landing.load(
             landing.drop(**{f"x{i}__{kind}": data for i, (kind, data) in enumerate(files)})
         )
