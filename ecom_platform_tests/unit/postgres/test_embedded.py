@@ -23,7 +23,8 @@ import psycopg
 import pytest
 
 from ecom_platform.errors import DatabaseError, PrerequisiteError, StorageError
-from ecom_platform.postgres.embedded import EmbeddedServer, _closed_folder, _setpriv, binary
+from ecom_platform.postgres.embedded import EmbeddedServer, binary
+from ecom_platform.postgres.embedded.account import closed_folder, setpriv
 
 AS_ROOT = os.geteuid() == 0
 SECONDS = 10
@@ -540,7 +541,7 @@ def test_a_program_that_is_not_there_is_named() -> None:
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root has closed folders that the server's user must pass")
-def test_root_runs_it_as_nobody_below_a_closed_folder(tmp_path: Path) -> None:
+def test_root_runs_it_as_nobody_below_aclosed_folder(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     server = EmbeddedServer(closed / "deep" / "pg")
@@ -568,7 +569,7 @@ def nobodys_folder() -> Iterator[Path]:
 def test_an_ordinary_user_runs_it_directly(nobodys_folder: Path) -> None:
     nobody = pwd.getpwnam("nobody")
     # The capability only lets it reach the interpreter, which may be in root's home.
-    as_nobody = _setpriv(nobody.pw_uid, nobody.pw_gid)
+    as_nobody = setpriv(nobody.pw_uid, nobody.pw_gid)
     user = Process(USER, nobodys_folder / "pg", prefix=as_nobody)
     pid, _ = user.line()
     owners = {psutil.Process(found).uids().real for found in processes_of(nobodys_folder / "pg")}
@@ -581,9 +582,9 @@ def test_an_ordinary_user_runs_it_directly(nobodys_folder: Path) -> None:
 def test_without_the_capability_root_changes_the_user_plainly(
     monkeypatch: pytest.MonkeyPatch, nobodys_folder: Path
 ) -> None:
-    if _closed_folder(binary("postgres")):
+    if closed_folder(binary("postgres")):
         pytest.skip("the environment is below a closed folder")
-    monkeypatch.setattr("ecom_platform.postgres.embedded._setpriv", lambda *_: ())
+    monkeypatch.setattr("ecom_platform.postgres.embedded.account.setpriv", lambda *_: ())
     nobodys_folder.chmod(0o755)
     server = EmbeddedServer(nobodys_folder / "pg")
     with server:
@@ -594,7 +595,7 @@ def test_without_the_capability_root_changes_the_user_plainly(
 def test_without_the_capability_a_closed_folder_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ecom_platform.postgres.embedded._setpriv", lambda *_: ())
+    monkeypatch.setattr("ecom_platform.postgres.embedded.account.setpriv", lambda *_: ())
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     with pytest.raises(PrerequisiteError, match="is closed to it"):
