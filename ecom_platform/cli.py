@@ -203,14 +203,14 @@ def stop() -> int:
 def dev(port: int) -> int:
     """The Dagster UI on 127.0.0.1, with daemon and sensors, until Ctrl-C."""
     from ecom_platform.doctor import require
-    from ecom_platform.orchestration.instance import prepare_instance
+    from ecom_platform.orchestration.instance import WORKSPACE_FILE, prepare_instance
     from ecom_platform.postgres.provision import provide
 
     settings = load_settings()
     _require_free(port)
     require(settings, 0)
     home = prepare_instance(settings)
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "ecom_platform.definitions"]
+    command = [sys.executable, "-m", "dagster", "dev", "-w", str(WORKSPACE_FILE)]
     with provide(settings):
         click.echo(f"Dagster UI: http://{UI_HOST}:{port} (history in {home}; Ctrl-C ends it)", err=True)
         return _supervise([*command, "-h", UI_HOST, "-p", str(port)])

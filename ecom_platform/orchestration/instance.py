@@ -18,7 +18,10 @@ import ecom_platform
 from ecom_platform.errors import StorageError
 from ecom_platform.settings import Settings
 
-_INSTANCE_FILE = Path(ecom_platform.__file__).parents[1] / "dagster.yaml"
+_TOP = Path(ecom_platform.__file__).parents[1]
+_INSTANCE_FILE = _TOP / "dagster.yaml"
+# What plain `dagster dev` reads as well, so that the code location has one name however it is started.
+WORKSPACE_FILE = _TOP / "workspace.yaml"
 
 
 @contextmanager

@@ -1,0 +1,69 @@
+"""This platform: `ecom ingest`, with its ledger, validation, audit and checks.
+
+Belongs here: running it as people run it, a process of its own from start to end.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+
+from benchmarks.paths.path import LoadPath, PathFailedError, run
+from benchmarks.server import Address
+from benchmarks.workload import Workload, link_into
+
+_LAST_COMMIT = "SELECT extract(epoch FROM max(finished_at))::float8 FROM ingested_files"
+
+
+class Platform(LoadPath):
+    """The first load. Timed up to the end of its last check; ``committed`` is when the last row was."""
+
+    table = "user_events"
+
+    @property
+    def description(self) -> str:
+        return "ecom ingest: validated, deduplicated, exactly once"
+
+    def prepare(self, workload: Workload, address: Address, folder: Path) -> None:
+        link_into(workload, folder / "landing")
+
+    def load(self, workload: Workload, address: Address, folder: Path) -> dict[str, float]:
+        started = time.time()
+        summary = ingest(address, folder)
+        if summary["files"]["loaded"] != len(workload.paths):
+            raise PathFailedError(f"not every file was loaded: {summary}")
+        with psycopg.connect(address.url) as connection:
+            ((committed,),) = connection.execute(_LAST_COMMIT).fetchall()
+        return {"committed": committed - started, "stream": summary["seconds"]["stream"]}
+
+
+class PlatformAgain(Platform):
+    """All the same rows in other files, when the table has every one of them."""
+
+    @property
+    def description(self) -> str:
+        return "ecom ingest again: every row is known"
+
+    def prepare(self, workload: Workload, address: Address, folder: Path) -> None:
+        super().prepare(workload, address, folder)
+        ingest(address, folder)
+        for path in workload.paths:
+            (folder / "landing" / f"again-{path.name}").hardlink_to(path)
+
+
+def ingest(address: Address, folder: Path) -> dict[str, dict[str, float]]:
+    """One `ecom ingest` whose state is in ``folder``; returns its summary."""
+    environment = {
+        "ECOM_HOME": str(folder),
+        "ECOM_LANDING_DIR": str(folder / "landing"),
+        "ECOM_POSTGRES_URL": address.url,
+        "ECOM_SETTLE_SECONDS": "0",
+        "DAGSTER_HOME": "",
+    }
+    printed = run([sys.executable, "-m", "ecom_platform", "ingest", "--json"], folder, environment)
+    summary: dict[str, dict[str, float]] = json.loads(printed)
+    return summary
