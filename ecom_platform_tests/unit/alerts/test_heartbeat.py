@@ -1,0 +1,27 @@
+"""The sign of life: once a minute, and it never waits or raises."""
+
+from __future__ import annotations
+
+import time
+
+from ecom_platform.alerts.heartbeat import Heartbeat
+from ecom_platform_tests.receivers import webhook
+
+
+def http(url: str) -> str:
+    return url.replace("json://", "http://")
+
+
+def test_it_is_called_about_once_a_minute() -> None:
+    heart = Heartbeat()
+    with webhook() as life:
+        beats = [heart.beat(http(life.url), now=float(second)) for second in range(0, 181, 5)]
+        assert sum(beats) == 4
+        life.wait_for(lambda receiver: len(receiver.received) == 4)
+
+
+def test_one_that_does_not_answer_holds_nobody_up() -> None:
+    heart = Heartbeat()
+    started = time.monotonic()
+    assert heart.beat("http://127.0.0.1:1/secret-token")
+    assert time.monotonic() - started < 1
