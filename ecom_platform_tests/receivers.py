@@ -62,6 +62,7 @@ def webhook(
             self._answer(status)
 
         def do_GET(self) -> None:
+            time.sleep(delay)
             receiver.received.append({"title": "GET", "message": self.path, "at": time.time()})
             self._answer(200)
 

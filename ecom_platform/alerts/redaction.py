@@ -23,8 +23,14 @@ _SHORTEST_SECRET = 6
 _SHORTEST_TOKEN = 12
 
 
+# Whatever a check finds, its alert must be storable: in size, and in what PostgreSQL takes as text.
+_LONGEST_TEXT = 4_000
+
+
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` without passwords of URLs, values of names that announce a secret, and ``secrets``."""
+    """``text`` without passwords of URLs, values of names that announce a secret, and ``secrets``; cut
+    where it is longer than 4,000 characters, and without what PostgreSQL refuses in a text."""
+    text = text[:_LONGEST_TEXT].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, _MASK)

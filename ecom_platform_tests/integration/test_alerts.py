@@ -31,7 +31,7 @@ from ecom_platform.orchestration.alerting import check_alerts
 from ecom_platform.orchestration.alerting.platform import _files
 from ecom_platform.orchestration.alerting.position import OVERLAP, Position
 from ecom_platform.orchestration.alerting.sensor import Watch
-from ecom_platform.postgres.alerts import make_tables
+from ecom_platform.postgres.alerts import make_tables, provide_outbox
 from ecom_platform.postgres.connection import Database
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.receivers import Receiver, mailbox, webhook
@@ -154,6 +154,19 @@ class TestOutbox:
         assert found == [("alert_deliveries",), ("alerts",)]
         assert raise_problem(database, problem())
 
+    def test_whatever_was_found_can_be_stored(self, database: Database) -> None:
+        assert raise_problem(
+            database, problem(found="a\0b \ud800 " + "x" * 10_000, details={"raw": "\0", "n": [1, "\0"]})
+        )
+        ((found, details),) = rows(database, "SELECT found, details FROM alerts")
+        assert found.startswith("a\ufffdb ? xxx")
+        assert details == {"raw": "\ufffd", "n": [1, "\ufffd"]}
+
+    def test_an_embedded_server_for_the_tables_alone(self, tmp_path: Path) -> None:
+        with provide_outbox(None, tmp_path / "home" / "postgres") as alone:
+            assert raise_problem(alone, problem())
+            assert rows(alone, "SELECT to_regclass('ingested_files')") == [(None,)]
+
     def test_a_table_of_somebody_elses_is_refused(self, database: Database) -> None:
         with database.open(autocommit=True) as connection:
             connection.execute("DROP TABLE alert_deliveries, alerts")
@@ -222,11 +235,9 @@ class TestTargets:
         dispatcher = Dispatcher()
         with webhook(delay=3) as slow, webhook() as quick:
             raise_problem(database, problem())
-            started = time.monotonic()
             waiting = deliver(database, slow.url, quick.url, patience=0.5, dispatcher=dispatcher)
             assert waiting == ["json://127.0.0.1"]
-            assert time.monotonic() - started < 2.5
-            assert len(quick.received) == 1
+            assert (len(slow.received), len(quick.received)) == (0, 1)
             raise_problem(database, problem("another"))
             deliver(database, slow.url, quick.url, patience=0.5, dispatcher=dispatcher)
             assert len(quick.received) == 2
@@ -312,19 +323,20 @@ def test_killed_in_the_middle_of_sending(database: Database) -> None:
         "from ecom_platform.postgres.connection import Database\n"
         "Dispatcher().dispatch(Database(sys.argv[1]), targets(sys.argv[2:]), 60)\n"
     )
-    for index in range(50):
-        raise_problem(database, problem(f"check/a/number_{index}"))
+    for index in range(200):  # several messages
+        raise_problem(database, problem(f"check/a/number_{index}", found="x" * 500))
     with webhook(delay=0.5) as hook:
         process = subprocess.Popen([sys.executable, "-c", program, database.url, hook.url])
         hook.wait_for(lambda receiver: bool(receiver.received))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert len(hook.received) < 3
+        ((left,),) = rows(database, "SELECT count(*) FROM alert_deliveries WHERE state = 'pending'")
+        assert left > 0
         overdue(database)  # the lease of the dead process has ended
         deliver(database, hook.url)
         text = "\n".join(hook.texts)
-        assert all(f"number_{index} failed" in text for index in range(50))
-    assert rows(database, "SELECT state, count(*) FROM alert_deliveries GROUP BY 1") == [("delivered", 50)]
+        assert all(f"number_{index} failed" in text for index in range(200))
+    assert rows(database, "SELECT state, count(*) FROM alert_deliveries GROUP BY 1") == [("delivered", 200)]
 
 
 # -- any Dagster project -------------------------------------------------------------------------
@@ -688,10 +700,12 @@ def test_problems_are_delivered_although_something_cannot_be_watched(
 
     with webhook() as hook:
         project = start(dg.Definitions(), hook.url)
-        raise_problem(database, problem())
+        project.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(asset_key=dg.AssetKey("a"), check_name="c", passed=False, metadata={})
+        )
         with pytest.raises(RuntimeError):
-            Watch(sources=[broken]).tick(project.instance, None, "")
-        assert len(hook.received) == 1
+            Watch(sources=[broken]).tick(project.instance, project.cursor, "")
+        assert [message["title"] for message in hook.received] == ["[ERROR] a: check c failed"]
 
 
 # -- this platform's files -----------------------------------------------------------------------

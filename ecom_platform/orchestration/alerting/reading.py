@@ -6,6 +6,7 @@ an event means (``signs``), where to go on (``position``).
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
@@ -16,6 +17,8 @@ import dagster as dg
 from ecom_platform.alerts.problem import Sign
 from ecom_platform.orchestration.alerting import runs, signs
 from ecom_platform.orchestration.alerting.position import Position
+
+log = logging.getLogger(__name__)
 
 PAGE = 500
 # Events of one kind in one tick; the next tick goes on from there.
@@ -101,7 +104,13 @@ class EventReader:
     def _meaning(self, number: int, entry: Any, translate: Callable[[Any], list[Sign]]) -> list[Sign]:
         identity = (number, entry.run_id, entry.timestamp)
         if identity not in self._meanings:
-            self._meanings[identity] = translate(entry)
+            try:
+                self._meanings[identity] = translate(entry)
+            except Exception as error:
+                # One event that cannot be understood must not hold back all others. It is tried again
+                # for as long as the overlap has it read again.
+                log.warning("Event %s cannot be made an alert: %s", number, type(error).__name__)
+                return []
             if len(self._meanings) > _REMEMBERED:
                 self._meanings.popitem(last=False)
         return self._meanings[identity]

@@ -124,15 +124,18 @@ class Watch:
         location: str,
     ) -> tuple[int, str]:
         now = datetime.now(UTC)
-        ui_url = settings.ui_url
+        ui_url, secrets = settings.ui_url, _secrets(settings)
         found, position = self._reader.read(instance, cursor, now, ui_url, location)
         with database.transaction() as connection:
             hung = outbox.open_keys(connection, Kind.RUN_HANGS, self._name)
             limit = timedelta(seconds=settings.run_seconds)
             found.extend(signs.hanging(runs.unended(instance), hung, limit, now, ui_url))
-            for source in self._sources:
-                found.extend(source(connection, position.since, now, settings))
-            changed = outbox.apply(connection, found, self._name, _secrets(settings))
+            changed = outbox.apply(connection, found, self._name, secrets)
+        # Apart: what a project's own tables refuse does not hold back what Dagster recorded.
+        for source in self._sources:
+            with database.transaction() as connection:
+                own = list(source(connection, position.since, now, settings))
+                changed += outbox.apply(connection, own, self._name, secrets)
         return changed, position.dump()
 
     def _database(self, settings: AlertSettings) -> Database:
