@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 # A thread that has more to send goes on for so long without being asked again.
 _SHIFT_SECONDS = 30.0
+# Characters that a problem takes in a message at least, about.
+_SHORT_PROBLEM = 100
 # A target that refuses is left alone for a while, whatever else waits for it; at most so long.
 _LONGEST_PAUSE_SECONDS = 60.0
 
@@ -40,9 +42,12 @@ class Dispatcher:
         """Announce what is new, begin to serve each target that is not being served, wait ``patience``
         seconds at most; returns the names of those that still are."""
         with database.open() as connection:
-            outbox.announce(connection, [target.name for target in targets], self._source)
+            names = [target.name for target in targets]
+            outbox.announce(connection, names, self._source)
+            due = outbox.due(connection, names, self._source)
         for target in targets:
-            self._begin(database, target)
+            if target.name in due:
+                self._begin(database, target)
         deadline = time.monotonic() + patience
         for thread in list(self._threads.values()):
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -75,9 +80,12 @@ class Dispatcher:
 
     def _send_some(self, connection: Connection, courier: Courier) -> bool:
         """Take some notices and send them; ``False`` when there are none, or the target refuses."""
-        notices = outbox.take(connection, courier.target.name, MOST_PROBLEMS, self._source)
+        longest = courier.longest_body
+        # Not more than a few messages' worth: what was taken is to be settled within the lease.
+        most = max(1, min(MOST_PROBLEMS, longest // _SHORT_PROBLEM))
+        notices = outbox.take(connection, courier.target.name, most, self._source)
         refused: str | None = None
-        for message in compose(notices, courier.longest_body if notices else 0):
+        for message in compose(notices, longest):
             # After a refusal the rest is not tried: a target that is down costs one timeout, not many.
             error = refused or courier.send(message).error
             outbox.settle(connection, message.delivery_ids, error, message.attempts)

@@ -124,6 +124,11 @@ def announce(connection: Connection, target_names: Sequence[str], source: str = 
         log.warning("ALERT [RECOVERED] %s: %s (%s)", title, resolution, link or "-")
 
 
+def due(connection: Connection, target_names: Sequence[str], source: str = DEFAULT_SOURCE) -> set[str]:
+    """Which of the targets there is something to deliver to, now."""
+    return set(tables.due_targets(connection, source, target_names))
+
+
 def take(connection: Connection, target_name: str, limit: int, source: str = DEFAULT_SOURCE) -> list[Notice]:
     """Up to ``limit`` notices that are due for a target, ours until the lease ends."""
     rows = tables.take_due(connection, source, target_name, limit, LEASE_SECONDS)

@@ -97,6 +97,11 @@ def announce_recovered(connection: Connection, source: str) -> list[tuple[Any, .
     return list(_queries().announce_recovered(connection, source=source))
 
 
+def due_targets(connection: Connection, source: str, targets: Iterable[str]) -> list[str]:
+    """Those of ``targets`` that something is due for."""
+    return [name for (name,) in _queries().due_targets(connection, source=source, targets=list(targets))]
+
+
 def take_due(
     connection: Connection, source: str, target: str, limit: int, lease_seconds: float
 ) -> list[tuple[Any, ...]]:

@@ -21,6 +21,7 @@ from ecom_platform.alerts.heartbeat import Heartbeat
 from ecom_platform.alerts.problem import Kind, Sign
 from ecom_platform.alerts.redaction import secrets_of
 from ecom_platform.alerts.targets import targets
+from ecom_platform.errors import DatabaseError
 from ecom_platform.orchestration.alerting import runs, signs
 from ecom_platform.orchestration.alerting.reading import EventReader
 from ecom_platform.postgres.alerts import provide_outbox
@@ -108,8 +109,8 @@ class Watch:
                     # What is stored is delivered, even if something cannot be watched just now.
                     wanted = targets(settings.urls)
                     slow = self._dispatcher.dispatch(database, wanted, PATIENCE_SECONDS)
-            except Exception:
-                self.close()
+            except DatabaseError:
+                self.close()  # an embedded server that was stopped is started by the next tick
                 raise
             if settings.heartbeat_url is not None:
                 self._heartbeat.beat(settings.heartbeat_url)

@@ -71,6 +71,18 @@ made_out AS (
 )
 SELECT title, resolution, link FROM announced ORDER BY alert_id;
 
+-- name: due_targets
+SELECT t.target
+FROM unnest(:targets::text[]) AS t (target)
+WHERE EXISTS (
+    SELECT
+    FROM alert_deliveries AS d
+    JOIN alerts AS a USING (alert_id)
+    WHERE
+        d.target = t.target AND d.state = 'pending' AND d.due_at <= clock_timestamp()
+        AND a.source = :source
+);
+
 -- name: take_due
 -- Up to limit notices for a target, ours for the lease. A recovery waits for its problem's notice.
 WITH due AS (
