@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 60.0
 _TIMEOUT_SECONDS = 10.0
-# A tick comes every few seconds: better a little early than a whole tick late.
-_EARLY_SECONDS = 3.0
+# A tick comes every five to ten seconds: better a little early than a whole tick late.
+_EARLY_SECONDS = 10.0
 
 
 class Heartbeat:

@@ -73,11 +73,11 @@ def _messages(notices: list[Notice], recovered: bool, longest_body: int) -> Iter
 def _message(notices: list[Notice], recovered: bool) -> Message:
     severe = any(notice.problem.severity is Severity.ERROR for notice in notices)
     word = "RECOVERED" if recovered else str(Severity.ERROR if severe else Severity.WARN)
+    title = f"[{word}] {notices[0].problem.title}"
     if len(notices) == 1:
-        title = f"[{word}] {notices[0].problem.title}"
         body = "\n".join(_facts(notices[0]))
     else:
-        title = f"[{word}] {len(notices)} {'problems are over' if recovered else 'problems'}"
+        title += f", and {len(notices) - 1} more"
         body = "\n\n".join(_paragraph(notice) for notice in notices)
     ids = tuple(notice.delivery_id for notice in notices)
     return Message(title, body, recovered, ids, max(notice.attempts for notice in notices))

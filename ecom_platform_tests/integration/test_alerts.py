@@ -27,7 +27,7 @@ from ecom_platform.alerts.outbox import raise_problem, resolve_problem
 from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.alerts.targets import targets
 from ecom_platform.errors import DatabaseError
-from ecom_platform.orchestration.alerting import check_alerts
+from ecom_platform.orchestration.alerting import check_alerts, sensor
 from ecom_platform.orchestration.alerting.platform import _files
 from ecom_platform.orchestration.alerting.position import OVERLAP, Position
 from ecom_platform.orchestration.alerting.sensor import Watch
@@ -371,6 +371,12 @@ class Project:
             instance=self.instance, run_config=config or {}, raise_on_error=False, tags=tags
         )
         return result.run_id
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick of a test waits until everything is delivered, however busy the machine is."""
+    monkeypatch.setattr(sensor, "PATIENCE_SECONDS", 30.0)
 
 
 @pytest.fixture

@@ -35,8 +35,9 @@ Source = Callable[[Connection, datetime, datetime, AlertSettings], Iterable[Sign
 Provide = Callable[[], AbstractContextManager[Database]]
 
 INTERVAL_SECONDS = 5
-# How long a tick waits for targets; those that take longer are served on in the background.
-PATIENCE_SECONDS = 5.0
+# How long a tick waits for targets; those that take longer are served on in the background. Short, since
+# the daemon runs sensors one after the other.
+PATIENCE_SECONDS = 2.0
 
 
 def check_alerts(

@@ -54,7 +54,7 @@ def test_many_problems_share_a_message_and_each_is_named() -> None:
     notices = [notice(number) for number in range(MOST_PROBLEMS * 2 + 1)]
     messages = list(compose(notices, 1_000_000))
     assert [len(message.delivery_ids) for message in messages] == [MOST_PROBLEMS, MOST_PROBLEMS, 1]
-    assert messages[0].title == f"[ERROR] {MOST_PROBLEMS} problems"
+    assert messages[0].title == f"[ERROR] user_events: check check_0 failed, and {MOST_PROBLEMS - 1} more"
     for number in range(MOST_PROBLEMS):
         assert f"check: check_{number}\nexpected: 30,000 rows\nfound: 29,960 rows" in messages[0].body
 
