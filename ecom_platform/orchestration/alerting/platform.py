@@ -25,10 +25,12 @@ def _platform_database() -> Iterator[Database]:
         yield database
 
 
-def _files(connection: Connection, since: datetime, now: datetime, settings: AlertSettings) -> Iterator[Sign]:
+def file_source(
+    connection: Connection, since: datetime, now: datetime, settings: AlertSettings
+) -> Iterator[Sign]:
     return file_signs(connection, since, now, settings.reject_share, settings.ui_url)
 
 
 def platform_alerts() -> dg.Definitions:
     """``check_alerts`` with the platform's database and its files."""
-    return check_alerts(sources=[_files], provide=_platform_database)
+    return check_alerts(sources=[file_source], provide=_platform_database)
