@@ -8,7 +8,6 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ecom_platform.definitions import defs
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Database
@@ -36,6 +35,8 @@ def landing(
 
 def run(job: str, config: dict[str, Any] | None = None) -> str:
     """Run a job in this process; returns its run id."""
+    from ecom_platform.definitions import defs  # Dagster warns while it loads: within the filter
+
     with dg.DagsterInstance.ephemeral() as instance:
         result = defs.resolve_job_def(job).execute_in_process(run_config=config or {}, instance=instance)
         assert result.success
@@ -53,6 +54,7 @@ def stored(database: Database) -> int:
         return ledger.stored_rows(connection)
 
 
+@pytest.mark.usefixtures("spark_settings")  # ends the JVM
 def test_the_jobs(landing: Landing, tmp_path: Path) -> None:
     """One test for all: each run stops the Spark session, and the next begins a new one."""
     database = landing.database
