@@ -144,19 +144,19 @@ def _with_work(state: State, patience: Patience) -> Decision:
     attempts = state.attempts
     if attempts.of_this_set >= patience.attempts:
         return GiveUp(
-            f"{_files(names)} could not be loaded in {attempts.of_this_set} runs; they are not tried again "
+            f"{_files(names)} could not be loaded in {attempts.of_this_set} runs. Nothing is tried again "
             "until a file comes, goes or changes, or somebody launches the job.",
             names,
             key,
         )
     left = _seconds_left(state, patience)
     if left > 0:
-        failures = attempts.of_this_set or attempts.in_a_row
+        failures = _count(attempts.of_this_set or attempts.in_a_row, "run")
         whose = "for them" if attempts.of_this_set else "for other files"
         return Skip(
-            f"{_files(names)} wait; {failures} runs {whose} did not succeed, the next try is in {left:.0f} s."
+            f"{_files(names)} to load; {failures} {whose} did not succeed, the next try is in {left:.0f} s."
         )
-    return Launch(names, key, f"{_files(names)} wait to be loaded.")
+    return Launch(names, key, f"{_files(names)} to load.")
 
 
 def _seconds_left(state: State, patience: Patience) -> float:
@@ -181,7 +181,11 @@ def _why_nothing(state: State) -> str:
 
 
 def _files(names: Sequence[str]) -> str:
-    return f"{len(names):,} file{'' if len(names) == 1 else 's'} ({_some(names)})"
+    return f"{_count(len(names), 'file')} ({_some(names)})"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _some(texts: Sequence[str]) -> str:

@@ -274,7 +274,7 @@ class TestAfterFailures:
                 instance=platform.instance, tags=tags, raise_on_error=False
             )
         assert not ended.success
-        assert "1 runs for them did not succeed" in platform.skipped()
+        assert "1 run for them did not succeed" in platform.skipped()
         assert isinstance(platform.decide_after(11), Launch)
 
     def test_a_success_ends_the_row(self, platform: Platform) -> None:

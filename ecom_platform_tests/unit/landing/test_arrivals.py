@@ -43,7 +43,7 @@ class TestLaunch:
     def test_everything_that_waits_in_one_run(self) -> None:
         decision = decide(WORK)
         assert decision == Launch(
-            ("a.csv", "b.csv"), fingerprint(WORK.waiting), "2 files (a.csv, b.csv) wait to be loaded."
+            ("a.csv", "b.csv"), fingerprint(WORK.waiting), "2 files (a.csv, b.csv) to load."
         )
 
     def test_files_that_are_being_written_do_not_hold_up_the_others(self) -> None:
@@ -54,10 +54,7 @@ class TestLaunch:
         decision = decide(State(NOW, many))
         assert isinstance(decision, Launch)
         assert len(decision.files) == 10_000
-        assert (
-            decision.reason
-            == "10,000 files (00000.csv, 00001.csv, 00002.csv and 9,997 more) wait to be loaded."
-        )
+        assert decision.reason == "10,000 files (00000.csv, 00001.csv, 00002.csv and 9,997 more) to load."
 
 
 class TestSkip:
@@ -88,7 +85,7 @@ class TestRetry:
         decision = decide(failed(2, ago=5))
         assert isinstance(decision, Skip)
         assert decision.reason == (
-            "2 files (a.csv, b.csv) wait; 2 runs for them did not succeed, the next try is in 25 s."
+            "2 files (a.csv, b.csv) to load; 2 runs for them did not succeed, the next try is in 25 s."
         )
 
     @pytest.mark.parametrize("ended_at", [None, NOW + 3600])
