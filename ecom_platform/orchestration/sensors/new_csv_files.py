@@ -39,6 +39,7 @@ _NEWEST_RUNS = 20
     job=ingest_job,
     minimum_interval_seconds=INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Loads what has landed: one run of `ingest` for every file that waits and is at rest.",
 )
 def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Loads what has landed: one run of `ingest` for every file that waits.
