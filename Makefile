@@ -4,12 +4,15 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 3000
 ROUNDS ?= 50
+ROWS ?= 1000000
+REPEAT ?= 3
+PATHS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test dev torture check format setup clean
+.PHONY: help run test dev bench bench-all bench-functions bench-peers torture check format setup clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -22,6 +25,22 @@ test: setup ## The tests
 
 dev: setup ## The Dagster UI on 127.0.0.1:3000, daemon and sensors included
 	@$(BIN)/ecom dev --port $(PORT)
+
+bench: setup ## The benchmark table (ROWS=1000000 REPEAT=3 PATHS=ecom,copy,...; ROWS may be 5000000)
+	@$(BIN)/python -m benchmarks compare --rows $(ROWS) --repeat $(REPEAT) $(if $(PATHS),--paths $(PATHS))
+
+bench-all: setup ## Growth to 30M rows, 100,000 small files, generation, start-up, the main job
+	@for experiment in growth small-files generate startup "main --seed"; do $(BIN)/python -m benchmarks $$experiment; done
+
+bench-functions: setup ## The hot functions: decode, validate, generate
+	@$(BIN)/python -m pytest benchmarks -o timeout=0 --benchmark-columns=median,iqr,ops
+
+bench-peers: setup ## What the benchmark compares with: dlt and sling in .venv-peers, pgloader, JDBC driver
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@$(BIN)/uv pip sync --quiet --require-hashes --python .venv-peers/bin/python benchmarks/peers.lock
+	@command -v pgloader >/dev/null && test -e /usr/share/java/postgresql.jar || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends pgloader libpostgresql-jdbc-java; } || \
+		echo "pgloader and libpostgresql-jdbc-java could not be installed; the benchmark shows what is missing" >&2
 
 torture: setup ## The long fault-injection run (ROUNDS=50)
 	@$(BIN)/python -m ecom_platform_tests.torture --rounds $(ROUNDS)

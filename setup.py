@@ -27,6 +27,7 @@ RUNTIME = [
 ]
 DEVELOPMENT = [
     "pytest",
+    "pytest-benchmark",
     "pytest-timeout",
     "hypothesis",
     "aiosmtpd",
@@ -44,7 +45,7 @@ setup(
     version="0.1.0",
     description="Files of e-commerce events into PostgreSQL, exactly once, with Spark and Dagster",
     python_requires=">=3.11",
-    packages=find_packages(exclude=["ecom_platform_tests*"]),
+    packages=find_packages(exclude=["ecom_platform_tests*", "benchmarks*"]),
     package_data={"ecom_platform": ["py.typed", "**/*.sql", "**/*.mako", "**/*.template"]},
     install_requires=RUNTIME,
     extras_require={"dev": DEVELOPMENT},

@@ -1,7 +1,7 @@
 """Every path over the same files, in turn, as often as asked; what each stored is checked.
 
 Belongs here: the order of the runs, the check of the rows, the medians. Does not belong here: how a
-path works (``paths``), how figures are shown (``report``).
+path works (``paths``), how figures are shown (``results``).
 """
 
 from __future__ import annotations

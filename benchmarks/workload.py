@@ -41,15 +41,17 @@ class Workload:
         return sum(path.stat().st_size for path in self.paths)
 
 
-def prepare(folder: Path, rows: int, rows_per_file: int, seed: int = SEED) -> Workload:
+def prepare(
+    folder: Path, rows: int, rows_per_file: int, seed: int = SEED, as_of: datetime = AS_OF
+) -> Workload:
     """The files of this size below ``folder``, made unless they are there."""
-    target = folder / f"events-{seed}-{rows}-{rows_per_file}"
-    config = GeneratorConfig(seed=seed, as_of=AS_OF, events=rows, rows_per_file=rows_per_file)
+    target = folder / f"events-{seed}-{as_of:%Y%m%d}-{rows}-{rows_per_file}"
+    config = GeneratorConfig(seed=seed, as_of=as_of, events=rows, rows_per_file=rows_per_file)
     if not target.is_dir():
         partial = target.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        write_files(config, partial, AS_OF)
+        write_files(config, partial, as_of)
         partial.rename(target)
     return Workload(target, tuple(sorted(target.glob("*.csv"))), _truth(config))
 

@@ -77,9 +77,14 @@ def zone(settings: Settings) -> LandingZone:
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """A Spark session for the whole test session; its JVM ends with it."""
+def spark_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of the test session's one JVM, which ends with it."""
     environment = {name: os.environ[name] for name in ("PATH", "JAVA_HOME") if name in os.environ}
-    home = tmp_path_factory.mktemp("spark")
-    yield open_session(load_settings({**environment, "ECOM_HOME": str(home)}))
+    yield load_settings({**environment, "ECOM_HOME": str(tmp_path_factory.mktemp("spark"))})
     close_session()
+
+
+@pytest.fixture
+def spark(spark_settings: Settings) -> SparkSession:
+    """The Spark session of the tests, opened again where a run has stopped it."""
+    return open_session(spark_settings)

@@ -16,6 +16,7 @@ import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
 from ecom_platform.errors import EcomError, IngestError
+from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.instance import first_use
 
 
@@ -100,6 +101,7 @@ def execute(
     """
     started = time.perf_counter()
     error: EcomError | None = None
+    presence.appear(home, run_id)
     with _open_instance(home) as instance:
         job = defs.resolve_job_def(job_name)
         try:
@@ -109,6 +111,8 @@ def execute(
         except Exception as failure:
             error = _as_ecom_error(failure)
         materializations, checks = _account(instance, run_id)
+    # Not where the run was interrupted: then the end of this process is what shows its end.
+    presence.leave(home, run_id)
     return RunSummary(run_id, materializations, checks, time.perf_counter() - started, error)
 
 

@@ -6,6 +6,8 @@ import dagster as dg
 
 MAIN_JOB = "main"
 INGEST_JOB = "ingest"
+# On a run that was launched for files that wait; its value says for which (`arrivals.fingerprint`).
+WAITING_TAG = "ecom/waiting"
 
 main_job = dg.define_asset_job(
     MAIN_JOB,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -17,6 +18,8 @@ from pydantic import PrivateAttr
 
 from ecom_platform.errors import SettingsError
 from ecom_platform.landing.zone import LandingZone
+from ecom_platform.orchestration import presence
+from ecom_platform.orchestration.jobs import WAITING_TAG
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.provision import provide
 from ecom_platform.settings import Settings, load_settings
@@ -29,7 +32,10 @@ class PostgresResource(dg.ConfigurableResource[Any]):
     _database: Database | None = PrivateAttr(default=None)
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[PostgresResource]:  # noqa: ARG002
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[PostgresResource]:
+        # Every run that ingests takes this resource.
+        if context.instance is not None and context.run is not None:
+            presence.appear(Path(context.instance.root_directory), context.run.run_id)
         with provide(load_settings()) as database:
             self._database = database
             yield self
@@ -63,6 +69,11 @@ class LandingZoneResource(dg.ConfigurableResource[Any]):
 
 class SparkResource(LazyPySparkResource):
     """A session on `ECOM_SPARK_MASTER`, made when it is first asked for, stopped when the run ends."""
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Where files are known to wait, Spark starts while the run looks at them."""
+        if context.run is not None and WAITING_TAG in context.run.tags:
+            spark.warm_up(load_settings())
 
     def _init_session(self) -> None:
         if self._spark_session is None:

@@ -28,6 +28,15 @@ class ClaimedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Leftover:
+    """A file that was claimed and not finished, as it was when it landed."""
+
+    name: str
+    size_bytes: int
+    landed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FileState:
     """Where one file stands; ``finished_at`` is set once it is loaded or quarantined."""
 
@@ -102,6 +111,11 @@ def register(
 def claimed(connection: Connection) -> list[ClaimedFile]:
     """The unfinished files, in the order they were claimed."""
     return [ClaimedFile(*row) for row in _queries().claimed_files(connection)]
+
+
+def leftovers(connection: Connection, file_ids: Iterable[int]) -> list[Leftover]:
+    """The unfinished ones of ``file_ids``, in the order they were claimed."""
+    return [Leftover(*row) for row in _queries().leftovers(connection, file_ids=list(file_ids))]
 
 
 def states(connection: Connection, file_ids: Iterable[int]) -> dict[int, FileState]:

@@ -37,9 +37,9 @@ from ecom_platform.postgres.statements import text
 
 log = logging.getLogger(__name__)
 
-# Rows that are sorted and copied together: large enough that a COPY's set-up does not matter,
-# small enough that a buffer stays near 20 MB.
-BUFFER_ROWS = 100_000
+# Rows that are sorted and copied together. Random ids touch most pages of a large index, so the more
+# rows share a visit the better; a buffer of this size takes about 50 MB (docs/performance.md).
+BUFFER_ROWS = 250_000
 REJECT_BUFFER_ROWS = 10_000
 
 # How long a unit waits for a row of another before it steps back and takes its turn alone. Below

@@ -68,8 +68,9 @@ def _redraw(generation: ledger.Generation) -> Iterator[tuple[str, Any]]:
 
 @dg.asset_check(asset=user_events)
 def event_id_is_unique(postgres: PostgresResource) -> Any:
-    """No event is stored twice: by the constraint, and by counting.
+    """No event is stored twice: the unique index that promises it is in place and valid.
 
+    The audit counts the data as well.
     If it fails, the primary key was dropped: restore it, after deleting what is there twice.
     """
     with postgres.transaction() as connection:

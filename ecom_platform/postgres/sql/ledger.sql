@@ -12,6 +12,12 @@ FROM ingested_files
 WHERE state = 'claimed'
 ORDER BY file_id;
 
+-- name: leftovers
+SELECT name, size_bytes, landed_at
+FROM ingested_files
+WHERE state = 'claimed' AND file_id = ANY(:file_ids)
+ORDER BY file_id;
+
 -- name: file_states
 SELECT file_id, name, state, reason, finished_at, sha256
 FROM ingested_files

@@ -144,6 +144,13 @@ def test_jobs(location: dg.Definitions) -> None:
     assert assets == {"main": set(CHECKS), "ingest": {"user_events", "duplicate_audit"}}
 
 
+def test_the_sensor_runs_by_default(location: dg.Definitions) -> None:
+    sensor = location.get_repository_def().get_sensor_def("new_csv_files")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert sensor.job_name == "ingest"
+    assert sensor.description
+
+
 def test_the_alert_sensor_runs_by_itself(location: dg.Definitions) -> None:
     sensor = location.get_repository_def().get_sensor_def("check_alerts")
     assert sensor.default_status is dg.DefaultSensorStatus.RUNNING

@@ -1,0 +1,179 @@
+"""The sensor ``new_csv_files``: files that have landed are loaded by one run of the job ``ingest``.
+
+Belongs here: gathering what the decision rests on, and translating it. Does not belong here: the
+decision (``landing.arrivals``), ending stale runs (``stale_runs``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from itertools import takewhile
+
+import dagster as dg
+
+from ecom_platform.alerts.outbox import raise_problem, resolve_problem
+from ecom_platform.alerts.problem import Kind, Problem
+from ecom_platform.errors import StorageError
+from ecom_platform.landing import arrivals
+from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
+from ecom_platform.landing.scan import Scan, scan
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.orchestration.assets.user_events import POOL
+from ecom_platform.orchestration.jobs import INGEST_JOB, WAITING_TAG, ingest_job
+from ecom_platform.orchestration.stale_runs import end_stale_runs
+from ecom_platform.postgres import ledger, lock
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.provision import provide
+from ecom_platform.settings import Settings, load_settings
+
+# Long enough for a file to settle within the tick that sees it first (ECOM_SETTLE_SECONDS is 1).
+LOOK_SECONDS = 1.5
+# Dagster looks for sensors that are due every five seconds; less than that is as often as it can.
+INTERVAL_SECONDS = 1
+
+_Status = dg.DagsterRunStatus
+_UNFINISHED = [_Status.QUEUED, _Status.NOT_STARTED, _Status.STARTING, _Status.STARTED, _Status.CANCELING]
+_FINISHED = [_Status.SUCCESS, _Status.FAILURE, _Status.CANCELED]
+_NEWEST_RUNS = 20
+
+
+@dg.sensor(
+    job=ingest_job,
+    minimum_interval_seconds=INTERVAL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Loads what has landed: one run of `ingest` for every file that waits and is at rest.",
+)
+def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+    """Loads what has landed: one run of `ingest` for every file that waits.
+
+    Files that are still being written are left alone, and so is everything while another ingest or the
+    live mode is at work. After a failure it waits, longer each time; a set of files that has failed
+    six times is given up until it changes. Runs whose process is gone are ended first.
+    """
+    for run_id in end_stale_runs(context.instance):
+        context.log.warning(f"Run {run_id} was ended: its process is gone.")
+    decision = arrivals.decide(survey(context.instance, load_settings()))
+    if isinstance(decision, Launch):
+        context.log.info(decision.reason)
+        if context.cursor:
+            with provide(load_settings()) as database:
+                _tried_again(database, context.cursor)
+        return dg.SensorResult([dg.RunRequest(tags={WAITING_TAG: decision.fingerprint})], cursor="")
+    if isinstance(decision, Skip):
+        return dg.SensorResult(skip_reason=decision.reason, cursor=context.cursor)
+    if context.cursor != decision.fingerprint:
+        report_given_up(context, decision)
+    return dg.SensorResult(skip_reason=f"Given up: {decision.reason}", cursor=decision.fingerprint)
+
+
+def report_given_up(context: dg.SensorEvaluationContext, decision: GiveUp) -> None:
+    """Say that files were given up, once for each set: as an alert, in the tick's log, on the asset."""
+    _alert(decision, load_settings(), context.cursor)
+    context.log.error(decision.reason)
+    context.instance.report_runless_asset_event(
+        dg.AssetObservation(
+            asset_key="user_events",
+            description=decision.reason,
+            metadata={"given_up_files": len(decision.files), "given_up": list(decision.files[:100])},
+        )
+    )
+
+
+def _alert(decision: GiveUp, settings: Settings, given_up_before: str | None) -> None:
+    problem = Problem(
+        key=_alert_key(decision.fingerprint),
+        kind=Kind.INGEST_GIVEN_UP,
+        title=f"user_events: the sensor has given up on {len(decision.files)} of the landed files",
+        asset="user_events",
+        expected="every file that lands is loaded or quarantined",
+        found=decision.reason,
+        link=f"{settings.alerts.ui_url}/assets/user_events",
+        details={"files": list(decision.files[:100])},
+    )
+    with provide(settings) as database:
+        raise_problem(database, problem)
+        if given_up_before:
+            _tried_again(database, given_up_before)
+
+
+def _tried_again(database: Database, fingerprint: str) -> None:
+    resolve_problem(
+        database, _alert_key(fingerprint), "The files that wait have changed; they are tried again."
+    )
+
+
+def _alert_key(fingerprint: str) -> str:
+    return f"ingest-given-up/{fingerprint}"
+
+
+def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
+    """Everything that the decision rests on.
+
+    The order matters. With no run under way before the look at the disk, what is seen there cannot
+    already be loaded. The database is only asked when there is something on disk, so that quiet ticks
+    need none.
+    """
+    now = time.time()
+    under_way = tuple(_under_way(instance))
+    if under_way:
+        return State(now, under_way=under_way)
+    zone = LandingZone.of(settings)
+    if not settings.home.exists():
+        zone.prepare()  # the very first start, before anything could have landed
+    found = scan(zone.landing, settings.settle_seconds, LOOK_SECONDS)
+    growing = tuple(file.name for file in found.unsettled)
+    claimed = _claimed(zone)
+    if not found.settled and not claimed:
+        return State(now, growing=growing, refused=found.refused)
+    holder, waiting = _ask_database(settings, found, claimed)
+    return State(
+        now,
+        waiting,
+        growing,
+        found.refused,
+        lock_holder=str(holder) if holder else None,
+        live=holder is not None and holder.live,
+        attempts=_attempts(instance, waiting),
+    )
+
+
+def _under_way(instance: dg.DagsterInstance) -> Iterable[str]:
+    """Runs that have not ended and that ingest, whatever their job: those that take the pool."""
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
+        run = record.dagster_run
+        if run.run_op_concurrency is not None and POOL in (run.run_op_concurrency.all_pools or ()):
+            yield f"run {run.run_id} of {run.job_name}, {run.status.value.lower()}"
+
+
+def _claimed(zone: LandingZone) -> list[int]:
+    try:
+        return [file_id for file_id, _ in zone.claimed_files()]
+    except FileNotFoundError:
+        return []  # nothing was ever claimed here
+    except OSError as error:
+        raise StorageError(
+            f"The folder {zone.claimed} cannot be read: {error.strerror}.",
+            "Make it readable for this user, or correct ECOM_LANDING_DIR.",
+        ) from error
+
+
+def _ask_database(
+    settings: Settings, found: Scan, claimed: list[int]
+) -> tuple[lock.Holder | None, frozenset[Waiting]]:
+    with provide(settings) as database, database.open(autocommit=True) as connection:
+        holder = lock.holder(connection)
+        leftovers = ledger.leftovers(connection, claimed) if claimed else []
+    return holder, arrivals.waiting(found.settled, leftovers)
+
+
+def _attempts(instance: dg.DagsterInstance, waiting: frozenset[Waiting]) -> Attempts:
+    """Runs that ended although their files still wait. How they ended does not matter for these files."""
+    tags = {WAITING_TAG: arrivals.fingerprint(waiting)}
+    same = instance.get_run_records(dg.RunsFilter(statuses=_FINISHED, tags=tags), limit=_NEWEST_RUNS)
+    newest = instance.get_run_records(
+        dg.RunsFilter(job_name=INGEST_JOB, statuses=_FINISHED), limit=_NEWEST_RUNS
+    )
+    in_a_row = list(takewhile(lambda record: record.dagster_run.status is not _Status.SUCCESS, newest))
+    ends = [record.end_time for record in [*same, *in_a_row] if record.end_time is not None]
+    return Attempts(len(same), len(in_a_row), max(ends, default=None))

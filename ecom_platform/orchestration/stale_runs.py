@@ -1,0 +1,78 @@
+"""Runs whose process is gone without having said so: they are ended, and what they held is freed.
+
+Belongs here: finding them and ending them. Dagster's default launcher has no health check: a code
+server that was killed takes the watch over its runs with it, and a run in the state STARTED then
+occupies the ingest pool for ever. Does not belong here: how a process shows that it is there
+(``presence``).
+
+Asked in the code server, which starts the runs' processes: what is looked at is its own machine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import psutil
+from dagster._core.storage.tags import GRPC_INFO_TAG
+
+from ecom_platform.orchestration.presence import Presence, forget, known, presence
+
+_RUNNING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+_MESSAGE = "The process of this run is gone: it was killed, or its machine restarted."
+
+
+def end_stale_runs(instance: dg.DagsterInstance) -> list[str]:
+    """End every run whose process is known to be gone; returns their ids.
+
+    Never by age: a run of whose process nothing is known is left alone.
+    """
+    home = Path(instance.root_directory)
+    running = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=_RUNNING))]
+    ended = [run.run_id for run in running if _gone(instance, home, run) and _end(instance, run.run_id)]
+    _tidy(instance, home)
+    return ended
+
+
+def _gone(instance: dg.DagsterInstance, home: Path, run: dg.DagsterRun) -> bool:
+    seen = presence(home, run.run_id)
+    if seen is Presence.UNKNOWN:
+        return _gone_before_it_appeared(instance, run)
+    return seen is Presence.GONE
+
+
+def _gone_before_it_appeared(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Killed between its very first event, which names its pid, and the lock.
+
+    Only for runs that were launched over a socket, which is to say on this machine.
+    """
+    if '"socket"' not in run.tags.get(GRPC_INFO_TAG, ""):
+        return False
+    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
+        pid = entry.get_dagster_event().engine_event_data.metadata.get("pid")
+        if pid is not None:
+            return not psutil.pid_exists(int(str(pid.value)))
+    return False
+
+
+def _end(instance: dg.DagsterInstance, run_id: str) -> bool:
+    # Read again now that its process is known to be gone: it may have come to its end before.
+    run = instance.get_run_by_id(run_id)
+    if run is None or run.is_finished:
+        return False
+    if run.status is dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, _MESSAGE)
+    else:
+        instance.report_run_failed(run, _MESSAGE)
+    if instance.event_log_storage.supports_global_concurrency_limits:
+        instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+    return True
+
+
+def _tidy(instance: dg.DagsterInstance, home: Path) -> None:
+    """Remove the files of runs that have ended."""
+    for run_id in known(home):
+        if presence(home, run_id) is Presence.GONE:
+            run = instance.get_run_by_id(run_id)
+            if run is None or run.is_finished:
+                forget(home, run_id)

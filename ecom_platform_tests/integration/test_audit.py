@@ -1,0 +1,164 @@
+"""Every finding holds on sound data, and fails, saying what it found, when that very thing is broken."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres import audit
+from ecom_platform.postgres.audit import Finding
+from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform_tests.landing import Landing, csv_file, line
+
+ROWS = 5
+
+
+@pytest.fixture
+def loaded(database: Database, zone: LandingZone) -> Database:
+    """A file of five events and a bad line, loaded; what the tests then break."""
+    (zone.landing / "a.csv").write_bytes(csv_file(*(line() for _ in range(ROWS)), b"bad"))
+    Landing(database, zone).ingest()
+    return database
+
+
+def execute(database: Database, *statements: str) -> None:
+    with database.transaction() as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def ask(database: Database, question: Callable[[Connection], Finding]) -> Finding:
+    with database.transaction() as connection:
+        return question(connection)
+
+
+RULES = {
+    "no_missing_values": "ALTER TABLE user_events ALTER user_device DROP NOT NULL; "
+    "UPDATE user_events SET user_device = NULL",
+    "price_only_on_sales": "UPDATE user_events SET price = NULL",
+    "price_is_plausible": "UPDATE user_events SET price = 'NaN'",
+    "values_in_domain": "UPDATE user_events SET user_location = 'XX'",
+    "event_time_is_plausible": "UPDATE user_events SET event_time = '1999-12-31'",
+}
+
+
+@pytest.mark.parametrize(("check", "breakage"), RULES.items())
+def test_a_rule_about_rows(loaded: Database, check: str, breakage: str) -> None:
+    def rule(connection: Connection) -> Finding:
+        return next(f for f in audit.row_rules(connection, datetime.now(UTC)) if f.check == check)
+
+    assert ask(loaded, rule).passed
+    execute(loaded, breakage)
+    finding = ask(loaded, rule)
+    assert not finding.passed
+    assert finding.found == f"{ROWS} rows"
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "'NaN'"])
+def test_prices_that_are_none(loaded: Database, price: str) -> None:
+    execute(loaded, f"UPDATE user_events SET price = {price}")
+    with loaded.transaction() as connection:
+        failed = [f.check for f in audit.row_rules(connection, datetime.now(UTC)) if not f.passed]
+    assert failed == ["price_is_plausible"]
+
+
+class TestUniqueness:
+    def test_holds_by_the_constraint(self, loaded: Database) -> None:
+        assert ask(loaded, audit.unique_ids).passed
+
+    def test_a_dropped_key_is_noticed_before_anything_is_stored_twice(self, loaded: Database) -> None:
+        execute(loaded, "ALTER TABLE user_events DROP CONSTRAINT user_events_pkey")
+        finding = ask(loaded, audit.unique_ids)
+        assert (finding.passed, finding.details["rows_too_many"]) == (False, 0)
+
+    def test_rows_that_are_twice_are_counted(self, loaded: Database) -> None:
+        execute(
+            loaded,
+            "ALTER TABLE user_events DROP CONSTRAINT user_events_pkey",
+            "INSERT INTO user_events SELECT * FROM user_events",
+        )
+        assert ask(loaded, audit.unique_ids).details == {"rows": 2 * ROWS, "rows_too_many": ROWS}
+        with loaded.transaction() as connection:
+            counted = audit.record_duplicate_audit(connection, "run")
+        assert (counted.rows, counted.distinct_ids) == (2 * ROWS, ROWS)
+        assert not ask(loaded, audit.newest_audit).passed
+
+    @pytest.mark.parametrize(
+        "index",
+        [
+            "CREATE UNIQUE INDEX ON user_events (event_id, event_time)",
+            "CREATE UNIQUE INDEX ON user_events (event_id) WHERE price IS NULL",
+            "CREATE INDEX ON user_events (event_id)",
+        ],
+    )
+    def test_an_index_that_promises_less_is_no_promise(self, loaded: Database, index: str) -> None:
+        execute(loaded, "ALTER TABLE user_events DROP CONSTRAINT user_events_pkey", index)
+        assert not ask(loaded, audit.unique_ids).passed
+
+
+def test_no_audit_yet_is_not_a_good_audit(database: Database) -> None:
+    assert not ask(database, audit.newest_audit).passed
+
+
+def test_a_ledger_that_was_changed(loaded: Database) -> None:
+    assert ask(loaded, audit.counts_reconcile).passed
+    execute(loaded, "UPDATE ingested_files SET rows_inserted = rows_inserted + 1")
+    finding = ask(loaded, audit.counts_reconcile)
+    assert not finding.passed
+    assert finding.details["a.csv"] == f"{ROWS + 2} of {ROWS + 1}"
+
+
+@pytest.mark.parametrize(
+    ("breakage", "found"),
+    [
+        ("DELETE FROM user_events WHERE event_id = (SELECT min(event_id::text)::uuid FROM user_events)", 4),
+        ("DELETE FROM user_events", 0),
+    ],
+)
+def test_deleted_rows_name_their_file(loaded: Database, breakage: str, found: int) -> None:
+    assert ask(loaded, audit.table_matches_ledger).passed
+    execute(loaded, breakage)
+    finding = ask(loaded, audit.table_matches_ledger)
+    assert not finding.passed
+    assert finding.details == {"a.csv (file 1)": f"{found} of {ROWS}"}
+
+
+def test_added_rows_are_noticed(loaded: Database) -> None:
+    execute(
+        loaded,
+        "INSERT INTO user_events SELECT gen_random_uuid(), user_id, product_id, event_type, event_time,"
+        " price, category, user_device, user_location, 77 FROM user_events LIMIT 1",
+    )
+    assert ask(loaded, audit.table_matches_ledger).details == {"(not in the ledger) (file 77)": "1 of 0"}
+
+
+def test_deleted_rejects_name_their_file(loaded: Database) -> None:
+    execute(loaded, "DELETE FROM rejected_events")
+    assert ask(loaded, audit.table_matches_ledger).details == {"a.csv (file 1)": "0 of 1"}
+
+
+def test_events_that_are_not_there(loaded: Database) -> None:
+    with loaded.transaction() as connection:
+        stored = [row[0].bytes for row in connection.execute("SELECT event_id FROM user_events")]
+        there = ("a.csv", pa.array(stored, pa.binary(16)))
+        gone = ("b.csv", pa.array([uuid.uuid4().bytes], pa.binary(16)))
+        assert audit.stored_once(connection, [there]).passed
+    with loaded.transaction() as connection:
+        finding = audit.stored_once(connection, [there, gone])
+    assert (finding.passed, finding.details) == (False, {"b.csv": "0 of 1"})
+
+
+def test_nothing_for_a_day(loaded: Database) -> None:
+    now, window = datetime.now(UTC), timedelta(hours=24)
+    assert ask(loaded, lambda connection: audit.freshness(connection, now, window)).passed
+    assert not ask(loaded, lambda connection: audit.freshness(connection, now + 2 * window, window)).passed
+
+
+def test_nothing_ever(database: Database) -> None:
+    finding = ask(database, lambda c: audit.freshness(c, datetime.now(UTC), timedelta(hours=24)))
+    assert (finding.passed, finding.found) == (False, "no file loaded yet")
