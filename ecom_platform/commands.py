@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from ecom_platform.errors import UsageError
+from ecom_platform.errors import PrerequisiteError, UsageError
 from ecom_platform.runner import run_job
 from ecom_platform.settings import Settings, load_settings
 
@@ -155,4 +155,43 @@ def reconcile(as_json: bool) -> int:
     return run_job("ingest", {}, as_json, 0, {"reconciled": asdict(done)})
 
 
-COMMANDS: tuple[click.Command, ...] = (trace, rejects, reload, reconcile)
+@click.group()
+def alerts() -> None:
+    """Who is told when something is wrong."""
+
+
+@alerts.command("test")
+@json_option
+def test_alerts(as_json: bool) -> int:
+    """Send one message to each target of ECOM_ALERT_URLS, and report how each took it."""
+    from ecom_platform.alerts.targets import targets
+    from ecom_platform.alerts.trial import try_targets
+
+    settings = load_settings().alerts
+    wanted = targets(settings.urls)
+    if not wanted:
+        raise PrerequisiteError(
+            "ECOM_ALERT_URLS is not set: alerts are in the log and the table `alerts`, and nobody is told.",
+            "Set it to one or more Apprise URLs, such as slack://… or mailto://…, and try again.",
+        )
+    trials = try_targets(wanted, settings.ui_url)
+    refused = [trial for trial in trials if not trial.delivered]
+    if as_json:
+        answer: dict[str, Any] = {"success": not refused, "targets": [asdict(trial) for trial in trials]}
+        if refused:
+            answer["error"] = _undelivered(refused).as_json()
+        click.echo(json.dumps(answer))
+    for trial in trials:
+        state = "delivered" if trial.delivered else f"not delivered: {trial.error}"
+        click.echo(f"{trial.target}  {state} ({trial.seconds:.2f} s)", err=as_json)
+    return PrerequisiteError.exit_code if refused else 0
+
+
+def _undelivered(refused: list[Any]) -> PrerequisiteError:
+    return PrerequisiteError(
+        "; ".join(f"{trial.target}: {trial.error}" for trial in refused) + ".",
+        "Check these URLs of ECOM_ALERT_URLS, and that their servers can be reached from here.",
+    )
+
+
+COMMANDS: tuple[click.Command, ...] = (trace, rejects, reload, reconcile, alerts)

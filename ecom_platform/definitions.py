@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from ecom_platform.orchestration import jobs
+from ecom_platform.orchestration.alerting.platform import platform_alerts
 from ecom_platform.orchestration.assets import duplicate_audit, raw_events, user_events
 from ecom_platform.orchestration.checks import raw_events as raw_events_checks
 from ecom_platform.orchestration.checks import user_events as user_events_checks
@@ -22,3 +23,4 @@ defs = dg.Definitions(
     # One run is one process and one Spark session; a process a step takes four times as long.
     executor=dg.in_process_executor,
 )
+defs = dg.Definitions.merge(defs, platform_alerts())

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,9 +20,43 @@ from ecom_platform.errors import SettingsError
 
 DEFAULT_EVENTS = 30_000
 DEFAULT_ROWS_PER_FILE = 1_000
+DEFAULT_UI_URL = "http://127.0.0.1:3000"
 
 _REMOTE_MASTERS = ("spark://", "yarn", "k8s://")
+# Between two alert URLs; a comma inside one (two recipients of a mail, say) is not followed by a scheme.
+_BETWEEN_URLS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
+_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
+
+
+@dataclass(frozen=True, slots=True)
+class AlertVariables:
+    """The names of the variables that alerts are set up with; another project may choose its own.
+
+    Names, not values: a URL in code or config would be a secret that is shown.
+    """
+
+    urls: str = "ECOM_ALERT_URLS"
+    postgres_url: str = "ECOM_POSTGRES_URL"
+    heartbeat_url: str = "ECOM_HEARTBEAT_URL"
+    ui_url: str = "ECOM_UI_URL"
+    run_seconds: str = "ECOM_ALERT_RUN_SECONDS"
+    reject_share: str = "ECOM_ALERT_REJECT_SHARE"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """Whom to tell, where the outbox is, and what counts as too long or too much."""
+
+    # None of these in a repr: each may be or hold a secret.
+    urls: tuple[str, ...] = field(default=(), repr=False)
+    postgres_url: str | None = field(default=None, repr=False)
+    heartbeat_url: str | None = field(default=None, repr=False)
+    # The embedded server's folder, used when there is no postgres_url.
+    postgres_dir: Path = Path(".ecom/postgres")
+    ui_url: str = DEFAULT_UI_URL
+    run_seconds: float = 3600.0
+    reject_share: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +79,7 @@ class Settings:
     java_home: Path | None = None
     # DAGSTER_HOME, where somebody chose it.
     dagster_home_chosen: Path | None = None
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @property
     def embedded(self) -> bool:
@@ -126,6 +161,38 @@ class _Reader:
             return None
         return text
 
+    def share(self, name: str, default: float) -> float:
+        text = self.text(name)
+        if text is None:
+            return default
+        try:
+            value = float(text)
+        except ValueError:
+            value = -1.0
+        if not 0 <= value <= 1:
+            self.problems.append(f"{name} is {text!r}; it must be a share between 0 and 1, such as 0.05.")
+            return default
+        return value
+
+    def http_url(self, name: str) -> str | None:
+        text = self.text(name)
+        if text is not None and not re.match(r"^https?://[^\s/]+", text):
+            # The value is not repeated: it may hold a token.
+            self.problems.append(f"{name} is not a URL; it must begin with http:// or https://.")
+            return None
+        return text
+
+    def alert_urls(self, name: str) -> tuple[str, ...]:
+        urls = tuple(part.strip(" \t\r\n,") for part in _BETWEEN_URLS.split(self.text(name) or ""))
+        urls = tuple(url for url in urls if url)
+        for number, url in enumerate(urls, 1):
+            if not re.match(r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$", url):
+                # The value is not repeated: most of these URLs are secrets.
+                self.problems.append(
+                    f"{name}: target {number} is not an Apprise URL such as slack://… or mailto://…."
+                )
+        return urls
+
     def spark_master(self, name: str, default: str) -> str:
         text = self.text(name) or default
         if not re.match(r"^(local(\[(\*|[0-9]+)(,[0-9]+)?\])?|spark://.+|yarn|k8s://.+)$", text):
@@ -173,6 +240,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         rows_per_file=rows_per_file or DEFAULT_ROWS_PER_FILE,
         java_home=Path(java_home) if java_home else None,
         dagster_home_chosen=Path(dagster_home) if dagster_home else None,
+        alerts=_alert_settings(reader, AlertVariables(), home),
     )
     if settings.embedded and settings.remote_spark:
         reader.problems.append(
@@ -182,3 +250,37 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if reader.problems:
         raise SettingsError(" ".join(reader.problems), "Correct the environment or .env and try again.")
     return settings
+
+
+def load_alert_settings(
+    variables: AlertVariables | None = None, environ: Mapping[str, str] | None = None
+) -> AlertSettings:
+    """What alerts alone need, from variables of the names in ``variables``; the others may be anything.
+
+    Raises :class:`SettingsError` naming every variable that cannot be used.
+    """
+    names = variables or AlertVariables()
+    for name in astuple(names):
+        if not _NAME.match(name):
+            # Not repeated: whoever puts a value here puts a secret here.
+            raise SettingsError(
+                "AlertVariables holds something that is not the name of an environment variable.",
+                "Give the name, such as TEAM_ALERT_URLS, and set the variable to the value.",
+            )
+    reader = _Reader(read_environment() if environ is None else environ)
+    settings = _alert_settings(reader, names, reader.path("ECOM_HOME", Path.cwd() / ".ecom"))
+    if reader.problems:
+        raise SettingsError(" ".join(reader.problems), "Correct the environment or .env and try again.")
+    return settings
+
+
+def _alert_settings(reader: _Reader, names: AlertVariables, home: Path) -> AlertSettings:
+    return AlertSettings(
+        urls=reader.alert_urls(names.urls),
+        postgres_url=reader.postgres_url(names.postgres_url),
+        heartbeat_url=reader.http_url(names.heartbeat_url),
+        postgres_dir=home / "postgres",
+        ui_url=(reader.http_url(names.ui_url) or DEFAULT_UI_URL).rstrip("/"),
+        run_seconds=reader.seconds(names.run_seconds, 3600.0),
+        reject_share=reader.share(names.reject_share, 0.05),
+    )

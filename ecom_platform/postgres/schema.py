@@ -15,7 +15,7 @@ from ecom_platform.postgres.connection import Connection, Database
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any constant of our own; it keeps two programs from migrating at the same moment.
-_MIGRATION_LOCK = 4_917_205_001
+MIGRATION_LOCK = 4_917_205_001
 
 
 def head() -> str:
@@ -43,7 +43,7 @@ def migrate(database: Database) -> None:
                 "the newest that this program knows.",
                 "Update the program, or point ECOM_POSTGRES_URL at another database.",
             )
-        connection.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
+        connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
         connection.commit()
         try:
             _upgrade(database)

@@ -111,6 +111,12 @@ class Platform:
     def decide_after(self, seconds: float) -> Launch | Skip | GiveUp:
         return decide(dataclasses.replace(survey(self.instance, self.settings), now=time.time() + seconds))
 
+    def alerts(self) -> list[tuple[str, bool]]:
+        """Titles of the alerts, and whether each is over."""
+        with self.database.open() as connection:
+            found = connection.execute("SELECT title, resolved_at IS NOT NULL FROM alerts ORDER BY alert_id")
+            return [(title, over) for title, over in found]
+
     def given_up(self) -> list[str]:
         """What was said of it on the asset."""
         records = self.instance.fetch_observations(dg.AssetKey("user_events"), limit=100).records
@@ -262,6 +268,9 @@ class TestAfterFailures:
         assert "could not be loaded in 6 runs" in platform.skipped()
         assert "could not be loaded in 6 runs" in platform.skipped()
         assert len(platform.given_up()) == 1, "said once, not at every tick"
+        ((title, over),) = platform.alerts()
+        assert title == "user_events: the sensor has given up on 1 of the landed files"
+        assert not over
         platform.drop("b.csv")
         assert isinstance(platform.decide_after(61), Launch)
 
@@ -292,6 +301,7 @@ class TestAfterFailures:
         platform.fail(6)
         platform.skipped()
         assert len(platform.given_up()) == 2
+        assert [over for _, over in platform.alerts()] == [True, False]
 
     def test_no_memory_of_other_files_is_needed(self, platform: Platform) -> None:
         """Deleting Dagster's history starts anew; nothing is lost by it."""

@@ -12,6 +12,8 @@ from itertools import takewhile
 
 import dagster as dg
 
+from ecom_platform.alerts.outbox import raise_problem, resolve_problem
+from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.errors import StorageError
 from ecom_platform.landing import arrivals
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
@@ -21,6 +23,7 @@ from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.jobs import INGEST_JOB, WAITING_TAG, ingest_job
 from ecom_platform.orchestration.stale_runs import end_stale_runs
 from ecom_platform.postgres import ledger, lock
+from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.provision import provide
 from ecom_platform.settings import Settings, load_settings
 
@@ -53,6 +56,9 @@ def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     decision = arrivals.decide(survey(context.instance, load_settings()))
     if isinstance(decision, Launch):
         context.log.info(decision.reason)
+        if context.cursor:
+            with provide(load_settings()) as database:
+                _tried_again(database, context.cursor)
         return dg.SensorResult([dg.RunRequest(tags={WAITING_TAG: decision.fingerprint})], cursor="")
     if isinstance(decision, Skip):
         return dg.SensorResult(skip_reason=decision.reason, cursor=context.cursor)
@@ -62,10 +68,8 @@ def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 
 def report_given_up(context: dg.SensorEvaluationContext, decision: GiveUp) -> None:
-    """Say that files were given up, once for each set: in the tick's log, and on the asset.
-
-    Whoever is to be told besides is told here.
-    """
+    """Say that files were given up, once for each set: as an alert, in the tick's log, on the asset."""
+    _alert(decision, load_settings(), context.cursor)
     context.log.error(decision.reason)
     context.instance.report_runless_asset_event(
         dg.AssetObservation(
@@ -74,6 +78,33 @@ def report_given_up(context: dg.SensorEvaluationContext, decision: GiveUp) -> No
             metadata={"given_up_files": len(decision.files), "given_up": list(decision.files[:100])},
         )
     )
+
+
+def _alert(decision: GiveUp, settings: Settings, given_up_before: str | None) -> None:
+    problem = Problem(
+        key=_alert_key(decision.fingerprint),
+        kind=Kind.INGEST_GIVEN_UP,
+        title=f"user_events: the sensor has given up on {len(decision.files)} of the landed files",
+        asset="user_events",
+        expected="every file that lands is loaded or quarantined",
+        found=decision.reason,
+        link=f"{settings.alerts.ui_url}/assets/user_events",
+        details={"files": list(decision.files[:100])},
+    )
+    with provide(settings) as database:
+        raise_problem(database, problem)
+        if given_up_before:
+            _tried_again(database, given_up_before)
+
+
+def _tried_again(database: Database, fingerprint: str) -> None:
+    resolve_problem(
+        database, _alert_key(fingerprint), "The files that wait have changed; they are tried again."
+    )
+
+
+def _alert_key(fingerprint: str) -> str:
+    return f"ingest-given-up/{fingerprint}"
 
 
 def survey(instance: dg.DagsterInstance, settings: Settings) -> State:

@@ -151,6 +151,12 @@ def test_the_sensor_runs_by_default(location: dg.Definitions) -> None:
     assert sensor.description
 
 
+def test_the_alert_sensor_runs_by_itself(location: dg.Definitions) -> None:
+    sensor = location.get_repository_def().get_sensor_def("check_alerts")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert (sensor.minimum_interval_seconds or 60) <= 10
+
+
 def test_a_run_is_one_process(location: dg.Definitions) -> None:
     jobs = [
         location.resolve_implicit_global_asset_job_def(),
@@ -164,6 +170,8 @@ def test_no_secret_is_in_what_dagster_keeps_and_shows(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # no .env of this machine
     monkeypatch.setenv("ECOM_POSTGRES_URL", f"postgresql://bob:{PASSWORD}@db.example:5432/shop")
+    monkeypatch.setenv("ECOM_ALERT_URLS", f"slack://{PASSWORD}/B/C")
+    monkeypatch.setenv("ECOM_HEARTBEAT_URL", f"https://life.example/{PASSWORD}")
     repository = load().get_repository_def()
     kept = dg.serialize_value(RepositorySnap.from_def(repository))
     for job in repository.get_all_jobs():

@@ -1,0 +1,104 @@
+"""What deserves telling: a problem, the signs of it, and which of these change anything.
+
+Belongs here: the vocabulary of alerts and the pure decisions about it. Does not belong here: where
+signs come from (``orchestration.alerting``), where they are kept (``outbox``), how they are worded
+(``messages``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Every kind of problem there is."""
+
+    CHECK_FAILED = "check_failed"
+    CHECK_RAISED = "check_raised"
+    RUN_FAILED = "run_failed"
+    RUN_HANGS = "run_hangs"
+    FRESHNESS_LOST = "freshness_lost"
+    FILE_QUARANTINED = "file_quarantined"
+    REJECTS = "rejects"
+    # The sensor on new files has stopped trying; the live mode is not alive when it should be.
+    INGEST_GIVEN_UP = "ingest_given_up"
+    LIVE_MODE_DOWN = "live_mode_down"
+
+
+class Severity(StrEnum):
+    ERROR = "ERROR"
+    WARN = "WARN"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that somebody should know. ``key`` says which one it is: while a problem of a key is
+    open, another of the same key is the same problem and is not told again."""
+
+    key: str
+    kind: Kind
+    title: str
+    expected: str
+    found: str
+    severity: Severity = Severity.ERROR
+    asset: str | None = None
+    check: str | None = None
+    run_id: str | None = None
+    link: str | None = None
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A sign, of time ``at``, that there is a problem."""
+
+    problem: Problem
+    at: datetime
+
+    @property
+    def key(self) -> str:
+        return self.problem.key
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A sign, of time ``at``, that the problem of ``key`` is over, if there was one."""
+
+    key: str
+    resolution: str
+    at: datetime
+
+
+Sign = Raised | Resolved
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a key: the time of the newest sign, and whether a problem is open."""
+
+    at: datetime
+    open: bool
+
+
+def changes(signs: Iterable[Sign], known: Mapping[str, Known]) -> list[Sign]:
+    """The signs that change what is known, in the order of their time.
+
+    A sign older than the newest one of its key changes nothing, so signs may be given again, in any
+    order, by any number of readers: what comes out is as if each had been given once, in order. Only a
+    key that nothing is known of takes an old sign, and then takes the newer ones after it as well.
+    """
+    state = dict(known)
+    effective: list[Sign] = []
+    for sign in sorted(signs, key=lambda sign: sign.at):
+        before = state.get(sign.key)
+        if before is not None and sign.at <= before.at:
+            continue
+        raised = isinstance(sign, Raised)
+        if not raised and (before is None or not before.open):
+            continue
+        state[sign.key] = Known(sign.at, raised)
+        effective.append(sign)
+    return effective

@@ -1,0 +1,36 @@
+"""The alerts of this platform: those of any project, and those about its files.
+
+Belongs here: plugging ``alerts.files`` and the platform's own database in. Does not belong here: either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import dagster as dg
+
+from ecom_platform.alerts.files import file_signs
+from ecom_platform.alerts.problem import Sign
+from ecom_platform.orchestration.alerting.sensor import check_alerts
+from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.postgres.provision import provide
+from ecom_platform.settings import AlertSettings, load_settings
+
+
+@contextmanager
+def _platform_database() -> Iterator[Database]:
+    with provide(load_settings()) as database:
+        yield database
+
+
+def file_source(
+    connection: Connection, since: datetime, now: datetime, settings: AlertSettings
+) -> Iterator[Sign]:
+    return file_signs(connection, since, now, settings.reject_share, settings.ui_url)
+
+
+def platform_alerts() -> dg.Definitions:
+    """``check_alerts`` with the platform's database and its files."""
+    return check_alerts(sources=[file_source], provide=_platform_database)

@@ -1,0 +1,116 @@
+"""The event log, read from where the last tick stopped.
+
+Belongs here: paging through the kinds of events that alerts are made of. Does not belong here: what
+an event means (``signs``), where to go on (``position``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from ecom_platform.alerts.problem import Sign
+from ecom_platform.orchestration.alerting import runs, signs
+from ecom_platform.orchestration.alerting.position import Position
+
+log = logging.getLogger(__name__)
+
+PAGE = 500
+# Events of one kind in one tick; the next tick goes on from there.
+MOST_EVENTS = 5_000
+_REMEMBERED = 20_000
+
+_Event = dg.DagsterEventType
+_Translate = Callable[[dg.DagsterInstance, Any, str, str], list[Sign]]
+
+
+def _check(instance: dg.DagsterInstance, entry: Any, ui_url: str, location: str) -> list[Sign]:  # noqa: ARG001
+    data = entry.get_dagster_event().event_specific_data
+    return [signs.evaluated(data, entry.run_id, entry.timestamp, ui_url)]
+
+
+def _failure(instance: dg.DagsterInstance, entry: Any, ui_url: str, location: str) -> list[Sign]:
+    return list(signs.run_failed(runs.failed(instance, entry, location), ui_url))
+
+
+def _success(instance: dg.DagsterInstance, entry: Any, ui_url: str, location: str) -> list[Sign]:  # noqa: ARG001
+    return list(signs.run_succeeded(runs.succeeded(instance, entry, location)))
+
+
+def _freshness(instance: dg.DagsterInstance, entry: Any, ui_url: str, location: str) -> list[Sign]:  # noqa: ARG001
+    data = entry.get_dagster_event().event_specific_data
+    return [signs.freshness_changed(data, entry.timestamp, ui_url)]
+
+
+_TRANSLATIONS: dict[dg.DagsterEventType, _Translate] = {
+    _Event.ASSET_CHECK_EVALUATION: _check,
+    _Event.RUN_FAILURE: _failure,
+    _Event.RUN_SUCCESS: _success,
+    _Event.FRESHNESS_STATE_CHANGE: _freshness,
+}
+
+
+class EventReader:
+    """Reads the event log of an instance. What an event meant is remembered, since the overlap has it
+    read two dozen times and some meanings take a look at the run."""
+
+    def __init__(self) -> None:
+        self._meanings: OrderedDict[tuple[int, str, float], list[Sign]] = OrderedDict()
+
+    def read(
+        self, instance: dg.DagsterInstance, cursor: str | None, now: datetime, ui_url: str, location: str
+    ) -> tuple[list[Sign], Position]:
+        """Signs from every event behind ``cursor`` and in the overlap, and the new position."""
+        newest = instance.event_log_storage.get_maximum_record_id() or 0
+        position = Position.load(cursor) if cursor else Position.beginning(now, newest)
+        if newest < position.reached:  # another log than the cursor's: it was wiped
+            position = Position.beginning(now, 0)
+        found: list[Sign] = []
+        reached = newest
+        for kind, translate in _TRANSLATIONS.items():
+            end = self._read_kind(instance, kind, translate, position.after(now), found, ui_url, location)
+            reached = min(reached, newest if end is None else end)
+        return found, position.advanced(now, reached)
+
+    def _read_kind(
+        self,
+        instance: dg.DagsterInstance,
+        kind: dg.DagsterEventType,
+        translate: _Translate,
+        after: int,
+        found: list[Sign],
+        ui_url: str,
+        location: str,
+    ) -> int | None:
+        """Adds to ``found``; returns where it stopped, or ``None`` at the end of the log."""
+        count = 0
+        while count < MOST_EVENTS:
+            page = instance.event_log_storage.get_logs_for_all_runs_by_log_id(
+                after_cursor=after, dagster_event_type=kind, limit=PAGE
+            )
+            for number, entry in page.items():
+                found.extend(self._meaning(number, entry, lambda e: translate(instance, e, ui_url, location)))
+                after = max(after, number)
+            count += len(page)
+            if len(page) < PAGE:
+                return None
+        return after
+
+    def _meaning(self, number: int, entry: Any, translate: Callable[[Any], list[Sign]]) -> list[Sign]:
+        identity = (number, entry.run_id, entry.timestamp)
+        if identity not in self._meanings:
+            try:
+                self._meanings[identity] = translate(entry)
+            except Exception as error:
+                # One event that cannot be understood must not hold back all others. It is tried again
+                # for as long as the overlap has it read again.
+                log.warning("Event %s cannot be made an alert: %s", number, type(error).__name__)
+                return []
+            if len(self._meanings) > _REMEMBERED:
+                self._meanings.popitem(last=False)
+        return self._meanings[identity]

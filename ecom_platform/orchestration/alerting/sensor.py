@@ -1,0 +1,171 @@
+"""``check_alerts``: alerts for any Dagster project, as definitions to merge with one's own.
+
+Belongs here: the sensor, which reads what Dagster recorded, stores what that changes and has it
+delivered; and what lives as long as the process it runs in. Does not belong here: any decision.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from ecom_platform.alerts import outbox
+from ecom_platform.alerts.dispatch import Dispatcher
+from ecom_platform.alerts.heartbeat import Heartbeat
+from ecom_platform.alerts.problem import Kind, Sign
+from ecom_platform.alerts.redaction import secrets_of
+from ecom_platform.alerts.targets import targets
+from ecom_platform.errors import DatabaseError
+from ecom_platform.orchestration.alerting import runs, signs
+from ecom_platform.orchestration.alerting.reading import EventReader
+from ecom_platform.postgres.alerts import provide_outbox
+from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.settings import AlertSettings, AlertVariables, load_alert_settings
+
+log = logging.getLogger(__name__)
+
+# Signs of a project's own: connection, when the watch began, now, the settings.
+Source = Callable[[Connection, datetime, datetime, AlertSettings], Iterable[Sign]]
+Provide = Callable[[], AbstractContextManager[Database]]
+
+INTERVAL_SECONDS = 5
+# How long a tick waits for targets; those that take longer are served on in the background. Short, since
+# the daemon runs sensors one after the other.
+PATIENCE_SECONDS = 2.0
+
+
+def check_alerts(
+    *,
+    name: str = outbox.DEFAULT_SOURCE,
+    variables: AlertVariables | None = None,
+    sources: Sequence[Source] = (),
+    provide: Provide | None = None,
+) -> dg.Definitions:
+    """Definitions of one sensor that tells of failed checks and runs: ``Definitions.merge(mine,
+    check_alerts())``.
+
+    ``name`` is the sensor's, and says whose the alerts are where projects share a database.
+    ``variables`` names the environment variables to read. ``sources`` finds further problems, in the
+    tables of the same database. ``provide`` opens that database (default: the one that
+    ``variables.postgres_url`` names, else an embedded server under ``ECOM_HOME``).
+    """
+    names = variables or AlertVariables()
+    load_alert_settings(names)  # what is wrong with them is said now, not at the first alert
+    watch = Watch(name, names, sources, provide)
+
+    @dg.sensor(
+        name=name,
+        minimum_interval_seconds=INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Tells of failed checks, failed or hanging runs, lost freshness; once, and when over.",
+    )
+    def tell(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        origin = context.code_location_origin
+        summary, cursor = watch.tick(context.instance, context.cursor, origin.location_name if origin else "")
+        context.update_cursor(cursor)
+        return dg.SkipReason(summary)
+
+    return dg.Definitions(sensors=[tell])
+
+
+class Watch:
+    """What the sensor keeps between ticks: the open database, the targets' threads, the last heartbeat.
+
+    Nothing of it has to survive the process: what must, is in the cursor and in the outbox.
+    """
+
+    def __init__(
+        self,
+        name: str = outbox.DEFAULT_SOURCE,
+        variables: AlertVariables | None = None,
+        sources: Sequence[Source] = (),
+        provide: Provide | None = None,
+    ) -> None:
+        self._name = name
+        self._variables = variables or AlertVariables()
+        self._sources = sources
+        self._provide = provide
+        self._held: tuple[ExitStack, Database] | None = None
+        self._reader = EventReader()
+        self._dispatcher = Dispatcher(name)
+        self._heartbeat = Heartbeat()
+        # The daemon ticks one at a time, but the UI can test a sensor meanwhile.
+        self._lock = threading.Lock()
+
+    def tick(self, instance: dg.DagsterInstance, cursor: str | None, location: str) -> tuple[str, str]:
+        """Watch once and deliver what is due; returns what happened, and the new cursor."""
+        with self._lock:
+            settings = load_alert_settings(self._variables)
+            try:
+                database = self._database(settings)
+                try:
+                    changed, new_cursor = self._watch(database, settings, instance, cursor, location)
+                finally:
+                    # What is stored is delivered, even if something cannot be watched just now.
+                    wanted = targets(settings.urls)
+                    slow = self._dispatcher.dispatch(database, wanted, PATIENCE_SECONDS)
+            except DatabaseError:
+                self.close()  # an embedded server that was stopped is started by the next tick
+                raise
+            if settings.heartbeat_url is not None:
+                self._heartbeat.beat(settings.heartbeat_url)
+        return _summary(changed, len(wanted), slow), new_cursor
+
+    def _watch(
+        self,
+        database: Database,
+        settings: AlertSettings,
+        instance: dg.DagsterInstance,
+        cursor: str | None,
+        location: str,
+    ) -> tuple[int, str]:
+        now = datetime.now(UTC)
+        ui_url, secrets = settings.ui_url, _secrets(settings)
+        found, position = self._reader.read(instance, cursor, now, ui_url, location)
+        with database.transaction() as connection:
+            hung = outbox.open_keys(connection, Kind.RUN_HANGS, self._name)
+            limit = timedelta(seconds=settings.run_seconds)
+            found.extend(signs.hanging(runs.unended(instance), hung, limit, now, ui_url))
+            changed = outbox.apply(connection, found, self._name, secrets)
+        # Apart: what a project's own tables refuse does not hold back what Dagster recorded.
+        for source in self._sources:
+            with database.transaction() as connection:
+                own = list(source(connection, position.since, now, settings))
+                changed += outbox.apply(connection, own, self._name, secrets)
+        return changed, position.dump()
+
+    def _database(self, settings: AlertSettings) -> Database:
+        """The outbox, kept open: an embedded server is not to start and stop with every tick."""
+        if self._held is None:
+            stack = ExitStack()
+            provided = (
+                self._provide()
+                if self._provide is not None
+                else provide_outbox(settings.postgres_url, settings.postgres_dir)
+            )
+            self._held = (stack, stack.enter_context(provided))
+        return self._held[1]
+
+    def close(self) -> None:
+        """Let go of the database; the next tick opens it anew."""
+        if self._held is not None:
+            stack, _ = self._held
+            self._held = None
+            stack.close()
+
+
+def _secrets(settings: AlertSettings) -> frozenset[str]:
+    kept: list[Any] = [*settings.urls, settings.heartbeat_url, settings.postgres_url]
+    return secrets_of(url for url in kept if url)
+
+
+def _summary(changed: int, wanted: int, slow: Sequence[str]) -> str:
+    told = f"{wanted} targets" if wanted else "no target is set: the log and the table `alerts` have them"
+    waiting = f"; still being served: {', '.join(slow)}" if slow else ""
+    return f"{changed} problems raised or over; {told}{waiting}."

@@ -1,0 +1,485 @@
+"""``check_alerts`` on a real Dagster instance: what is told of checks, runs, freshness and files."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
+from dagster._core.events import DagsterEvent
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
+from sqlalchemy import text
+
+from ecom_platform.orchestration.alerting import check_alerts, sensor
+from ecom_platform.orchestration.alerting.platform import file_source
+from ecom_platform.orchestration.alerting.position import OVERLAP, Position
+from ecom_platform.orchestration.alerting.sensor import Watch
+from ecom_platform.postgres.connection import Database
+from ecom_platform_tests.alerting import PASSWORD, rows
+from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.receivers import Receiver, webhook
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "shop_with_alerts.py"
+
+# Dagster itself asks pydantic for what pydantic calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    folder = tmp_path / "dagster"
+    folder.mkdir()
+    with dg.DagsterInstance.local_temp(str(folder), overrides={"telemetry": {"enabled": False}}) as instance:
+        yield instance
+
+
+class Project:
+    """The sensor of a project, ticking on an instance."""
+
+    def __init__(self, defs: dg.Definitions, instance: dg.DagsterInstance) -> None:
+        self.defs, self.instance = defs, instance
+        self.cursor: str | None = None
+        self.sensor = defs.get_repository_def().get_sensor_def("check_alerts")
+        self.tick()  # the watch begins
+
+    def tick(self) -> str:
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        data = self.sensor.evaluate_tick(context)
+        self.cursor = data.cursor
+        return data.skip_message or ""
+
+    def run(self, job: str | None = None, config: dict[str, Any] | None = None, **tags: str) -> str:
+        chosen = self.defs.resolve_job_def(job) if job else self.defs.resolve_implicit_global_asset_job_def()
+        result = chosen.execute_in_process(
+            instance=self.instance, run_config=config or {}, raise_on_error=False, tags=tags
+        )
+        return result.run_id
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tick of a test waits until everything is delivered, however busy the machine is."""
+    monkeypatch.setattr(sensor, "PATIENCE_SECONDS", 30.0)
+
+
+@pytest.fixture
+def start(
+    database: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Project]:
+    def start(mine: dg.Definitions, *urls: str, **options: Any) -> Project:
+        monkeypatch.chdir(tmp_path)  # no .env of this machine
+        monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
+        monkeypatch.setenv("ECOM_ALERT_URLS", " ".join(urls))
+        return Project(dg.Definitions.merge(mine, check_alerts(**options)), instance)
+
+    return start
+
+
+def test_the_documented_example(
+    database: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A failing check, an alert; a passing one, the recovery; in a project with variables of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SHOP_DATABASE_URL", database.url)
+    spec = importlib.util.spec_from_file_location("shop_with_alerts", EXAMPLE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    few = {"ops": {"orders": {"config": {"orders": 3}}}}
+    with webhook() as hook:
+        monkeypatch.setenv("SHOP_ALERT_URLS", hook.url)
+        shop = Project(module.defs, instance)
+        run_id = shop.run(config=few)
+        shop.tick()
+        shop.run(config=few)  # still the same problem
+        shop.tick()
+        shop.run()
+        shop.tick()
+        assert [message["title"] for message in hook.received] == [
+            "[ERROR] orders: check enough_orders failed",
+            "[RECOVERED] orders: check enough_orders failed",
+        ]
+        for part in (
+            "asset: orders",
+            "check: enough_orders",
+            "expected: at least 10",
+            "found: 3",
+            f"run: {run_id}",
+            f"link: http://127.0.0.1:3000/runs/{run_id}",
+        ):
+            assert part in hook.received[0]["message"].splitlines()
+
+
+def test_a_check_that_raises_and_the_run_it_fails(database: Database, start: Callable[..., Project]) -> None:
+    broken = True
+
+    @dg.asset
+    def numbers() -> None:
+        pass
+
+    @dg.asset_check(asset=numbers)
+    def sane() -> dg.AssetCheckResult:
+        if broken:
+            raise ZeroDivisionError(f"no answer from postgresql://bob:{PASSWORD}@db/x")
+        return dg.AssetCheckResult(passed=True)
+
+    project = start(dg.Definitions([numbers], asset_checks=[sane], jobs=[dg.define_asset_job("nightly")]))
+    run_id = project.run("nightly")
+    project.tick()
+    found = rows(database, "SELECT kind, title, asset, check_name, found, run_id FROM alerts ORDER BY kind")
+    assert [(kind, title, run) for kind, title, _, _, _, run in found] == [
+        ("check_raised", "numbers: check sane gave no answer", run_id),
+        ("run_failed", "job nightly failed in step numbers_sane", run_id),
+    ]
+    assert found[0][2:4] == ("numbers", "sane")
+    assert "ZeroDivisionError: no answer from postgresql://bob:***@db/x" in found[0][4]
+    broken = False
+    project.run("nightly")
+    project.tick()
+    assert rows(database, "SELECT count(*) FROM alerts WHERE resolved_at IS NULL") == [(0,)]
+
+
+def test_a_warning_is_no_alert_and_ends_one(database: Database, start: Callable[..., Project]) -> None:
+    severity = dg.AssetCheckSeverity.WARN
+
+    @dg.asset
+    def numbers() -> None:
+        pass
+
+    @dg.asset_check(asset=numbers)
+    def sane() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, severity=severity)
+
+    project = start(dg.Definitions([numbers], asset_checks=[sane]))
+    project.run()
+    project.tick()
+    assert rows(database, "SELECT * FROM alerts") == []
+    severity = dg.AssetCheckSeverity.ERROR
+    project.run()
+    project.tick()
+    severity = dg.AssetCheckSeverity.WARN
+    project.run()
+    project.tick()
+    assert rows(database, "SELECT title, resolution FROM alerts") == [
+        ("numbers: check sane failed", "The check failed, but only as a warning.")
+    ]
+
+
+def test_materializations_of_other_assets_do_not_end_a_failure(
+    database: Database, start: Callable[..., Project]
+) -> None:
+    @dg.asset
+    def good() -> None:
+        pass
+
+    healed = False
+
+    @dg.asset
+    def bad() -> None:
+        if not healed:
+            raise ValueError("no")
+
+    project = start(dg.Definitions([good, bad]))
+
+    def materialize(asset: Any) -> None:
+        dg.materialize([asset], instance=project.instance, raise_on_error=False)
+        project.tick()
+
+    materialize(bad)
+    assert rows(database, "SELECT kind, title, found FROM alerts") == [
+        ("run_failed", "a materialization failed in step bad", "step bad failed: ValueError: no")
+    ]
+    materialize(good)
+    assert rows(database, "SELECT resolved_at FROM alerts") == [(None,)]
+    healed = True
+    materialize(bad)
+    assert rows(database, "SELECT resolved_at IS NULL FROM alerts") == [(False,)]
+
+
+def test_freshness_lost_and_regained(database: Database, start: Callable[..., Project]) -> None:
+    project = start(dg.Definitions())
+
+    def change(before: FreshnessState, after: FreshnessState) -> None:
+        project.instance._report_runless_asset_event(
+            FreshnessStateChange(
+                key=dg.AssetKey(["shop", "orders"]),
+                previous_state=before,
+                new_state=after,
+                state_change_timestamp=time.time(),
+            )
+        )
+        project.tick()
+
+    change(FreshnessState.UNKNOWN, FreshnessState.PASS)
+    change(FreshnessState.PASS, FreshnessState.WARN)
+    assert rows(database, "SELECT * FROM alerts") == []
+    change(FreshnessState.WARN, FreshnessState.FAIL)
+    assert rows(database, "SELECT title, link, resolved_at FROM alerts") == [
+        ("shop/orders is no longer fresh", "http://127.0.0.1:3000/assets/shop/orders", None)
+    ]
+    change(FreshnessState.FAIL, FreshnessState.PASS)
+    assert rows(database, "SELECT resolution FROM alerts") == [("Its freshness is PASS.",)]
+
+
+def test_a_run_that_hangs_and_goes_on(database: Database, start: Callable[..., Project]) -> None:
+    @dg.job
+    def patient() -> None:
+        pass
+
+    project = start(dg.Definitions(jobs=[patient]))
+    job = project.defs.resolve_job_def("patient")
+    run = project.instance.create_run_for_job(job, tags={MAX_RUNTIME_SECONDS_TAG: "1"})
+    other = project.instance.create_run_for_job(job)
+    for each in (run, other):
+        project.instance.handle_new_event(_started(each))
+    time.sleep(1.1)
+    project.tick()
+    assert rows(database, "SELECT kind, run_id, expected FROM alerts") == [
+        ("run_hangs", run.run_id, "not longer than 1 s")
+    ]
+    project.tick()
+    project.instance.report_run_canceled(run)
+    project.tick()
+    assert rows(database, "SELECT times_seen, resolution FROM alerts") == [
+        (1, "The run has gone on or ended.")
+    ]
+
+
+def _started(run: dg.DagsterRun) -> Any:
+    return dg.EventLogEntry(
+        error_info=None,
+        level=logging.INFO,
+        user_message="",
+        run_id=run.run_id,
+        timestamp=time.time(),
+        job_name=run.job_name,
+        dagster_event=DagsterEvent(dg.DagsterEventType.RUN_START.value, run.job_name),
+    )
+
+
+def test_events_whose_numbers_commit_late(database: Database, start: Callable[..., Project]) -> None:
+    """An event is behind others that were read; a cursor that only moves on would never see it."""
+    project = start(dg.Definitions())
+
+    def evaluate(check: str, passed: bool) -> None:
+        project.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(asset_key=dg.AssetKey("a"), check_name=check, passed=passed, metadata={})
+        )
+
+    evaluate("early", False)
+    evaluate("late", False)
+    evaluate("early", True)
+    storage: Any = project.instance.event_log_storage
+    with storage.index_connection() as connection:
+        held = connection.execute(text("SELECT * FROM event_logs WHERE id = 2")).mappings().one()
+        connection.execute(text("DELETE FROM event_logs WHERE id = 2"))
+    project.tick()
+    assert rows(database, "SELECT key, resolved_at IS NULL FROM alerts") == [("check/a/early", False)]
+    with storage.index_connection() as connection:
+        columns = ", ".join(held)
+        places = ", ".join(f":{name}" for name in held)
+        connection.execute(text(f"INSERT INTO event_logs ({columns}) VALUES ({places})"), dict(held))
+    for _ in range(3):
+        project.tick()
+    assert rows(database, "SELECT key, resolved_at IS NULL, times_seen FROM alerts ORDER BY 1") == [
+        ("check/a/early", False, 1),
+        ("check/a/late", True, 1),
+    ]
+
+
+def test_a_restart_between_event_and_tick_loses_nothing(
+    database: Database, start: Callable[..., Project]
+) -> None:
+    project = start(dg.Definitions())
+    project.instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(asset_key=dg.AssetKey("a"), check_name="c", passed=False, metadata={})
+    )
+    with webhook() as hook:
+        again = start(dg.Definitions(), hook.url)  # its first tick begins anew: old problems are no news
+        assert hook.received == []
+        again.cursor = project.cursor  # what Dagster keeps
+        again.tick()
+        assert len(hook.received) == 1
+        again.tick()
+        assert len(hook.received) == 1
+
+
+def test_a_wiped_event_log_is_read_from_its_beginning(
+    database: Database, start: Callable[..., Project]
+) -> None:
+    project = start(dg.Definitions())
+    now = datetime.now(UTC) - timedelta(days=1)
+    project.cursor = Position.beginning(now, 5_000).dump()
+    project.instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(asset_key=dg.AssetKey("a"), check_name="c", passed=False, metadata={})
+    )
+    project.tick()
+    assert rows(database, "SELECT key FROM alerts") == [("check/a/c",)]
+
+
+def test_the_position_reads_two_minutes_again_and_stays_short() -> None:
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    position = Position.beginning(begun, 10)
+    for tick in range(1, 1_000):
+        now = begun + timedelta(seconds=5 * tick)
+        overlap = [seen for seen in range(tick) if now - timedelta(seconds=5 * seen) - begun >= OVERLAP]
+        assert position.after(now) <= 10 + (overlap[-1] if overlap else 0)
+        position = Position.load(position.advanced(now, 10 + tick).dump())
+        assert len(position.marks) < 20
+    assert (position.reached, position.since) == (10 + 999, begun)
+
+
+def test_no_secret_anywhere(
+    database: Database, start: Callable[..., Project], caplog: pytest.LogCaptureFixture
+) -> None:
+    token = "T0P5ECRET1234567"
+    mine = dg.Definitions()
+    caplog.set_level(logging.DEBUG)
+    with webhook(path=f"/{token}") as hook, webhook(answer=lambda n: 500, path=f"/{token}2") as bad:
+        down = f"json://bob:{PASSWORD}@127.0.0.1:1/{token}3"
+        project = start(mine, hook.url, bad.url, down, f"slack://{token}/{token}/{token}")
+        project.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=dg.AssetKey("a"),
+                check_name="c",
+                passed=False,
+                metadata={"found": f"cannot post to {hook.url}", "expected": f"password={PASSWORD}"},
+            )
+        )
+        said = project.tick()
+        assert hook.received
+        sent = json.dumps([message["title"] + message["message"] for message in hook.received])
+    kept = str(rows(database, "SELECT * FROM alerts")) + str(rows(database, "SELECT * FROM alert_deliveries"))
+    logged = "\n".join(record.getMessage() for record in caplog.records)
+    logged += "\n".join(record.exc_text or "" for record in caplog.records)
+    assert "were not delivered" in logged
+    for place in (sent, kept, logged, said, str(project.cursor), repr(project.defs)):
+        assert token not in place
+        assert PASSWORD not in place
+
+
+def test_the_heartbeat_comes_once_a_minute_while_all_is_well(
+    database: Database, start: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with webhook() as life:
+        monkeypatch.setenv("ECOM_HEARTBEAT_URL", life.url.replace("json://", "http://"))
+        project = start(dg.Definitions())
+        life.wait_for(lambda receiver: len(receiver.received) == 1)
+        project.tick()
+
+        def broken(*arguments: Any) -> Iterator[Any]:
+            raise RuntimeError("the tables cannot be read")
+
+        other = Watch(sources=[broken])
+        with pytest.raises(RuntimeError, match="cannot be read"):
+            other.tick(project.instance, None, "")
+        time.sleep(0.3)
+        assert len(life.received) == 1
+
+
+def test_problems_are_delivered_although_something_cannot_be_watched(
+    database: Database, start: Callable[..., Project]
+) -> None:
+    def broken(*arguments: Any) -> Iterator[Any]:
+        raise RuntimeError("the tables cannot be read")
+
+    with webhook() as hook:
+        project = start(dg.Definitions(), hook.url)
+        project.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(asset_key=dg.AssetKey("a"), check_name="c", passed=False, metadata={})
+        )
+        with pytest.raises(RuntimeError):
+            Watch(sources=[broken]).tick(project.instance, project.cursor, "")
+        assert [message["title"] for message in hook.received] == ["[ERROR] a: check c failed"]
+
+
+# -- this platform's files -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def landing(database: Database, zone: Any) -> Landing:
+    return Landing(database, zone)
+
+
+class TestFiles:
+    @pytest.fixture
+    def hook(self) -> Iterator[Receiver]:
+        with webhook() as hook:
+            yield hook
+
+    @pytest.fixture
+    def project(self, start: Callable[..., Project], hook: Receiver) -> Project:
+        return start(dg.Definitions(), hook.url, sources=[file_source])
+
+    def drop(self, landing: Landing, name: str, content: bytes) -> None:
+        (landing.zone.landing / name).write_bytes(content)
+
+    def test_many_quarantined_files_are_one_message(
+        self, landing: Landing, project: Project, hook: Receiver
+    ) -> None:
+        for number in range(30):
+            self.drop(landing, f"bad_{number:02}.csv", b"not,the,header\n1,2,3\n")
+        landing.ingest()
+        for _ in range(2):
+            project.tick()
+        (message,) = hook.received
+        assert message["title"] == "[ERROR] user_events: 30 files were put into quarantine"
+        assert "bad_00.csv" in message["message"]
+        for number in range(30):
+            self.drop(landing, f"bad_{number:02}.csv", csv_file(line()))
+            if number == 28:
+                landing.ingest()
+                project.tick()
+                assert len(hook.received) == 1
+        landing.ingest()
+        project.tick()
+        assert hook.received[-1]["title"].startswith("[RECOVERED]")
+        project.tick()
+        assert len(hook.received) == 2
+
+    def test_too_many_rejects_and_a_better_run(
+        self, landing: Landing, project: Project, hook: Receiver
+    ) -> None:
+        self.drop(landing, "mixed.csv", csv_file(line(), line(), b"not an event"))
+        landing.ingest()
+        project.tick()
+        (message,) = hook.received
+        assert message["title"] == "[ERROR] user_events: 33.3% of the rows were rejected"
+        assert "expected: at most 5.0% of the rows rejected" in message["message"]
+        assert "found: 1 of 3 rows (33.3%)" in message["message"]
+        better = Landing(landing.database, landing.zone)
+        with landing.database.transaction() as connection:
+            connection.execute(
+                "UPDATE stream_batches SET run_id = 'better' WHERE batch_id = %s", (better.batch_id,)
+            )
+        self.drop(better, "good.csv", csv_file(line()))
+        better.ingest()
+        for _ in range(2):
+            project.tick()
+        assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
+
+    def test_rejects_that_were_replayed_are_over(
+        self, landing: Landing, project: Project, hook: Receiver, database: Database
+    ) -> None:
+        self.drop(landing, "mixed.csv", csv_file(line(), b"not an event"))
+        landing.ingest()
+        project.tick()
+        with database.transaction() as connection:  # what a replay does to the counts
+            connection.execute("UPDATE ingested_files SET rows_rejected = 0, rows_inserted = 2")
+        for _ in range(2):
+            project.tick()
+        assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
+
+    def test_a_few_rejects_are_no_alert(self, landing: Landing, project: Project, hook: Receiver) -> None:
+        self.drop(landing, "mixed.csv", csv_file(*(line() for _ in range(99)), b"not an event"))
+        landing.ingest()
+        project.tick()
+        assert hook.received == []

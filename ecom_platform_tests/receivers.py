@@ -1,0 +1,115 @@
+"""Real targets of alerts on the loopback interface: an HTTP server and an SMTP server that remember.
+
+Belongs here: what they answer, how slowly, and what they were sent. Does not belong here: any test.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+@dataclass
+class Receiver:
+    """What a target was sent: when, and each message as it stood in the request or the mail."""
+
+    url: str
+    received: list[dict[str, Any]] = field(default_factory=list)
+    refused: int = 0
+
+    @property
+    def texts(self) -> list[str]:
+        return [f"{message['title']}\n{message['message']}" for message in self.received]
+
+    def wait_for(self, enough: Callable[[Receiver], bool], seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not enough(self):
+            assert time.monotonic() < deadline, f"{self.url} got {self.texts} and refused {self.refused}"
+            time.sleep(0.02)
+
+
+@contextmanager
+def webhook(
+    answer: Callable[[int], int] = lambda number: 200, delay: float = 0.0, path: str = "/hook"
+) -> Iterator[Receiver]:
+    """An HTTP server that takes Apprise's ``json://``. ``answer`` gives the status of the n-th request."""
+    lock = threading.Lock()
+    requests = 0
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            nonlocal requests
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            with lock:
+                requests += 1
+                status = answer(requests)
+            time.sleep(delay)
+            if status == 200:
+                receiver.received.append({**json.loads(body), "at": time.time(), "path": self.path})
+            else:
+                receiver.refused += 1
+            self._answer(status)
+
+        def do_GET(self) -> None:
+            time.sleep(delay)
+            receiver.received.append({"title": "GET", "message": self.path, "at": time.time()})
+            self._answer(200)
+
+        def _answer(self, status: int) -> None:
+            self.send_response(status)
+            if status in (301, 302):
+                self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    receiver = Receiver(f"json://127.0.0.1:{server.server_port}{path}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@contextmanager
+def mailbox() -> Iterator[Receiver]:
+    """An SMTP server that takes Apprise's ``mailto://``."""
+
+    class Handler:
+        async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802
+            mail = message_from_bytes(bytes(envelope.content or b""), policy=policy.default)
+            part = mail.get_body(("plain", "html"))
+            text = part.get_content() if part is not None else ""
+            receiver.received.append({"title": str(mail["Subject"]), "message": text, "at": time.time()})
+            return "250 OK"
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    controller = Controller(Handler(), hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        receiver = Receiver(
+            f"mailto://127.0.0.1:{port}?from=platform@example.org&to=oncall@example.org&mode=insecure"
+        )
+        yield receiver
+    finally:
+        controller.stop()

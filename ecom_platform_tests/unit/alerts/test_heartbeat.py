@@ -1,0 +1,37 @@
+"""The sign of life: once a minute, and it never waits or raises."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ecom_platform.alerts.heartbeat import Heartbeat
+from ecom_platform_tests.receivers import webhook
+
+
+def http(url: str) -> str:
+    return url.replace("json://", "http://")
+
+
+def test_it_is_called_about_once_a_minute() -> None:
+    heart = Heartbeat()
+    with webhook() as life:
+        beats = [heart.beat(http(life.url), now=float(second)) for second in range(0, 181, 5)]
+        assert sum(beats) == 4
+        life.wait_for(lambda receiver: len(receiver.received) == 4)
+
+
+def test_a_slow_one_holds_nobody_up() -> None:
+    with webhook(delay=1) as life:
+        assert Heartbeat().beat(http(life.url))
+        assert life.received == []
+        life.wait_for(lambda receiver: len(receiver.received) == 1)
+
+
+def test_one_that_is_down_is_logged_without_its_url(caplog: pytest.LogCaptureFixture) -> None:
+    Heartbeat().beat("http://127.0.0.1:1/secret-token")
+    while not caplog.records:
+        time.sleep(0.01)
+    assert "The heartbeat URL did not answer" in caplog.text
+    assert "secret-token" not in caplog.text
