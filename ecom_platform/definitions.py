@@ -5,7 +5,13 @@ from __future__ import annotations
 import dagster as dg
 
 from ecom_platform.orchestration import jobs
-from ecom_platform.orchestration.assets import duplicate_audit, raw_events, sales, user_events
+from ecom_platform.orchestration.assets import (
+    duplicate_audit,
+    performance_report,
+    raw_events,
+    sales,
+    user_events,
+)
 from ecom_platform.orchestration.checks import raw_events as raw_events_checks
 from ecom_platform.orchestration.checks import sales as sales_checks
 from ecom_platform.orchestration.checks import user_events as user_events_checks
@@ -14,7 +20,7 @@ from ecom_platform.orchestration.resources import resources
 from ecom_platform.settings import load_settings
 
 defs = dg.Definitions(
-    assets=dg.load_assets_from_modules([raw_events, user_events, duplicate_audit, sales]),
+    assets=dg.load_assets_from_modules([raw_events, user_events, duplicate_audit, sales, performance_report]),
     asset_checks=dg.load_asset_checks_from_modules([raw_events_checks, user_events_checks, sales_checks]),
     jobs=[*jobs.JOBS, *MAINTENANCE_JOBS],
     resources=resources(load_settings()),

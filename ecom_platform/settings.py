@@ -60,6 +60,10 @@ class Settings:
         return self.home / "checkpoints"
 
     @property
+    def reports_dir(self) -> Path:
+        return self.home / "reports"
+
+    @property
     def dagster_home(self) -> Path:
         return self.dagster_home_chosen or self.home / "dagster"
 
