@@ -17,12 +17,14 @@ from ecom_platform.orchestration.checks import sales as sales_checks
 from ecom_platform.orchestration.checks import user_events as user_events_checks
 from ecom_platform.orchestration.maintenance import MAINTENANCE_JOBS
 from ecom_platform.orchestration.resources import resources
+from ecom_platform.orchestration.schedules import SCHEDULED_JOBS, SCHEDULES
 from ecom_platform.settings import load_settings
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([raw_events, user_events, duplicate_audit, sales, performance_report]),
     asset_checks=dg.load_asset_checks_from_modules([raw_events_checks, user_events_checks, sales_checks]),
-    jobs=[*jobs.JOBS, *MAINTENANCE_JOBS],
+    jobs=[*jobs.JOBS, *MAINTENANCE_JOBS, *SCHEDULED_JOBS],
+    schedules=SCHEDULES,
     resources=resources(load_settings()),
     # One run is one process and one Spark session; a process a step takes four times as long.
     executor=dg.in_process_executor,

@@ -4,8 +4,8 @@ Belongs here: finding these processes on this host, reading their counters in a 
 of it. Does not belong here: storing or showing the figures. Workers on other hosts are not seen from here;
 what they say of themselves is in ``stream_batches``.
 
-The sampler keeps itself cheap: it pauses at least 200 times as long as a look took of its own processor
-time, so it costs half a percent at most, however slow the machine; and its series never outgrows
+The sampler keeps itself cheap: it pauses at least 150 times as long as a look took of its own processor
+time, so it costs two thirds of a percent at most, however slow the machine; and its series never outgrows
 :data:`MAX_POINTS`, since it drops every second point and looks half as often when they are reached.
 """
 
@@ -27,9 +27,10 @@ PARTS = (DRIVER, JVM, WORKERS, POSTGRES)
 
 INTERVAL_SECONDS = 0.2
 MAX_POINTS = 240
-_COST_FACTOR = 200
-# Looking for new processes reads all of /proc, so it happens on every fifth look.
-_DISCOVER_EVERY = 5
+_COST_FACTOR = 150
+# Looking for new processes reads all of /proc: at first, when they start, then now and again.
+_EAGER_LOOKS = 3
+_DISCOVER_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +110,16 @@ def sampling(postmaster: int | None = None, interval: float = INTERVAL_SECONDS) 
 
 
 class _Watch:
-    """What the thread knows: the processes, and the processor time each had at its first look."""
+    """What the thread knows: the processes, and the processor time each had at its first look.
+
+    The time of a process that ends is not lost: its parent, which waited for it, counts it from then on.
+    """
 
     def __init__(self, postmaster: int | None) -> None:
+        cost = time.thread_time()
         self._postmaster = postmaster
-        self._processes: dict[psutil.Process, str] = {}
+        self._parts: dict[psutil.Process, str] = {}
         self._base: dict[psutil.Process, float] = {}
-        self._last: dict[psutil.Process, float] = {}
-        self._part_of: dict[psutil.Process, str] = {}
         self._started = time.perf_counter()
         memory = psutil.virtual_memory()
         self.usage = Usage(
@@ -127,50 +130,46 @@ class _Watch:
         )
         self._host_base = _host_cpu_seconds()
         # Processes that are there now have used processor time before; later ones start from zero.
-        self._discover(new=False)
+        self._discover()
+        self._base = {process: _cpu_seconds(process) for process in self._parts}
         self._look()
+        self.usage.cost_seconds = time.thread_time() - cost
 
     def run(self, stop: threading.Event, interval: float) -> None:
-        looks = 0
+        looks = 1
         ended = False
         while not ended:
+            ended = stop.wait(max(interval, self.usage.cost_seconds / looks * _COST_FACTOR))
             cost = time.thread_time()
-            pause = max(interval, self.usage.cost_seconds / max(looks, 1) * _COST_FACTOR)
-            ended = stop.wait(pause)
-            looks += 1
-            if looks % _DISCOVER_EVERY == 1 or ended:
-                self._discover(new=True)
+            if looks <= _EAGER_LOOKS or looks % _DISCOVER_EVERY == 0:
+                self._discover()
             self._look()
+            looks += 1
             if len(self.usage.points) > MAX_POINTS:
-                self.usage.points[1:-1:2] = []
+                del self.usage.points[1:-1:2]
                 interval *= 2
             self.usage.cost_seconds += time.thread_time() - cost
 
-    def _discover(self, *, new: bool) -> None:
+    def _discover(self) -> None:
         for process, part in _found(self._postmaster):
-            if process not in self._part_of:
-                self._processes[process] = self._part_of[process] = part
-                self._base[process] = 0.0 if new else _cpu_seconds(process) or 0.0
+            self._parts.setdefault(process, part)
 
     def _look(self) -> None:
+        used: dict[str, float] = {}
         private: dict[str, int] = {}
         shared: dict[str, int] = {}
-        for process, part in list(self._processes.items()):
+        for process, part in list(self._parts.items()):
             try:
                 with process.oneshot():
-                    times, memory = process.cpu_times(), process.memory_info()
+                    seconds, memory = _cpu_seconds(process), process.memory_info()
             except psutil.Error:
-                del self._processes[process]  # it ended; what it had used by the last look stays
+                del self._parts[process]  # it ended
                 continue
-            self._last[process] = times.user + times.system
+            used[part] = used.get(part, 0.0) + seconds - self._base.get(process, 0.0)
             # Pages that the processes of a part share (PostgreSQL's buffers, a forked Python) count once.
             together = getattr(memory, "shared", 0)
             private[part] = private.get(part, 0) + memory.rss - together
             shared[part] = max(shared.get(part, 0), together)
-        used: dict[str, float] = {}
-        for process, seconds in self._last.items():
-            part = self._part_of[process]
-            used[part] = used.get(part, 0.0) + seconds - self._base[process]
         memory_bytes = {part: private[part] + shared[part] for part in PARTS if part in private}
         self.usage.points.append(Point(time.perf_counter() - self._started, used, memory_bytes))
         self.usage.host_cpu_seconds = _host_cpu_seconds() - self._host_base
@@ -184,9 +183,9 @@ def _found(postmaster: int | None) -> Iterator[tuple[psutil.Process, str]]:
     me = psutil.Process()
     yield me, DRIVER
     for process in _descendants(me):
-        if _is_java(process):
-            yield process, JVM
-            yield from ((worker, WORKERS) for worker in _descendants(process))
+        part = _part_of_child(process)
+        if part is not None:
+            yield process, part
     if postmaster is not None and psutil.pid_exists(postmaster):
         server = psutil.Process(postmaster)
         yield server, POSTGRES
@@ -200,19 +199,21 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _is_java(process: psutil.Process) -> bool:
+def _part_of_child(process: psutil.Process) -> str | None:
+    """A JVM, or a Python below one."""
     try:
-        return process.name().startswith("java")
-    except psutil.Error:
-        return False
-
-
-def _cpu_seconds(process: psutil.Process) -> float | None:
-    try:
-        times = process.cpu_times()
+        if process.name().startswith("java"):
+            return JVM
+        return WORKERS if any(parent.name().startswith("java") for parent in process.parents()) else None
     except psutil.Error:
         return None
-    return float(times.user + times.system)
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    """Of the process, and of its children that have ended and were waited for."""
+    times = process.cpu_times()
+    ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return float(times.user + times.system + ended)
 
 
 def _host_cpu_seconds() -> float:

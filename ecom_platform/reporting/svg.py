@@ -22,7 +22,7 @@ PALE = "#bac8ff"
 PALETTE = (BLUE, TEAL, ORANGE, VIOLET, CYAN, RED, LIME, GREY)
 
 _STYLE = (
-    "text{font:12px system-ui,-apple-system,'Segoe UI',sans-serif;fill:var(--ink,#495057)}"
+    "text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:var(--ink,#495057)}"
     ".grid{stroke:var(--grid,#e9ecef);stroke-width:1}.value{fill:var(--strong,#212529)}"
     ".mark:hover{opacity:.75}"
 )
@@ -113,7 +113,13 @@ def bars(
     colors: Sequence[str] = (BLUE,),
 ) -> str:
     """One bar a value, from left to right; ``colors`` one for all, or one each."""
-    return stacked_bars([(name, {"": value}) for name, value in values], {"": colors[0]}, unit, label, colors)
+    return stacked_bars(
+        [(name, {"": value}) for name, value in values],
+        {"": colors[0] if colors else BLUE},
+        unit,
+        label,
+        colors,
+    )
 
 
 def stacked_bars(

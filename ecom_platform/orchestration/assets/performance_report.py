@@ -28,7 +28,7 @@ def performance_report(
     over time. The bottleneck and the recommendation follow from the figures by rules (docs/reporting.md).
     After a run that loaded nothing it is the report of the last one that did.
     """
-    report = write_report(postgres.database, landing.settings.reports_dir, context.run_id)
+    report = write_report(postgres.database, landing.settings.reports_dir, context.run.run_id)
     return dg.MaterializeResult(metadata=_metadata(report))
 
 

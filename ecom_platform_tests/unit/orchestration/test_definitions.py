@@ -41,10 +41,14 @@ CHECKS = {
     "hourly_sales": {"revenue_reconciles"},
     "conversion_funnel": {"funnel_reconciles"},
 }
+ASSETS = {*CHECKS, "performance_report"}
 PASSWORD = "hunter2-or-worse"
 
 # Dagster itself asks pydantic for what pydantic calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated"),
+    pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars` is deprecated"),
+]
 
 
 def load() -> dg.Definitions:
@@ -87,6 +91,7 @@ def test_assets_and_what_they_say_of_themselves(location: dg.Definitions) -> Non
         "duplicate_audit": {"postgres", "sql"},
         "hourly_sales": {"postgres", "sql"},
         "conversion_funnel": {"postgres", "sql"},
+        "performance_report": {"postgres", "python"},
     }
     assert {name: spec.kinds for name, spec in specs(location).items()} == kinds
     for spec in specs(location).values():
@@ -105,6 +110,7 @@ def test_each_asset_follows_from_the_one_before(location: dg.Definitions) -> Non
         "duplicate_audit": ["user_events"],
         "hourly_sales": ["user_events"],
         "conversion_funnel": ["user_events"],
+        "performance_report": ["duplicate_audit", "hourly_sales", "conversion_funnel"],
     }
 
 
@@ -163,13 +169,37 @@ def test_checks_and_which_of_them_blocks(location: dg.Definitions) -> None:
 def test_jobs(location: dg.Definitions) -> None:
     repository = location.get_repository_def()
     names = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
-    assert names == {"main", "ingest", "recount_sales", "reload", "reconcile", "replay_rejects"}
+    assert names == {
+        *("main", "ingest", "recount_sales", "reload", "reconcile", "replay_rejects"),
+        *("audit", "report", "retention", "upkeep"),
+    }
     assert all(repository.get_job(name).description for name in names)
     assets = {
         name: {key.to_user_string() for key in repository.get_job(name).asset_layer.executable_asset_keys}
         for name in ("main", "ingest")
     }
-    assert assets == {"main": set(CHECKS), "ingest": set(CHECKS) - {"raw_events"}}
+    assert assets == {"main": ASSETS, "ingest": ASSETS - {"raw_events"}}
+
+
+def test_schedules_are_off_until_somebody_turns_them_on(location: dg.Definitions) -> None:
+    schedules = {schedule.name: schedule for schedule in location.schedules or []}
+    assert set(schedules) == {"daily_audit", "daily_report", "daily_retention", "daily_upkeep"}
+    for schedule in schedules.values():
+        assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+        assert schedule.execution_timezone == "UTC"
+
+
+@pytest.mark.parametrize("job", ["audit", "report", "retention", "upkeep"])
+def test_a_scheduled_job_runs_twice_and_where_nothing_was_ever_loaded(
+    location: dg.Definitions, monkeypatch: pytest.MonkeyPatch, database: Database, tmp_path: Path, job: str
+) -> None:
+    monkeypatch.setenv("ECOM_HOME", str(tmp_path))
+    monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
+    with dg.DagsterInstance.ephemeral() as instance:
+        for _ in range(2):
+            assert location.resolve_job_def(job).execute_in_process(instance=instance).success
+    if job == "report":
+        assert "Nothing has been loaded yet" in (tmp_path / "reports" / "report.html").read_text()
 
 
 def test_a_run_is_one_process(location: dg.Definitions) -> None:
