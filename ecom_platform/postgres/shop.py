@@ -15,7 +15,7 @@ from ecom_platform.postgres.statements import queries
 
 # The period that the figures are of, ending with the last day that has events.
 PERIOD_DAYS = 30
-TOP_PRODUCTS = 8
+TOP_PRODUCTS = 13
 LAST_LOADS = 6
 TOP_COUNTRIES = 8
 

@@ -178,7 +178,7 @@ def _pipeline_cards(run: Run) -> list[tuple[str, str, str]]:
             "Rows per second",
             f"{run.rows_per_second:,.0f}",
             f"<span>{run.files.rows_read:,} rows in {units.seconds(run.seconds)}, "
-            f"{len(run.batches)} micro-batches</span>",
+            f"{len(run.batches)} micro-batch{'es' * (len(run.batches) > 1)}</span>",
         ),
         (
             "Latency, landing to commit",

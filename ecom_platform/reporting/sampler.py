@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -131,7 +131,9 @@ class _Watch:
         self._host_base = _host_cpu_seconds()
         # Processes that are there now have used processor time before; later ones start from zero.
         self._discover()
-        self._base = {process: _cpu_seconds(process) for process in self._parts}
+        for process in self._parts:
+            with suppress(psutil.Error):
+                self._base[process] = _cpu_seconds(process)
         self._look()
         self.usage.cost_seconds = time.thread_time() - cost
 
@@ -186,10 +188,11 @@ def _found(postmaster: int | None) -> Iterator[tuple[psutil.Process, str]]:
         part = _part_of_child(process)
         if part is not None:
             yield process, part
-    if postmaster is not None and psutil.pid_exists(postmaster):
-        server = psutil.Process(postmaster)
-        yield server, POSTGRES
-        yield from ((backend, POSTGRES) for backend in _descendants(server))
+    if postmaster is not None:
+        with suppress(psutil.NoSuchProcess):
+            server = psutil.Process(postmaster)
+            yield server, POSTGRES
+            yield from ((backend, POSTGRES) for backend in _descendants(server))
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:

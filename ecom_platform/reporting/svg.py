@@ -23,8 +23,8 @@ PALETTE = (BLUE, TEAL, ORANGE, VIOLET, CYAN, RED, LIME, GREY)
 
 _STYLE = (
     "text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:var(--ink,#495057)}"
-    ".grid{stroke:var(--grid,#e9ecef);stroke-width:1}.value{fill:var(--strong,#212529)}"
-    ".mark:hover{opacity:.75}"
+    ".plot-grid{stroke:var(--grid,#e9ecef);stroke-width:1}.plot-value{fill:var(--strong,#212529)}"
+    ".plot-mark:hover{opacity:.75}"
 )
 
 Format = Callable[[float], str]
@@ -65,7 +65,7 @@ def _text(x: float, y: float, text: str, anchor: str = "start", kind: str = "") 
 
 def _rect(x: float, y: float, width: float, height: float, color: str, title: str) -> str:
     return (
-        f'<rect class="mark" x="{x:.2f}" y="{y:.2f}" width="{max(width, 0.5):.2f}"'
+        f'<rect class="plot-mark" x="{x:.2f}" y="{y:.2f}" width="{max(width, 0.5):.2f}"'
         f' height="{max(height, 0):.2f}"'
         f' fill="{color}"><title>{escape(title)}</title></rect>'
     )
@@ -92,7 +92,7 @@ class _Frame:
         for mark in self.marks:
             at = self.y(mark)
             lines.append(
-                f'<line class="grid" x1="{self.left}" x2="{WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
+                f'<line class="plot-grid" x1="{self.left}" x2="{WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
             )
             lines.append(_text(self.left - 8, at + 4, self.unit(mark), "end"))
         return "".join(lines)
@@ -174,7 +174,7 @@ def stacked_areas(
         points = " ".join(f"{frame.x(x):.1f},{frame.y(value):.1f}" for x, value in outline)
         peak = max(tables[name].values())
         body.append(
-            f'<polygon class="mark" points="{points}" fill="{color}" fill-opacity=".85">'
+            f'<polygon class="plot-mark" points="{points}" fill="{color}" fill-opacity=".85">'
             f"<title>{escape(name)}: up to {escape(unit(peak))}</title></polygon>"
         )
         below = above
@@ -207,9 +207,9 @@ def curve(
         at_x, at_y = frame.x(x / right), frame.y(y)
         side = ("end", -9) if at_x > frame.x(0.6) else ("start", 9)
         body.append(
-            f'<circle class="mark" cx="{at_x:.1f}" cy="{at_y:.1f}" r="4.5" fill="{color}">'
+            f'<circle class="plot-mark" cx="{at_x:.1f}" cy="{at_y:.1f}" r="4.5" fill="{color}">'
             f"<title>{escape(text)}</title></circle>"
-            + _text(at_x + side[1], at_y + 14, text, side[0], "value")
+            + _text(at_x + side[1], at_y + 14, text, side[0], "plot-value")
         )
     body.append(frame.ends(unit_x(0), unit_x(right), unit_x(right / 2)))
     return picture("".join(body), label)
@@ -227,7 +227,7 @@ def ranked(rows: Sequence[tuple[str, float, str]], label: str, color: str = BLUE
         shown = name if len(name) <= 26 else name[:25] + "…"
         body.append(_text(names - 10, y + 13, shown, "end"))
         body.append(_rect(names, y, length, thick, color, f"{name}: {text}"))
-        body.append(_text(names + max(length, 1) + 8, y + 13, text, kind="value"))
+        body.append(_text(names + max(length, 1) + 8, y + 13, text, kind="plot-value"))
     return picture("".join(body), label, width, max(len(rows), 1) * (thick + gap) + 12)
 
 
@@ -242,7 +242,7 @@ def funnel(steps: Sequence[tuple[str, int]], label: str) -> str:
         x = 130 + (width - 260 - length) / 2
         body.append(_rect(x, y, length, thick, color, f"{name}: {value:,}"))
         body.append(_text(0, y + 28, name))
-        body.append(_text(width, y + 28, f"{value:,}", "end", "value"))
+        body.append(_text(width, y + 28, f"{value:,}", "end", "plot-value"))
         if number:
             before = steps[number - 1][1]
             share = f"{value / before:.1%} of {steps[number - 1][0].lower()}" if before else "-"
