@@ -92,7 +92,8 @@ class _Frame:
         for mark in self.marks:
             at = self.y(mark)
             lines.append(
-                f'<line class="plot-grid" x1="{self.left}" x2="{WIDTH - _RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'
+                f'<line class="plot-grid" x1="{self.left}" x2="{WIDTH - _RIGHT}"'
+                f' y1="{at:.1f}" y2="{at:.1f}"/>'
             )
             lines.append(_text(self.left - 8, at + 4, self.unit(mark), "end"))
         return "".join(lines)

@@ -33,6 +33,7 @@ ORDER BY (run_id = :run_id) DESC, batch_id DESC
 LIMIT 1;
 
 -- name: run_batches
+-- Of a run that streams for days, the newest; so do the two below.
 SELECT
     query_batch_id, started_at, finished_at, files, rows, rows_rejected, coalesce(tasks, 1),
     duration_ms, coalesce(listing_ms, 0), coalesce(planning_ms, 0), coalesce(bookkeeping_ms, 0),
@@ -40,6 +41,7 @@ SELECT
     latency_p50_ms, latency_p95_ms, coalesce(worker_peak_bytes, 0)
 FROM stream_batches
 WHERE run_id = :run_id AND finished_at IS NOT NULL
+    AND batch_id > (SELECT max(batch_id) FROM stream_batches WHERE run_id = :run_id) - 2000
 ORDER BY started_at;
 
 -- name: run_files^
@@ -61,7 +63,8 @@ SELECT
     )::bigint AS redropped_file
 FROM ingested_files AS f
 JOIN stream_batches AS b USING (batch_id)
-WHERE b.run_id = :run_id;
+WHERE b.run_id = :run_id
+    AND b.batch_id > (SELECT max(batch_id) FROM stream_batches WHERE run_id = :run_id) - 2000;
 
 -- name: run_rejects
 SELECT r.reason, count(*) AS rows
@@ -69,6 +72,7 @@ FROM stream_batches AS b
 JOIN ingested_files AS f USING (batch_id)
 JOIN rejected_events AS r USING (file_id)
 WHERE b.run_id = :run_id AND f.rows_rejected > 0
+    AND b.batch_id > (SELECT max(batch_id) FROM stream_batches WHERE run_id = :run_id) - 2000
 GROUP BY r.reason
 ORDER BY rows DESC, r.reason;
 

@@ -50,15 +50,19 @@ PICTURES = {
 }
 
 
+def parsed(picture: str) -> ElementTree.Element:
+    return ElementTree.fromstring(picture)  # noqa: S314 (our own)
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_is_well_formed_whatever_is_in_it(name: str) -> None:
-    root = ElementTree.fromstring(PICTURES[name])
+    root = parsed(PICTURES[name])
     assert root.tag.endswith("svg")
     assert "nan" not in PICTURES[name]
 
 
 def test_bars_are_as_high_as_their_values() -> None:
-    root = ElementTree.fromstring(PICTURES["bars"])
+    root = parsed(PICTURES["bars"])
     heights = [float(bar.attrib["height"]) for bar in root.iter("{http://www.w3.org/2000/svg}rect")]
     assert heights[1] == pytest.approx(3 * heights[0], rel=0.01)
 
@@ -67,7 +71,7 @@ def test_a_data_uri_holds_the_picture_on_a_ground_of_its_own() -> None:
     uri = svg.data_uri(PICTURES["bars"])
     kind, _, content = uri.partition(",")
     assert kind == "data:image/svg+xml;base64"
-    root = ElementTree.fromstring(base64.b64decode(content))
+    root = parsed(base64.b64decode(content).decode())
     assert root[0].attrib["fill"] == "#fff"
 
 
