@@ -37,7 +37,7 @@ def main() -> None:
             page.get_by_text("Finished execution of run").first.wait_for()
             # Every step at its time and by its name, instead of a few of them above the log.
             page.locator("button:has([aria-label='expand_arrows'])").first.click()
-            page.get_by_text("Succeeded (").click()
+            page.get_by_text("Succeeded (").first.click()
             take(page, "run")
 
             resize(page, 760)
