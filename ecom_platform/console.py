@@ -127,6 +127,8 @@ def _print_verdict(console: Console, summary: RunSummary, settings: Settings) ->
     else:
         console.print(f"[red]{len(summary.failed)} checks failed.[/] `make dev` shows the run and its log.")
     console.print(f"State is in {settings.home}.", style="dim", markup=False)
+    if summary.report is not None:
+        console.print(f"Report: {summary.report}", markup=False, soft_wrap=True)
 
 
 def print_findings(findings: Sequence[Prerequisite]) -> None:

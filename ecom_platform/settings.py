@@ -75,6 +75,8 @@ class Settings:
     lock_wait_seconds: float = 600.0
     # Days that loaded files stay in the archive; None: for ever.
     archive_days: int | None = None
+    # Days that replayed rejects, micro-batches and measured figures stay.
+    history_days: int = 90
     rows_per_file: int = DEFAULT_ROWS_PER_FILE
     java_home: Path | None = None
     # DAGSTER_HOME, where somebody chose it.
@@ -93,6 +95,10 @@ class Settings:
     @property
     def checkpoint_dir(self) -> Path:
         return self.home / "checkpoints"
+
+    @property
+    def reports_dir(self) -> Path:
+        return self.home / "reports"
 
     @property
     def dagster_home(self) -> Path:
@@ -237,6 +243,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         settle_seconds=reader.seconds("ECOM_SETTLE_SECONDS", 1.0),
         lock_wait_seconds=reader.seconds("ECOM_LOCK_WAIT_SECONDS", 600.0),
         archive_days=reader.integer("ECOM_ARCHIVE_DAYS", None, 1),
+        history_days=reader.integer("ECOM_HISTORY_DAYS", 90, 1) or 90,
         rows_per_file=rows_per_file or DEFAULT_ROWS_PER_FILE,
         java_home=Path(java_home) if java_home else None,
         dagster_home_chosen=Path(dagster_home) if dagster_home else None,

@@ -61,6 +61,12 @@ class RunSummary:
         """Checks of severity WARN that did not pass."""
         return [check for check in self.checks if not check.passed and check.severity == "WARN"]
 
+    @property
+    def report(self) -> str | None:
+        """Where the report is, if the run came as far as to write it."""
+        path = self.materializations.get("performance_report", {}).get("report")
+        return None if path is None else str(path)
+
     def as_json(self) -> dict[str, Any]:
         """The object of ``--json``."""
         events = self.materializations.get("user_events", {})
@@ -87,6 +93,8 @@ class RunSummary:
                 "total": round(self.seconds, 3),
             },
         }
+        if self.report is not None:
+            summary["report"] = self.report
         if self.error is not None:
             summary["error"] = self.error.as_json()
         return summary

@@ -6,12 +6,13 @@ Belongs here: turning domain objects into Dagster metadata. Does not belong here
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 import dagster as dg
 
-from ecom_platform.events.schema import COLUMNS, Column, Kind
+from ecom_platform.events.schema import BY_NAME, COLUMNS, Column, Kind
 from ecom_platform.postgres.audit import DuplicateAudit, Finding
 from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import Settings
@@ -42,6 +43,18 @@ _AUDIT_COLUMNS = {
     "duplicates_across_files": "Rows not stored because another file had them before.",
     "duplicates_redropped_file": "Rows not stored because the very same file was loaded before.",
     "id_conflicts": "Rows with a known event_id and other content, in rejected_events.",
+}
+
+
+_STEPS = {
+    "views": "Products looked at.",
+    "carts": "Products put into a cart.",
+    "purchases": "Products bought.",
+}
+_RATES = {
+    "cart_rate": "carts / views; null without views.",
+    "purchase_rate": "purchases / carts; null without carts.",
+    "conversion_rate": "purchases / views; null without views.",
 }
 
 
@@ -76,6 +89,44 @@ def audit_schema() -> dg.TableSchema:
             dg.TableColumn("audited_at", "timestamptz", "When it counted.", constraints=_REQUIRED),
             *counts,
         ]
+    )
+
+
+def sales_schema() -> dg.TableSchema:
+    """Sales of an hour and category."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn("hour", "timestamptz", "Begin of the hour, UTC.", constraints=_REQUIRED),
+            _column(BY_NAME["category"], "text", unique=False),
+            *_counts(_STEPS),
+            dg.TableColumn("revenue", "numeric(16,2)", "Prices of the purchases.", constraints=_REQUIRED),
+            dg.TableColumn("buyers", "bigint", "Distinct visitors who bought.", constraints=_REQUIRED),
+        ]
+    )
+
+
+def funnel_schema() -> dg.TableSchema:
+    """Steps of a day, category, device and country."""
+    keys = [
+        _column(BY_NAME[name], "text", unique=False) for name in ("category", "user_device", "user_location")
+    ]
+    rates = [dg.TableColumn(name, "double precision", text) for name, text in _RATES.items()]
+    day = dg.TableColumn("day", "date", "Day of the events, UTC.", constraints=_REQUIRED)
+    return dg.TableSchema([day, *keys, *_counts(_STEPS), *rates])
+
+
+def _counts(described: Mapping[str, str]) -> list[dg.TableColumn]:
+    return [dg.TableColumn(name, "bigint", text, constraints=_REQUIRED) for name, text in described.items()]
+
+
+def column_lineage(upstream: str, columns: Mapping[str, tuple[str, ...]]) -> dg.TableColumnLineage:
+    """For each column, the columns of the asset ``upstream`` that it follows from."""
+    key = dg.AssetKey(upstream)
+    return dg.TableColumnLineage(
+        {
+            name: [dg.TableColumnDep(asset_key=key, column_name=source) for source in sources]
+            for name, sources in columns.items()
+        }
     )
 
 

@@ -87,7 +87,7 @@ def generated_files(generation: Generation | None, records: Mapping[str, int]) -
         f"{expected} events in {len(names)} files",
         f"{found} events in {len(records)} files",
         "The files hold exactly the events that were generated.",
-        _named((name, "the file is gone") for name in missing),
+        named((name, "the file is gone") for name in missing),
     )
 
 
@@ -185,7 +185,7 @@ def counts_reconcile(connection: Connection) -> Finding:
             "rows_duplicate": duplicate,
             "rows_rejected": rejected,
             "rejected_rows_kept": reject_rows,
-            **_named((name, f"{found} of {expected}") for _, name, expected, found in unbalanced),
+            **named((name, f"{found} of {expected}") for _, name, expected, found in unbalanced),
         },
     )
 
@@ -200,7 +200,7 @@ def table_matches_ledger(connection: Connection) -> Finding:
         "0 files that differ",
         f"{len(differing)} files that differ",
         "Rows changed behind the platform's back would show here, with the file they came from.",
-        _named(
+        named(
             (f"{name} (file {file_id})", f"{found} of {expected}")
             for file_id, name, expected, found in differing
         ),
@@ -221,7 +221,7 @@ def stored_once(connection: Connection, events: Iterable[tuple[str, pa.Array]]) 
         f"{expected} events, each once",
         f"{found} rows",
         "The events that were generated are in the table, each exactly once, whichever run loaded them.",
-        _named((names[number], f"{rows} of {wanted}") for number, wanted, rows in broken),
+        named((names[number], f"{rows} of {wanted}") for number, wanted, rows in broken),
     )
 
 
@@ -258,7 +258,7 @@ def freshness(connection: Connection, now: datetime, window: timedelta) -> Findi
     )
 
 
-def _named(entries: Iterable[tuple[str, Any]]) -> dict[str, str | int]:
+def named(entries: Iterable[tuple[str, Any]]) -> dict[str, str | int]:
     """The first files with what is wrong with each, as metadata."""
     listed = list(entries)
     named: dict[str, str | int] = {name: str(text) for name, text in listed[:NAMED_FILES]}

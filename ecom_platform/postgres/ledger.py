@@ -72,6 +72,8 @@ class BatchFigures:
     duration_ms: float
     decode_ms: float
     store_ms: float
+    commit_ms: float
+    tasks: int
     worker_peak_bytes: int
     latency_p50_ms: float | None
     latency_p95_ms: float | None
@@ -173,6 +175,25 @@ def start_batch(connection: Connection, query: str, query_batch_id: int, run_id:
 def finish_batch(connection: Connection, batch_id: int, files: int, figures: BatchFigures) -> None:
     """Write down what the micro-batch did."""
     _queries().finish_batch(connection, batch_id=batch_id, files=files, **asdict(figures))
+
+
+def record_progress(
+    connection: Connection,
+    run_id: str,
+    query_batch_ids: Sequence[int],
+    listing_ms: Sequence[float],
+    planning_ms: Sequence[float],
+    bookkeeping_ms: Sequence[float],
+) -> None:
+    """What Spark says of its own time in each micro-batch of a run, outside of ours."""
+    _queries().record_progress(
+        connection,
+        run_id=run_id,
+        query_batch_ids=list(query_batch_ids),
+        listing_ms=list(listing_ms),
+        planning_ms=list(planning_ms),
+        bookkeeping_ms=list(bookkeeping_ms),
+    )
 
 
 def record_generation(connection: Connection, generation: Generation) -> int:

@@ -46,4 +46,5 @@ class UnitResult:
     outcomes: list[FileOutcome]
     decode_seconds: float
     store_seconds: float
+    commit_seconds: float
     peak_bytes: int

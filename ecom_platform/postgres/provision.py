@@ -28,6 +28,11 @@ def embedded_server(settings: Settings) -> EmbeddedServer:
     return EmbeddedServer(settings.postgres_dir)
 
 
+def server_process(settings: Settings) -> int | None:
+    """The process id of the embedded server; ``None`` for one that is not ours to look at."""
+    return embedded_server(settings).status().pid if settings.embedded else None
+
+
 @contextmanager
 def provide(settings: Settings) -> Iterator[Database]:
     """The database of ``settings``, migrated. The embedded server runs at least as long."""

@@ -95,6 +95,8 @@ def replay(connection: Connection, reject_id: int, event: pa.RecordBatch) -> Ver
     inserted = connection.execute(text("replay", "insert_event"), (*values, file_id)).rowcount
     if not inserted and not _is_stored(connection, values):
         return Verdict.STILL_CONFLICTS
+    if inserted:
+        queries("rollups").note_event(connection, event_id=values[0])
     queries("oncall").mark_replayed(connection, reject_id=reject_id)
     queries("oncall").account_replayed(
         connection, file_id=file_id, inserted=inserted, conflicting=int(reason == ReasonCode.ID_CONFLICT)

@@ -141,6 +141,7 @@ class _Unit:
         self._careful = False
         self.decode_seconds = 0.0
         self.store_seconds = 0.0
+        self.commit_seconds = 0.0
 
     def run(self, files: Sequence[UnitFile], *, alone: bool) -> None:
         self._session.run("BEGIN")
@@ -158,7 +159,9 @@ class _Unit:
         self._settle()
         self._hook("settled")
         _check_unchanged(pending, stamps)
+        started = time.perf_counter()
         self._session.run("COMMIT")
+        self.commit_seconds = time.perf_counter() - started
         self._hook("committed")
 
     def _lock(self, files: Sequence[UnitFile]) -> list[UnitFile]:
@@ -304,7 +307,9 @@ def load_unit(
                 unit.run(files, alone=retry.alone)
                 committed_at = time.time()
                 outcomes = _read_outcomes(session, files, committed_at)
-            return UnitResult(outcomes, unit.decode_seconds, unit.store_seconds, _peak_bytes())
+            return UnitResult(
+                outcomes, unit.decode_seconds, unit.store_seconds, unit.commit_seconds, _peak_bytes()
+            )
         except _NotAsClaimedError as error:
             unreadable[error.file_id] = error.error
         except (adbc.Error, FileChangedError) as error:

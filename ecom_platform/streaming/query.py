@@ -99,7 +99,9 @@ def run_bounded(
         _scratch(job.zone.units, job.run_id) as units,
     ):
         try:
-            _start(session, job, batches, checkpoint, units).awaitTermination()
+            query = _start(session, job, batches, checkpoint, units)
+            query.awaitTermination()
+            _record_progress(job, query)
         except StreamingQueryException as error:
             raise batches.error or _stream_error(error) from error
         except (Py4JError, ConnectionError) as error:
@@ -125,6 +127,26 @@ def _start(
         .trigger(availableNow=True)
         .start()
     )
+
+
+def _record_progress(job: StreamJob, query: StreamingQuery) -> None:
+    """Spark's own account of its time; it keeps that of the last batches (PROGRESS_KEPT in session)."""
+    known = {progress.batchId: progress.durationMs for progress in query.recentProgress}
+    # A batch is reported once more, without work, when the query finds that nothing is left.
+    parts = {batch: durations for batch, durations in known.items() if "addBatch" in durations}
+
+    def sums(*names: str) -> list[float]:
+        return [float(sum(durations.get(name, 0) for name in names)) for durations in parts.values()]
+
+    with job.database.open(wait_seconds=RECONNECT_SECONDS) as connection:
+        ledger.record_progress(
+            connection,
+            job.run_id,
+            list(parts),
+            listing_ms=sums("latestOffset", "getBatch"),
+            planning_ms=sums("queryPlanning"),
+            bookkeeping_ms=sums("walCommit", "commitOffsets", "commitBatch"),
+        )
 
 
 @contextmanager
@@ -281,6 +303,8 @@ def _figures(units: list[UnitResult], outcomes: list[FileOutcome], seconds: floa
         duration_ms=seconds * 1000,
         decode_ms=sum(unit.decode_seconds for unit in units) * 1000,
         store_ms=sum(unit.store_seconds for unit in units) * 1000,
+        commit_ms=sum(unit.commit_seconds for unit in units) * 1000,
+        tasks=len(units),
         worker_peak_bytes=max((unit.peak_bytes for unit in units), default=0),
         latency_p50_ms=latency_ms(0.50),
         latency_p95_ms=latency_ms(0.95),

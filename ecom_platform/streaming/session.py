@@ -31,6 +31,9 @@ from ecom_platform.streaming.java import Java, find_java
 
 APPLICATION_NAME = "ecom_platform"
 
+# Micro-batches of which Spark's own account of its time is kept for the report.
+PROGRESS_KEPT = 1_000
+
 _open_lock = threading.Lock()
 # Generous, for a JVM that writes its class archive at the end (class_archive).
 _JVM_EXIT_SECONDS = 120
@@ -51,6 +54,7 @@ def spark_config(settings: Settings) -> dict[str, str]:
         "spark.sql.streaming.stopTimeout": "60s",
         # Offsets of this query fit in a few bytes; every kept batch is two more files to list.
         "spark.sql.streaming.minBatchesToRetain": "10",
+        "spark.sql.streaming.numRecentProgressUpdates": str(PROGRESS_KEPT),
         "spark.python.worker.reuse": "true",
         "spark.python.daemon.module": "ecom_platform.streaming.daemon",
         # Unit files are tiny; each is to be a task of its own.

@@ -47,6 +47,17 @@ class Platform:
         result: dict[str, Any] = json.loads(done.stdout)
         return result
 
+    def processor_seconds(self, *arguments: str) -> float:
+        """What the kernel says that a command and every process it waited for used."""
+        with (self.home / "command.log").open("wb") as log:
+            process = subprocess.Popen(
+                [*ECOM, *arguments], env=self.environment, cwd=self.home, stdout=log, stderr=log
+            )
+            _, status, used = os.wait4(process.pid, 0)
+        process.returncode = status
+        assert status == 0, (self.home / "command.log").read_text()
+        return used.ru_utime + used.ru_stime
+
     def query(self, sql: str) -> str:
         done = self.ecom("psql", "-XAtc", sql)
         assert done.returncode == 0, done.stderr
@@ -86,15 +97,20 @@ def test_two_runs_and_a_re_drop(platform: Platform) -> None:
     assert first["success"] is True
     assert first["files"] == {"landed": 30, "loaded": 30, "quarantined": 0, "unsettled": 0}
     assert first["rows"] == {"read": EVENTS, "inserted": EVENTS, "duplicate": 0, "rejected": 0}
-    assert first["checks"] == {"passed": 12, "failed": [], "warned": []}
+    assert first["checks"] == {"passed": 14, "failed": [], "warned": []}
     assert set(first["seconds"]) == {"generate", "stream", "total"}
     assert platform.query("SELECT count(*), count(DISTINCT event_id) FROM user_events") == "30000|30000"
 
     archived = list((platform.home / "landing/.ecom/archive").rglob("*.csv"))
     assert len(archived) == 30
 
-    platform.json("run")
+    assert first["report"] == str(platform.home / "reports" / "report.html")
+
+    used = platform.processor_seconds("run")
+    last = (platform.home / "command.log").read_text().splitlines()[-1]
+    assert last == f"Report: {platform.home / 'reports' / 'report.html'}"
     assert platform.query("SELECT count(*) FROM user_events") == "60000"
+    agree(platform, used)
 
     for path in archived:
         shutil.copy(path, platform.home / "landing" / path.name.partition("-")[2])
@@ -103,6 +119,32 @@ def test_two_runs_and_a_re_drop(platform: Platform) -> None:
     assert platform.query("SELECT count(*) FROM user_events") == "60000"
     assert platform.query("SELECT count(*) FROM ingested_files WHERE same_bytes_as IS NOT NULL") == "30"
     assert platform.processes() == []
+
+
+def agree(platform: Platform, used: float) -> None:
+    """The figures of the last run beside what the kernel and the table of events say."""
+    newest = "SELECT run_id FROM stream_batches ORDER BY batch_id DESC LIMIT 1"
+
+    def figure(name: str, parts: str = "''") -> float:
+        return float(
+            platform.query(
+                f"SELECT sum(value) FROM performance_metrics WHERE run_id = ({newest})"
+                f" AND name = '{name}' AND part IN ({parts})"
+            )
+        )
+
+    assert 0 < figure("cpu_seconds", "'driver', 'JVM', 'Python workers'") <= used
+    assert figure("sampler_cpu_seconds") < 0.01 * figure("sampled_seconds")
+    # Of the run's transactions the table knows when they began, of its batches the ledger when they ended.
+    rows, seconds = platform.query(
+        "SELECT count(*), extract(epoch FROM max(f.finished_at) - min(e.ingested_at)) FROM user_events AS e"
+        f" JOIN ingested_files AS f USING (file_id) JOIN stream_batches AS b USING (batch_id)"
+        f" WHERE b.run_id = ({newest})"
+    ).split("|")
+    assert figure("rows_read") == int(rows) == EVENTS
+    assert 0 < figure("rows_per_second") <= int(rows) / float(seconds)
+    total = int(platform.query("SELECT pg_total_relation_size('user_events')"))
+    assert figure("table_bytes") + figure("index_bytes") == pytest.approx(total, rel=0.02)
 
 
 def test_a_machine_without_java_and_postgres(platform: Platform, tmp_path: Path) -> None:

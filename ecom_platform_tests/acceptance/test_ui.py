@@ -55,7 +55,12 @@ def test_materialise_everything_then_break_it_then_come_back(tmp_path: Path) -> 
         assert counts == "30000|30000"
 
         ui.open_page(dev, page, "/asset-groups")
-        for asset, checks in (("raw_events", 1), ("user_events", 10), ("duplicate_audit", 1)):
+        for asset, checks in (
+            ("raw_events", 1),
+            ("user_events", 10),
+            ("duplicate_audit", 1),
+            ("hourly_sales", 1),
+        ):
             page.get_by_text(asset).first.wait_for()
             page.get_by_text(f"{checks} / {checks} Passed").first.wait_for()
         page.screenshot(path=tmp_path / "graph.png")
@@ -64,6 +69,26 @@ def test_materialise_everything_then_break_it_then_come_back(tmp_path: Path) -> 
         for text in ("ISO 3166-1 alpha-2 country code.", "public.user_events", "data-platform", "30,000"):
             page.get_by_text(text).first.wait_for()
         page.screenshot(path=tmp_path / "asset.png")
+
+        ui.open_page(dev, page, "/assets/hourly_sales?view=overview")
+        for text in ("public.hourly_sales", "Distinct visitors who bought."):
+            page.get_by_text(text).first.wait_for()
+        ui.open_page(dev, page, "/assets/performance_report?view=overview")
+        page.get_by_text("[Show Markdown]").first.click()
+        plot = page.locator("img[src^='data:image/svg+xml']").first
+        plot.wait_for()
+        assert plot.evaluate("image => image.naturalWidth") == 640
+        page.screenshot(path=tmp_path / "plots.png")
+        ui.open_page(dev, page, "/locations/ecom_platform/jobs/recount_sales/partitions")
+        page.get_by_role("button", name="Launch backfill").wait_for()
+
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((home / "reports" / "report.html").as_uri())
+        for text in ("The shop", "Top products", "From view to purchase", "The pipeline", "30,000 rows in"):
+            page.get_by_text(text).first.wait_for()
+        assert asked == [(home / "reports" / "report.html").as_uri()]
+        page.screenshot(path=tmp_path / "report.png", full_page=True)
 
         ui.open_check(dev, page, "user_events", "counts_reconcile")
         page.get_by_text("Expected 30,000 rows read; found 30,000 rows accounted for.").first.wait_for()

@@ -28,7 +28,7 @@ def duplicate_audit(
     row with a known id and other content is no duplicate but an id conflict, kept in `rejected_events`.
     """
     with postgres.transaction() as connection:
-        audit = record_duplicate_audit(connection, context.run_id)
+        audit = record_duplicate_audit(connection, context.run.run_id)
     return dg.MaterializeResult(
         metadata=asdict(audit) | table_metadata(postgres.database, landing.settings, "duplicate_audit")
     )

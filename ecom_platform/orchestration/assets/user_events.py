@@ -9,6 +9,10 @@ from ecom_platform.orchestration.assets.raw_events import raw_events
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, table_metadata, table_name, table_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
 from ecom_platform.postgres import ledger
+from ecom_platform.postgres.metrics import Metric, record
+from ecom_platform.postgres.provision import server_process
+from ecom_platform.reporting.figures import QUANTILES, latency_metrics
+from ecom_platform.reporting.sampler import sampling
 from ecom_platform.streaming.ingest import IngestResult, ingest
 from ecom_platform.streaming.query import StreamResult
 
@@ -49,19 +53,26 @@ def user_events(
 
     with postgres.transaction() as connection:
         generation = ledger.latest_generation(connection, context.run_id)
-    result = ingest(
-        landing.settings,
-        postgres.database,
-        lambda: pyspark.spark_session,
-        context.run_id,
-        trusted=generation.file_names if generation else (),
-        on_wait=lambda holder: context.log.info(f"Waiting for the ingest lock, held by {holder}."),
-        on_batch=observe,
-    )
+    with sampling(server_process(landing.settings)) as usage:
+        result = ingest(
+            landing.settings,
+            postgres.database,
+            lambda: pyspark.spark_session,
+            context.run_id,
+            trusted=generation.file_names if generation else (),
+            on_wait=lambda holder: context.log.info(f"Waiting for the ingest lock, held by {holder}."),
+            on_batch=observe,
+        )
     metadata = _metadata(result) | table_metadata(postgres.database, landing.settings, "user_events")
     with postgres.transaction() as connection:
+        if result.stream.batches:
+            record(connection, context.run_id, [*usage.metrics(), *_latency(result.stream)])
         metadata["dagster/row_count"] = ledger.stored_rows(connection)
     return dg.MaterializeResult(metadata=metadata)
+
+
+def _latency(stream: StreamResult) -> list[Metric]:
+    return latency_metrics(stream.latencies, [stream.latency(quantile) for quantile in QUANTILES])
 
 
 def _metadata(result: IngestResult) -> dict[str, Any]:

@@ -69,11 +69,24 @@ SET
     duration_ms = :duration_ms,
     decode_ms = :decode_ms,
     store_ms = :store_ms,
+    commit_ms = :commit_ms,
+    tasks = :tasks,
     worker_peak_bytes = :worker_peak_bytes,
     latency_p50_ms = :latency_p50_ms,
     latency_p95_ms = :latency_p95_ms,
     latency_p99_ms = :latency_p99_ms
 WHERE batch_id = :batch_id;
+
+-- name: record_progress!
+UPDATE stream_batches AS b
+SET listing_ms = p.listing_ms, planning_ms = p.planning_ms, bookkeeping_ms = p.bookkeeping_ms
+FROM unnest(
+    :query_batch_ids::bigint[],
+    :listing_ms::double precision[],
+    :planning_ms::double precision[],
+    :bookkeeping_ms::double precision[]
+) AS p (query_batch_id, listing_ms, planning_ms, bookkeeping_ms)
+WHERE b.run_id = :run_id AND b.query_batch_id = p.query_batch_id;
 
 -- name: record_generation$
 INSERT INTO generations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from datetime import date
 from pathlib import Path
 
 import dagster as dg
@@ -13,11 +14,13 @@ from pydantic import ValidationError
 from ecom_platform.errors import SettingsError, UsageError
 from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS
 from ecom_platform.orchestration.assets.raw_events import RawEventsConfig
+from ecom_platform.orchestration.assets.sales import RecountConfig
 from ecom_platform.orchestration.metadata import check_result, table_metadata
 from ecom_platform.orchestration.resources import resources
 from ecom_platform.orchestration.times import utc
 from ecom_platform.postgres.audit import Finding
 from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.rollups import Days
 from ecom_platform.settings import load_settings
 
 CHECKS = {
@@ -35,11 +38,17 @@ CHECKS = {
         "values_in_domain",
     },
     "duplicate_audit": {"audit_finds_no_duplicates"},
+    "hourly_sales": {"revenue_reconciles"},
+    "conversion_funnel": {"funnel_reconciles"},
 }
+ASSETS = {*CHECKS, "performance_report"}
 PASSWORD = "hunter2-or-worse"
 
 # Dagster itself asks pydantic for what pydantic calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated"),
+    pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars` is deprecated"),
+]
 
 
 def load() -> dg.Definitions:
@@ -80,6 +89,9 @@ def test_assets_and_what_they_say_of_themselves(location: dg.Definitions) -> Non
         "raw_events": {"python", "csv"},
         "user_events": {"spark", "postgres"},
         "duplicate_audit": {"postgres", "sql"},
+        "hourly_sales": {"postgres", "sql"},
+        "conversion_funnel": {"postgres", "sql"},
+        "performance_report": {"postgres", "python"},
     }
     assert {name: spec.kinds for name, spec in specs(location).items()} == kinds
     for spec in specs(location).values():
@@ -96,6 +108,9 @@ def test_each_asset_follows_from_the_one_before(location: dg.Definitions) -> Non
         "raw_events": [],
         "user_events": ["raw_events"],
         "duplicate_audit": ["user_events"],
+        "hourly_sales": ["user_events"],
+        "conversion_funnel": ["user_events"],
+        "performance_report": ["duplicate_audit", "hourly_sales", "conversion_funnel"],
     }
 
 
@@ -112,15 +127,34 @@ def test_column_schemas_follow_from_the_declaration(location: dg.Definitions) ->
     assert "view, add_to_cart, purchase" in (table["event_type"].description or "")
 
 
-def test_the_audits_schema_is_that_of_its_table(location: dg.Definitions, database: Database) -> None:
+@pytest.mark.parametrize("table", ["duplicate_audit", "hourly_sales", "conversion_funnel"])
+def test_a_schema_in_the_ui_is_that_of_its_table(
+    location: dg.Definitions, database: Database, table: str
+) -> None:
     with database.transaction() as connection:
         rows = connection.execute(
             "SELECT column_name, data_type FROM information_schema.columns"
-            " WHERE table_name = 'duplicate_audit' AND column_name <> 'audit_id'"
+            " WHERE table_name = %s AND column_name <> 'audit_id'",
+            (table,),
         ).fetchall()
-    short = {"timestamp with time zone": "timestamptz"}
-    shown = {name: column.type for name, column in schema(location, "duplicate_audit").items()}
+    short = {"timestamp with time zone": "timestamptz", "numeric": "numeric(16,2)"}
+    shown = {name: column.type for name, column in schema(location, table).items()}
     assert shown == {name: short.get(kind, kind) for name, kind in rows}
+
+
+def test_a_day_of_the_recount_is_a_range_of_that_day(location: dg.Definitions) -> None:
+    job = location.resolve_job_def("recount_sales")
+    config = job.partitioned_config
+    assert config is not None
+    ops = config.get_run_config_for_partition_key("2026-01-31")["ops"]
+    assert {name: RecountConfig(**op["config"]).days() for name, op in ops.items()} == {
+        "hourly_sales": Days(date(2026, 1, 31), date(2026, 1, 31)),
+        "conversion_funnel": Days(date(2026, 1, 31), date(2026, 1, 31)),
+    }
+
+
+def test_no_asset_is_partitioned_so_that_materialize_all_is_one_click(location: dg.Definitions) -> None:
+    assert all(spec.partitions_def is None for spec in specs(location).values())
 
 
 def test_checks_and_which_of_them_blocks(location: dg.Definitions) -> None:
@@ -135,13 +169,37 @@ def test_checks_and_which_of_them_blocks(location: dg.Definitions) -> None:
 def test_jobs(location: dg.Definitions) -> None:
     repository = location.get_repository_def()
     names = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
-    assert names == {"main", "ingest", "reload", "reconcile", "replay_rejects"}
+    assert names == {
+        *("main", "ingest", "recount_sales", "reload", "reconcile", "replay_rejects"),
+        *("audit", "report", "retention", "upkeep"),
+    }
     assert all(repository.get_job(name).description for name in names)
     assets = {
         name: {key.to_user_string() for key in repository.get_job(name).asset_layer.executable_asset_keys}
         for name in ("main", "ingest")
     }
-    assert assets == {"main": set(CHECKS), "ingest": {"user_events", "duplicate_audit"}}
+    assert assets == {"main": ASSETS, "ingest": ASSETS - {"raw_events"}}
+
+
+def test_schedules_are_off_until_somebody_turns_them_on(location: dg.Definitions) -> None:
+    schedules = {schedule.name: schedule for schedule in location.schedules or []}
+    assert set(schedules) == {"daily_audit", "daily_report", "daily_retention", "daily_upkeep"}
+    for schedule in schedules.values():
+        assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+        assert schedule.execution_timezone == "UTC"
+
+
+@pytest.mark.parametrize("job", ["audit", "report", "retention", "upkeep"])
+def test_a_scheduled_job_runs_twice_and_where_nothing_was_ever_loaded(
+    location: dg.Definitions, monkeypatch: pytest.MonkeyPatch, database: Database, tmp_path: Path, job: str
+) -> None:
+    monkeypatch.setenv("ECOM_HOME", str(tmp_path))
+    monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
+    with dg.DagsterInstance.ephemeral() as instance:
+        for _ in range(2):
+            assert location.resolve_job_def(job).execute_in_process(instance=instance).success
+    if job == "report":
+        assert "Nothing has been loaded yet" in (tmp_path / "reports" / "report.html").read_text()
 
 
 def test_the_sensor_runs_by_default(location: dg.Definitions) -> None:
@@ -219,6 +277,28 @@ def test_a_run_of_no_events_ends_before_anything_is_written(
             run_config={"ops": {"raw_events": {"config": {"events": 0}}}}, instance=instance
         )
     assert not list(tmp_path.rglob("*.csv"))
+
+
+def test_a_partition_of_the_recount_mends_its_day(
+    location: dg.Definitions, monkeypatch: pytest.MonkeyPatch, database: Database, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ECOM_HOME", str(tmp_path))
+    monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
+    wrong = "INSERT INTO hourly_sales VALUES (%s, 'Books', 1, 1, 1, 1.00, 1)"
+    with database.transaction() as connection:
+        connection.execute(wrong, ("2026-01-31T23:00Z",))
+        connection.execute(wrong, ("2026-02-01T00:00Z",))
+    job = location.resolve_job_def("recount_sales")
+    results = []
+    with dg.DagsterInstance.ephemeral() as instance:
+        for day in ("2026-01-31", "2026-02-01"):
+            result = job.execute_in_process(partition_key=day, instance=instance)
+            checks = result.get_asset_check_evaluations()
+            results.append({check.check_name: check.passed for check in checks})
+    assert results == [
+        {"revenue_reconciles": False, "funnel_reconciles": True},
+        {"revenue_reconciles": True, "funnel_reconciles": True},
+    ]
 
 
 def test_another_master_in_the_runs_config_is_refused() -> None:

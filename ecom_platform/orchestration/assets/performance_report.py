@@ -1,0 +1,49 @@
+"""The asset ``performance_report``: the run's figures, judged, plotted and on a page."""
+
+from typing import Any
+
+import dagster as dg
+
+from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
+from ecom_platform.orchestration.assets.sales import conversion_funnel, hourly_sales
+from ecom_platform.orchestration.metadata import GROUP, OWNERS
+from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+from ecom_platform.reporting import charts, svg
+from ecom_platform.reporting.report import Report, write_report
+
+
+@dg.asset(
+    deps=[duplicate_audit, hourly_sales, conversion_funnel],
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"postgres", "python"},
+    code_version="1",
+)
+def performance_report(
+    context: dg.AssetExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+) -> dg.MaterializeResult[None]:
+    """How the shop does and how the last load went: a page under `ECOM_HOME/reports`, and its plots here.
+
+    Every figure is a row of `performance_metrics`; those of the run as a whole are below, under *Plots*
+    over time. The bottleneck and the recommendation follow from the figures by rules (docs/reporting.md).
+    After a run that loaded nothing it is the report of the last one that did.
+    """
+    report = write_report(postgres.database, landing.settings.reports_dir, context.run.run_id)
+    return dg.MaterializeResult(metadata=_metadata(report))
+
+
+def _metadata(report: Report) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"report": dg.MetadataValue.path(report.path)}
+    if report.run is None or report.verdict is None:
+        return metadata | {"bottleneck": "Nothing has been loaded yet."}
+    metadata |= {
+        "bottleneck": report.verdict.sentence,
+        "recommendation": report.verdict.recommendation,
+        "plots": dg.MetadataValue.md(_markdown(charts.in_the_ui(report.run))),
+    }
+    whole = {row.name: row.value for row in report.run.measured if not row.part}
+    return metadata | {name: round(value, 4) for name, value in whole.items()}
+
+
+def _markdown(plots: Any) -> str:
+    return "\n\n".join(f"**{name}**\n\n![{name}]({svg.data_uri(plot)})" for name, plot in plots)

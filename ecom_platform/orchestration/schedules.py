@@ -1,0 +1,80 @@
+"""What is to happen every day, once somebody turns it on: audit, report, retention, upkeep.
+
+Belongs here: the jobs and their times. Does not belong here: the work. Each may run at any time and as
+often as one likes.
+"""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from ecom_platform.landing.retention import delete_expired
+from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+from ecom_platform.postgres.retention import expire
+from ecom_platform.postgres.upkeep import tend
+
+_AUDITED = ("user_events", "hourly_sales", "conversion_funnel")
+audit_job = dg.define_asset_job(
+    "audit",
+    selection=dg.AssetSelection.assets("duplicate_audit")
+    | dg.AssetSelection.checks_for_assets(*(dg.AssetKey(name) for name in _AUDITED)),
+    description="Count duplicates, run every check of the tables; loads nothing.",
+)
+report_job = dg.define_asset_job(
+    "report",
+    selection=dg.AssetSelection.assets("hourly_sales", "conversion_funnel", "performance_report"),
+    description="Bring the sales figures up to date and write the report; loads nothing.",
+)
+
+
+@dg.op
+def delete_what_is_past_its_time(
+    context: dg.OpExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+) -> None:
+    """Archived files (`ECOM_ARCHIVE_DAYS`); replayed rejects, batches and metrics (`ECOM_HISTORY_DAYS`)."""
+    now, settings = datetime.now(UTC), landing.settings
+    with postgres.transaction() as connection:
+        expired = expire(connection, now - timedelta(days=settings.history_days))
+    keep = settings.archive_days
+    days = [] if keep is None else delete_expired(landing.zone, now.date(), keep)
+    context.log.info(f"Deleted {asdict(expired)}; {len(days)} days of the archive: {', '.join(days)}")
+
+
+@dg.op
+def vacuum_and_analyze(context: dg.OpExecutionContext, postgres: PostgresResource) -> None:
+    """VACUUM and ANALYZE of the tables that want it, by PostgreSQL's own statistics."""
+    done = tend(postgres.database)
+    context.log.info(f"{ {table: str(wish) for table, wish in done.items()} or 'No table wants anything.' }")
+
+
+@dg.job(name="retention")
+def retention_job() -> None:
+    """Delete what is past its time: archived files, replayed rejects, batches, metrics."""
+    delete_what_is_past_its_time()
+
+
+@dg.job(name="upkeep")
+def upkeep_job() -> None:
+    """VACUUM and ANALYZE of the tables that want it."""
+    vacuum_and_analyze()
+
+
+_TIMES = (
+    (audit_job, "0 3 * * *"),
+    (retention_job, "20 3 * * *"),
+    (upkeep_job, "40 3 * * *"),
+    (report_job, "0 4 * * *"),
+)
+SCHEDULED_JOBS = [job for job, _ in _TIMES]
+SCHEDULES = [
+    dg.ScheduleDefinition(
+        name=f"daily_{job.name}",
+        job=job,
+        cron_schedule=time,
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description=job.description,
+    )
+    for job, time in _TIMES
+]

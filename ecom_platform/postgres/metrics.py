@@ -1,0 +1,143 @@
+"""Measured figures of a run: the table ``performance_metrics``, and what other tables know of a run.
+
+Belongs here: storing figures, and the questions whose answers are figures. Does not belong here:
+measuring processes, or what follows from a figure (both ``reporting``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ecom_platform.postgres.connection import Connection
+from ecom_platform.postgres.statements import queries
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure. ``part`` says of what, where it is not of the run as a whole: a process, a reason."""
+
+    name: str
+    value: float
+    unit: str
+    part: str = ""
+    measured_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One micro-batch. Times in milliseconds; those of tasks that ran side by side are added up."""
+
+    number: int
+    started_at: datetime
+    finished_at: datetime
+    files: int
+    rows: int
+    rows_rejected: int
+    tasks: int
+    duration_ms: float
+    listing_ms: float
+    planning_ms: float
+    bookkeeping_ms: float
+    decode_ms: float
+    store_ms: float
+    commit_ms: float
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    worker_peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Files that a run brought to a final state, and their rows; duplicates by their cause."""
+
+    loaded: int
+    quarantined: int
+    csv_bytes: int
+    rows_read: int
+    rows_inserted: int
+    rows_duplicate: int
+    rows_rejected: int
+    within_file: int
+    across_files: int
+    redropped_file: int
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What the generator wrote in a run."""
+
+    events: int
+    seconds: float
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table and its indexes, in bytes."""
+
+    name: str
+    table_bytes: int
+    index_bytes: int
+
+
+def record(connection: Connection, run_id: str, metrics: Iterable[Metric]) -> None:
+    """Store figures of a run, in the place of earlier ones of the same names."""
+    rows = list(metrics)
+    queries("metrics").forget_metrics(connection, run_id=run_id, names=sorted({row.name for row in rows}))
+    queries("metrics").record_metrics(
+        connection,
+        run_id=run_id,
+        names=[row.name for row in rows],
+        parts=[row.part for row in rows],
+        units=[row.unit for row in rows],
+        values=[float(row.value) for row in rows],
+        moments=[row.measured_at for row in rows],
+    )
+
+
+def of_run(connection: Connection, run_id: str) -> list[Metric]:
+    """Every figure of a run, in the order in which they were stored."""
+    return [Metric(*row) for row in queries("metrics").run_metrics(connection, run_id=run_id)]
+
+
+def history(
+    connection: Connection, names: Sequence[str], before: str, runs: int = 30
+) -> dict[str, list[float]]:
+    """The last values of each of ``names`` without those of the run ``before``, the oldest first."""
+    found: dict[str, list[float]] = {name: [] for name in names}
+    rows = queries("metrics").newest_metrics(connection, names=list(names), run_id=before, runs=runs)
+    for name, value in rows:
+        found[name].append(value)
+    return found
+
+
+def subject_run(connection: Connection, run_id: str) -> str | None:
+    """``run_id`` if it loaded something, else the last run that did; ``None``: none ever did."""
+    found = queries("metrics").subject_run(connection, run_id=run_id)
+    return None if found is None else str(found)
+
+
+def batches(connection: Connection, run_id: str) -> list[Batch]:
+    """The micro-batches of a run that came to their end, in order."""
+    return [Batch(*row) for row in queries("metrics").run_batches(connection, run_id=run_id)]
+
+
+def files(connection: Connection, run_id: str) -> Files:
+    return Files(*queries("metrics").run_files(connection, run_id=run_id))
+
+
+def rejects(connection: Connection, run_id: str) -> list[tuple[str, int]]:
+    """Rows that a run refused, by reason, the most frequent first."""
+    return [(reason, rows) for reason, rows in queries("metrics").run_rejects(connection, run_id=run_id)]
+
+
+def generated(connection: Connection, run_id: str) -> Generated | None:
+    row = queries("metrics").run_generation(connection, run_id=run_id)
+    return None if row is None else Generated(*row)
+
+
+def sizes(connection: Connection) -> list[Relation]:
+    """The platform's tables, the largest first."""
+    return [Relation(*row) for row in queries("metrics").relation_sizes(connection)]

@@ -1,0 +1,32 @@
+"""How long rows stay that only tell how things went: replayed rejects, micro-batches, measured figures.
+
+Belongs here: deleting those that are past their time. Does not belong here: events, the ledger, open
+rejects, which stay; files (``landing.retention``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ecom_platform.postgres.connection import Connection
+from ecom_platform.postgres.statements import queries
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """How many rows went."""
+
+    replayed_rejects: int
+    batches: int
+    metrics: int
+
+
+def expire(connection: Connection, before: datetime) -> Expired:
+    """Delete what was replayed, begun or measured before a moment; the caller commits."""
+    ask = queries("retention")
+    return Expired(
+        replayed_rejects=int(ask.expire_rejects(connection, before=before)),
+        batches=int(ask.expire_batches(connection, before=before)),
+        metrics=int(ask.expire_metrics(connection, before=before)),
+    )

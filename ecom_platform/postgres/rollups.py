@@ -1,0 +1,135 @@
+"""``hourly_sales`` and ``conversion_funnel``: figures of the events, kept up to date by what changed.
+
+Belongs here: taking in what changed since the last time, counting a range of days anew, and holding a
+rollup against the events. Does not belong here: the SQL, and noting what changed, which triggers do
+(migration 0005); when any of it happens, which is the orchestration's.
+
+One rule holds after every commit: a rollup is what a full count says at the snapshot of its last
+refresh, and its notes are exactly what changed since. A refresh reads both at one snapshot, adds the
+notes and deletes them, in one transaction; so its cost follows the changes and not the table, and in
+whatever order other transactions commit, none is missed or counted twice.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from psycopg import IsolationLevel
+from psycopg.errors import InsufficientPrivilege, LockNotAvailable
+
+from ecom_platform.postgres.audit import Finding, named
+from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.postgres.statements import queries
+
+HOURLY_SALES, CONVERSION_FUNNEL = "hourly_sales", "conversion_funnel"
+
+_EVER = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Days (UTC) to be counted anew, both ends included; ``None``: without that end."""
+
+    first: date | None = None
+    last: date | None = None
+
+    def bounds(self) -> tuple[datetime, datetime]:
+        """The moment the range begins, and the first one after it."""
+        first = _EVER[0] if self.first is None else _midnight(self.first)
+        after = _EVER[1] if self.last is None else _midnight(self.last + timedelta(days=1))
+        return first, after
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """What one refresh did: files and single rows that were pending, and events that it counted."""
+
+    files: int
+    notes: int
+    events: int
+    recounted: int = 0
+
+
+def refresh(database: Database, rollup: str, recount: Days | None = None) -> Refresh:
+    """Take in what changed since the last refresh; then count the days of ``recount`` anew.
+
+    Another refresh of the same rollup waits for this one; neither readers nor loads do.
+    """
+    _summarize(database)
+    with database.open() as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        _run(connection, f"lock_{rollup}")
+        events = _take_changes(connection, rollup)
+        _apply(connection, rollup)
+        files = int(queries("rollups").settle_files(connection, rollup=rollup))
+        notes = int(queries("rollups").settle_events(connection, rollup=rollup))
+        recounted = 0 if recount is None else _count_anew(connection, rollup, recount)
+    return Refresh(files, notes, events, recounted)
+
+
+def reconciles(database: Database, rollup: str, check: str) -> Finding:
+    """The rollup, with what it has yet to take in, agrees with the events day by day.
+
+    Read at one snapshot, so that a load that commits meanwhile makes no difference.
+    """
+    with database.open() as connection:
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        _take_changes(connection, rollup)
+        expected, found = getattr(queries("rollups"), f"{rollup}_totals")(connection)
+        differing = list(getattr(queries("rollups"), f"days_that_differ_in_{rollup}")(connection))
+    unit = "revenue" if rollup == HOURLY_SALES else "events"
+    return Finding(
+        check,
+        expected == found and not differing,
+        f"{expected} {unit}",
+        f"{found} {unit}" + (f", {len(differing)} days differ" if differing else ""),
+        "Every day agrees with the table of events.",
+        named((day.isoformat(), text) for day, text in differing),
+    )
+
+
+def _summarize(database: Database) -> None:
+    """Let the block-range index say where new files lie, which autovacuum does only once a minute.
+
+    Without it every block since then is read. A vacuum that holds the lock does the same by itself.
+    """
+    with (
+        database.open(autocommit=True) as connection,
+        suppress(LockNotAvailable, InsufficientPrivilege),
+    ):
+        _run(connection, "summarize_files")
+
+
+def _take_changes(connection: Connection, rollup: str) -> int:
+    """Fill the temporary table of changed events; returns how many there are."""
+    _run(connection, "create_changed_events")
+    _run(connection, "look_up_files")
+    count = int(queries("rollups").fill_changed_events(connection, rollup=rollup))
+    _run(connection, "plan_freely")
+    _run(connection, "analyze_changed_events")
+    return count
+
+
+def _apply(connection: Connection, rollup: str) -> None:
+    getattr(queries("rollups"), f"apply_{rollup}")(connection)
+    _run(connection, f"prune_{rollup}")
+
+
+def _count_anew(connection: Connection, rollup: str, days: Days) -> int:
+    first, after = days.bounds()
+    getattr(queries("rollups"), f"clear_{rollup}")(connection, first=first, after=after)
+    _run(connection, "empty_changed_events")
+    count = int(queries("rollups").fill_with_range(connection, first=first, after=after))
+    _run(connection, "analyze_changed_events")
+    _apply(connection, rollup)
+    return count
+
+
+def _run(connection: Connection, script: str) -> None:
+    getattr(queries("rollups"), script)(connection)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), UTC)

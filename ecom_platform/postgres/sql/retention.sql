@@ -1,0 +1,10 @@
+-- name: expire_rejects!
+-- Replayed rejects are in the table of events; open ones stay for ever.
+DELETE FROM rejected_events WHERE replayed_at < :before;
+
+-- name: expire_batches!
+-- The ledger keeps its rows: what was loaded remains known, only no longer in which micro-batch.
+DELETE FROM stream_batches WHERE started_at < :before;
+
+-- name: expire_metrics!
+DELETE FROM performance_metrics WHERE measured_at < :before;

@@ -1,0 +1,266 @@
+-- hourly_sales and conversion_funnel, kept up to date by what changed (docs/decisions/0005-rollups.md).
+
+-- name: lock_hourly_sales#
+-- Before the first query of the transaction, so that its one snapshot is taken when the locks are held.
+-- First the table that TRUNCATE locks first.
+LOCK TABLE user_events IN ACCESS SHARE MODE;
+LOCK TABLE hourly_sales IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: lock_conversion_funnel#
+LOCK TABLE user_events IN ACCESS SHARE MODE;
+LOCK TABLE conversion_funnel IN SHARE ROW EXCLUSIVE MODE;
+
+-- name: summarize_files#
+SET lock_timeout = '200ms';
+SELECT brin_summarize_new_values('user_events_file'::regclass);
+
+-- name: create_changed_events#
+CREATE TEMPORARY TABLE changed_events (
+    sign bigint NOT NULL,
+    user_id bigint NOT NULL,
+    event_type text NOT NULL,
+    event_time timestamptz NOT NULL,
+    price numeric(10, 2),
+    category text NOT NULL,
+    user_device text NOT NULL,
+    user_location text NOT NULL
+) ON COMMIT DROP;
+
+-- name: look_up_files#
+-- The planner does not know that the rows of a file lie together until the table is analyzed.
+SET LOCAL enable_seqscan = off;
+
+-- name: plan_freely#
+SET LOCAL enable_seqscan = on;
+
+-- name: fill_changed_events!
+-- What changed and is not taken in yet. Of a file that is pending as a whole, the rows as they are now
+-- say everything: notes about single ones of them are passed over.
+-- OFFSET 0 keeps the look-up of each span of files one through the index.
+INSERT INTO changed_events
+SELECT
+    p.sign, p.user_id, p.event_type, p.event_time, p.price, p.category, p.user_device, p.user_location
+FROM pending_events AS p
+WHERE p.rollup = :rollup
+    AND NOT EXISTS (SELECT FROM pending_files AS f WHERE f.rollup = :rollup AND f.file_id = p.file_id)
+UNION ALL
+SELECT
+    1, e.user_id, e.event_type, e.event_time, e.price, e.category, e.user_device, e.user_location
+FROM (
+    SELECT min(file_id) AS first, max(file_id) AS last
+    FROM (
+        SELECT file_id, file_id - row_number() OVER (ORDER BY file_id) AS island
+        FROM pending_files WHERE rollup = :rollup
+    ) AS numbered
+    GROUP BY island
+) AS span
+CROSS JOIN LATERAL (
+    SELECT * FROM user_events AS u WHERE u.file_id BETWEEN span.first AND span.last OFFSET 0
+) AS e;
+
+-- name: fill_with_range!
+-- Every row of a range of time, as if all of it were new.
+INSERT INTO changed_events
+SELECT 1, user_id, event_type, event_time, price, category, user_device, user_location
+FROM user_events
+WHERE event_time >= :first AND event_time < :after;
+
+-- name: empty_changed_events#
+TRUNCATE changed_events;
+
+-- name: analyze_changed_events#
+ANALYZE changed_events;
+
+-- name: settle_files!
+DELETE FROM pending_files WHERE rollup = :rollup;
+
+-- name: settle_events!
+DELETE FROM pending_events WHERE rollup = :rollup;
+
+-- name: apply_hourly_sales!
+-- A visitor counts as a buyer when the first purchase comes, and no more when the last one goes.
+-- OFFSET 0 keeps the look-up one through the index, whatever the size of the table.
+WITH per_user AS (
+    SELECT
+        date_trunc('hour', event_time, 'UTC') AS hour,
+        category,
+        user_id,
+        coalesce(sum(sign) FILTER (WHERE event_type = 'view'), 0) AS views,
+        coalesce(sum(sign) FILTER (WHERE event_type = 'add_to_cart'), 0) AS carts,
+        coalesce(sum(sign) FILTER (WHERE event_type = 'purchase'), 0) AS purchases,
+        coalesce(sum(sign * price) FILTER (WHERE event_type = 'purchase'), 0) AS revenue
+    FROM changed_events
+    GROUP BY 1, 2, 3
+),
+counted AS (
+    SELECT
+        p.*,
+        (coalesce(b.purchases, 0) + p.purchases > 0)::int - (coalesce(b.purchases, 0) > 0)::int AS buyers
+    FROM per_user AS p
+    LEFT JOIN LATERAL (
+        SELECT k.purchases FROM hourly_buyers AS k
+        WHERE p.purchases <> 0 AND k.hour = p.hour AND k.category = p.category AND k.user_id = p.user_id
+        OFFSET 0
+    ) AS b ON true
+),
+sales AS (
+    INSERT INTO hourly_sales AS s (hour, category, views, carts, purchases, revenue, buyers)
+    SELECT hour, category, sum(views), sum(carts), sum(purchases), sum(revenue), sum(buyers)
+    FROM counted
+    GROUP BY hour, category
+    ORDER BY hour, category
+    ON CONFLICT (hour, category) DO UPDATE SET
+        views = s.views + excluded.views,
+        carts = s.carts + excluded.carts,
+        purchases = s.purchases + excluded.purchases,
+        revenue = s.revenue + excluded.revenue,
+        buyers = s.buyers + excluded.buyers
+)
+INSERT INTO hourly_buyers AS k (hour, category, user_id, purchases)
+SELECT hour, category, user_id, purchases
+FROM per_user
+WHERE purchases <> 0
+ORDER BY hour, category, user_id
+ON CONFLICT (hour, category, user_id) DO UPDATE SET purchases = k.purchases + excluded.purchases;
+
+-- name: prune_hourly_sales#
+-- Hours of which nothing is left. Only what went can leave nothing behind.
+DELETE FROM hourly_buyers AS k
+USING (
+    SELECT DISTINCT date_trunc('hour', event_time, 'UTC') AS hour, category, user_id
+    FROM changed_events WHERE sign < 0
+) AS gone
+WHERE k.hour = gone.hour AND k.category = gone.category AND k.user_id = gone.user_id AND k.purchases = 0;
+DELETE FROM hourly_sales AS s
+USING (
+    SELECT DISTINCT date_trunc('hour', event_time, 'UTC') AS hour, category FROM changed_events WHERE sign < 0
+) AS gone
+WHERE s.hour = gone.hour AND s.category = gone.category AND (s.views, s.carts, s.purchases) = (0, 0, 0);
+
+-- name: clear_hourly_sales!
+WITH sales AS (DELETE FROM hourly_sales WHERE hour >= :first AND hour < :after)
+DELETE FROM hourly_buyers WHERE hour >= :first AND hour < :after;
+
+-- name: apply_conversion_funnel!
+INSERT INTO conversion_funnel AS f (day, category, user_device, user_location, views, carts, purchases)
+SELECT
+    (event_time AT TIME ZONE 'UTC')::date AS day,
+    category,
+    user_device,
+    user_location,
+    coalesce(sum(sign) FILTER (WHERE event_type = 'view'), 0),
+    coalesce(sum(sign) FILTER (WHERE event_type = 'add_to_cart'), 0),
+    coalesce(sum(sign) FILTER (WHERE event_type = 'purchase'), 0)
+FROM changed_events
+GROUP BY 1, 2, 3, 4
+ORDER BY 1, 2, 3, 4
+ON CONFLICT (day, category, user_device, user_location) DO UPDATE SET
+    views = f.views + excluded.views,
+    carts = f.carts + excluded.carts,
+    purchases = f.purchases + excluded.purchases;
+
+-- name: prune_conversion_funnel#
+DELETE FROM conversion_funnel AS f
+USING (
+    SELECT DISTINCT (event_time AT TIME ZONE 'UTC')::date AS day, category, user_device, user_location
+    FROM changed_events WHERE sign < 0
+) AS gone
+WHERE (f.day, f.category, f.user_device, f.user_location)
+    = (gone.day, gone.category, gone.user_device, gone.user_location)
+    AND (f.views, f.carts, f.purchases) = (0, 0, 0);
+
+-- name: clear_conversion_funnel!
+DELETE FROM conversion_funnel
+WHERE day >= (:first AT TIME ZONE 'UTC')::date AND day < (:after AT TIME ZONE 'UTC')::date;
+
+-- name: note_event!
+-- A row that was stored on behalf of a file that had been loaded before.
+INSERT INTO pending_events (
+    rollup, file_id, sign, user_id, event_type, event_time, price, category, user_device, user_location
+)
+SELECT
+    r.rollup, e.file_id, 1, e.user_id, e.event_type, e.event_time, e.price, e.category, e.user_device,
+    e.user_location
+FROM user_events AS e CROSS JOIN rollups AS r
+WHERE e.event_id = :event_id;
+
+-- name: hourly_sales_totals^
+SELECT
+    (SELECT coalesce(sum(price) FILTER (WHERE event_type = 'purchase'), 0) FROM user_events) AS expected,
+    (SELECT coalesce(sum(revenue), 0) FROM hourly_sales)
+        + (SELECT coalesce(sum(sign * price) FILTER (WHERE event_type = 'purchase'), 0) FROM changed_events)
+        AS found;
+
+-- name: conversion_funnel_totals^
+SELECT
+    (SELECT count(*) FROM user_events) AS expected,
+    (SELECT coalesce(sum(views + carts + purchases), 0)::bigint FROM conversion_funnel)
+        + (SELECT coalesce(sum(sign), 0)::bigint FROM changed_events) AS found;
+
+-- name: days_that_differ_in_hourly_sales
+-- What the events say less what the rollup holds and has yet to take in, day by day, where it is not zero.
+-- Buyers are distinct, so they can only be compared where nothing is yet to be taken in.
+SELECT day, 'revenue is off by ' || -sum(revenue) || ' from ' || -sum(purchases) || ' purchases'
+FROM (
+    SELECT
+        (event_time AT TIME ZONE 'UTC')::date AS day,
+        count(*) FILTER (WHERE event_type = 'view') AS views,
+        count(*) FILTER (WHERE event_type = 'add_to_cart') AS carts,
+        count(*) FILTER (WHERE event_type = 'purchase') AS purchases,
+        coalesce(sum(price) FILTER (WHERE event_type = 'purchase'), 0) AS revenue,
+        0 AS buyers,
+        false AS pending
+    FROM user_events GROUP BY 1
+    UNION ALL
+    SELECT (hour AT TIME ZONE 'UTC')::date, 0, 0, 0, 0, count(*), false
+    FROM (
+        SELECT DISTINCT date_trunc('hour', event_time, 'UTC') AS hour, category, user_id
+        FROM user_events WHERE event_type = 'purchase'
+    ) AS buyer
+    GROUP BY 1
+    UNION ALL
+    SELECT
+        (hour AT TIME ZONE 'UTC')::date, -sum(views), -sum(carts), -sum(purchases), -sum(revenue),
+        -sum(buyers), false
+    FROM hourly_sales GROUP BY 1
+    UNION ALL
+    SELECT
+        (event_time AT TIME ZONE 'UTC')::date,
+        -coalesce(sum(sign) FILTER (WHERE event_type = 'view'), 0),
+        -coalesce(sum(sign) FILTER (WHERE event_type = 'add_to_cart'), 0),
+        -coalesce(sum(sign) FILTER (WHERE event_type = 'purchase'), 0),
+        -coalesce(sum(sign * price) FILTER (WHERE event_type = 'purchase'), 0),
+        0,
+        true
+    FROM changed_events GROUP BY 1
+) AS side
+GROUP BY day
+HAVING (sum(views), sum(carts), sum(purchases), sum(revenue)) <> (0, 0, 0, 0)
+    OR (sum(buyers) <> 0 AND NOT bool_or(pending))
+ORDER BY day;
+
+-- name: days_that_differ_in_conversion_funnel
+SELECT day, count(*) || ' steps of a category, device and country are off'
+FROM (
+    SELECT day
+    FROM (
+        SELECT
+            (event_time AT TIME ZONE 'UTC')::date AS day, category, user_device, user_location, event_type,
+            count(*) AS events
+        FROM user_events GROUP BY 1, 2, 3, 4, 5
+        UNION ALL
+        SELECT f.day, f.category, f.user_device, f.user_location, step.event_type, -step.events
+        FROM conversion_funnel AS f
+        CROSS JOIN LATERAL (
+            VALUES ('view', f.views), ('add_to_cart', f.carts), ('purchase', f.purchases)
+        ) AS step (event_type, events)
+        UNION ALL
+        SELECT
+            (event_time AT TIME ZONE 'UTC')::date, category, user_device, user_location, event_type, -sum(sign)
+        FROM changed_events GROUP BY 1, 2, 3, 4, 5
+    ) AS side
+    GROUP BY day, category, user_device, user_location, event_type
+    HAVING sum(events) <> 0
+) AS differing
+GROUP BY day
+ORDER BY day;

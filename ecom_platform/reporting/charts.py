@@ -1,0 +1,189 @@
+"""Which figures are plotted, and how: one function a plot.
+
+Belongs here: choosing form, order and colour. Does not belong here: drawing (``svg``), the page around the
+plots (``page``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ecom_platform.postgres.shop import PERIOD_DAYS, Shop
+from ecom_platform.reporting import svg, units
+from ecom_platform.reporting.figures import (
+    BOOKKEEPING,
+    COMMIT,
+    COPY,
+    DECODE,
+    LISTING,
+    PLANNING,
+    TASKS,
+    WAITING,
+    Run,
+    duplicates,
+    wall_seconds,
+)
+from ecom_platform.reporting.sampler import DRIVER, JVM, POSTGRES, WORKERS
+
+PART_COLORS = {
+    WAITING: "#dee2e6",
+    LISTING: svg.CYAN,
+    PLANNING: svg.VIOLET,
+    TASKS: svg.GREY,
+    DECODE: svg.BLUE,
+    COPY: svg.TEAL,
+    COMMIT: svg.RED,
+    BOOKKEEPING: svg.ORANGE,
+}
+PROCESS_COLORS = {POSTGRES: svg.TEAL, WORKERS: svg.BLUE, JVM: svg.ORANGE, DRIVER: svg.VIOLET}
+SIZE_COLORS = {"table": svg.BLUE, "indexes": svg.ORANGE}
+# More bars than this are thinner than their gaps: neighbours are added up.
+_MOST_BARS = 80
+
+
+def revenue(shop: Shop) -> str:
+    """Revenue by day, the last period in full colour beside the one before."""
+    values = [(day.day.isoformat(), float(day.revenue)) for day in shop.days]
+    pale = max(len(values) - PERIOD_DAYS, 0)
+    colors = [svg.PALE] * pale + [svg.BLUE] * (len(values) - pale)
+    return svg.bars(values, units.count, "Revenue by day", colors)
+
+
+def funnel(shop: Shop) -> str:
+    """From view to purchase over the period."""
+    days = shop.days[-PERIOD_DAYS:]
+    steps = [
+        ("Views", sum(day.views for day in days)),
+        ("Carts", sum(day.carts for day in days)),
+        ("Purchases", sum(day.purchases for day in days)),
+    ]
+    return svg.funnel(steps, "Views, carts, purchases")
+
+
+def products(shop: Shop) -> str:
+    rows = [
+        (
+            f"{product.product_id} · {product.category}",
+            float(product.revenue),
+            f"{units.money(float(product.revenue))} · {product.purchases:,} sold",
+        )
+        for product in shop.products
+    ]
+    return svg.ranked(rows, "Top products by revenue")
+
+
+def categories(shop: Shop) -> str:
+    rows = [(name, float(value), units.money(float(value))) for name, value in shop.category_revenue]
+    return svg.ranked(rows, "Revenue by category", svg.TEAL)
+
+
+def throughput(run: Run) -> str:
+    """Rows per second of each micro-batch."""
+    groups = _groups(len(run.batches))
+    values = []
+    for first, after in groups:
+        batches = run.batches[first:after]
+        seconds = sum(batch.duration_ms for batch in batches) / 1000
+        values.append((_named(first, after), sum(b.rows for b in batches) / seconds if seconds else 0.0))
+    return svg.bars(values, units.count, "Rows per second by micro-batch", [svg.TEAL])
+
+
+def durations(run: Run) -> str:
+    """Seconds of each micro-batch by part."""
+    spent = wall_seconds(run.batches, run.cores)
+    values = []
+    for first, after in _groups(len(spent)):
+        some = spent[first:after]
+        parts = {part: sum(batch[part] for batch in some) / len(some) for part in PART_COLORS}
+        values.append((_named(first, after), parts))
+    return svg.stacked_bars(values, PART_COLORS, units.seconds, "Seconds of a micro-batch by part")
+
+
+def latency(run: Run) -> str:
+    """How long from landing to commit, and for which share of the rows."""
+    curve = sorted((int(part[1:]), value) for part, value in run.parts("latency_seconds").items())
+    points = [(value, percent / 100) for percent, value in curve]
+    marked = [
+        (value, percent / 100, f"{percent}% within {units.seconds(value)}")
+        for percent, value in curve
+        if percent in (50, 95)
+    ]
+    return svg.curve(
+        [(0.0, 0.0), *points], units.seconds, units.share, "Share of rows committed", svg.BLUE, marked
+    )
+
+
+def processors(run: Run) -> str:
+    """Cores in use over time, by process."""
+    return _over_time(run, "cpu_cores", units.cores, "Cores in use by process")
+
+
+def memory(run: Run) -> str:
+    """Memory over time, by process; pages that processes share count once."""
+    return _over_time(run, "memory_bytes", units.size, "Memory by process")
+
+
+def growth(run: Run) -> str:
+    """Size of `user_events` and its indexes over the last runs, this one at the right."""
+    sizes = {"table": "table_bytes", "indexes": "index_bytes"}
+    series = {}
+    runs = 0
+    for shown, name in sizes.items():
+        values = [*run.history.get(name, []), run.value(name) or 0.0]
+        runs = len(values)
+        values = values if runs > 1 else values * 2
+        series[shown] = [(number / (len(values) - 1), value) for number, value in enumerate(values)]
+    first = "this run" if runs == 1 else f"{runs - 1} runs ago"
+    return svg.stacked_areas(
+        series, SIZE_COLORS, units.size, "Size of user_events and its indexes", (first, "this run")
+    )
+
+
+def not_inserted(run: Run) -> str:
+    """Rows that were read but not inserted, by cause."""
+    rows = [
+        (f"duplicate: {cause}", float(found), f"{found:,}")
+        for cause, found in duplicates(run.files).items()
+        if found
+    ]
+    rows += [(f"rejected: {reason}", float(found), f"{found:,}") for reason, found in run.rejects]
+    return svg.ranked(rows, "Duplicates and rejects by cause", svg.ORANGE) if rows else ""
+
+
+def _over_time(run: Run, name: str, unit: svg.Format, label: str) -> str:
+    series = run.series(name)
+    moments = [moment for points in series.values() for moment, _ in points]
+    if not moments:
+        return ""
+    start = min(moments)
+    span = (max(moments) - start).total_seconds() or 1.0
+    scaled = {
+        part: [((moment - start).total_seconds() / span, value) for moment, value in points]
+        for part, points in series.items()
+    }
+    ends = ("0 s", units.seconds(span))
+    return svg.stacked_areas(scaled, PROCESS_COLORS, unit, label, ends)
+
+
+def _groups(number: int) -> list[tuple[int, int]]:
+    """Neighbouring micro-batches that share a bar, as ranges."""
+    size = -(-number // _MOST_BARS)
+    return [(first, min(first + size, number)) for first in range(0, number, max(size, 1))]
+
+
+def _named(first: int, after: int) -> str:
+    return f"batch {first + 1}" if after == first + 1 else f"batches {first + 1} to {after}"
+
+
+def in_the_ui(run: Run) -> Sequence[tuple[str, str]]:
+    """The plots that the asset's page shows, each with its name."""
+    plots = (
+        ("rows/s by micro-batch", throughput(run)),
+        ("seconds by part", durations(run)),
+        ("latency from landing to commit", latency(run)),
+        ("processors", processors(run)),
+        ("memory", memory(run)),
+        ("growth", growth(run)),
+        ("duplicates and rejects", not_inserted(run)),
+    )
+    return [(name, plot) for name, plot in plots if plot]

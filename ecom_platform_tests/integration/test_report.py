@@ -1,0 +1,294 @@
+"""The report on a real PostgreSQL: its figures beside independent ones, and what it says when staged."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres import ledger, metrics, retention, upkeep
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.ledger import BatchFigures
+from ecom_platform.postgres.metrics import Metric
+from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh
+from ecom_platform.postgres.sink import load_unit
+from ecom_platform.reporting.report import Report, write_report
+from ecom_platform.reporting.verdict import Cause
+from ecom_platform_tests.landing import Landing, csv_file, line
+
+
+class Run(Landing):
+    """A run of micro-batches without Spark: the sink, and the account of it as the query writes it."""
+
+    def __init__(self, database: Database, zone: LandingZone, run_id: str = "run") -> None:
+        super().__init__(database, zone)
+        self.run_id = run_id
+        self.batches = 0
+
+    def batch(self, *contents: bytes, pause: float = 0.0) -> None:
+        for number, content in enumerate(contents):
+            name = f"{self.run_id}-{self.batches}-{number}.csv"
+            (self.zone.landing / name).write_bytes(content)
+        files = self.take()
+        time.sleep(pause)
+        started = time.perf_counter()
+        with self.database.transaction() as connection:
+            batch_id = ledger.start_batch(connection, "test", self.batches, self.run_id)
+        unit = load_unit(self.database.url, files, batch_id)
+        outcomes = unit.outcomes
+        figures = BatchFigures(
+            rows=sum(outcome.rows_read for outcome in outcomes),
+            rows_inserted=sum(outcome.rows_inserted for outcome in outcomes),
+            rows_duplicate=sum(outcome.rows_duplicate for outcome in outcomes),
+            rows_rejected=sum(outcome.rows_rejected for outcome in outcomes),
+            duration_ms=(time.perf_counter() - started) * 1000,
+            decode_ms=unit.decode_seconds * 1000,
+            store_ms=unit.store_seconds * 1000,
+            commit_ms=unit.commit_seconds * 1000,
+            tasks=1,
+            worker_peak_bytes=unit.peak_bytes,
+            latency_p50_ms=None,
+            latency_p95_ms=None,
+            latency_p99_ms=None,
+        )
+        with self.database.transaction() as connection:
+            ledger.finish_batch(connection, batch_id, len(outcomes), figures)
+        self.batches += 1
+
+    def record(self, *rows: Metric) -> None:
+        with self.database.transaction() as connection:
+            metrics.record(connection, self.run_id, rows)
+
+    def report(self, folder: Path) -> Report:
+        for rollup in (HOURLY_SALES, CONVERSION_FUNNEL):
+            refresh(self.database, rollup)
+        return write_report(self.database, folder, self.run_id)
+
+    def cause(self, folder: Path) -> Cause:
+        verdict = self.report(folder).verdict
+        assert verdict is not None
+        return verdict.cause
+
+
+@pytest.fixture
+def run(database: Database, zone: LandingZone) -> Run:
+    return Run(database, zone)
+
+
+def execute(database: Database, sql: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(sql)
+
+
+def ask(database: Database, sql: str) -> Any:
+    with database.open() as connection:
+        row = connection.execute(sql).fetchone()
+    assert row is not None
+    return row[0] if len(row) == 1 else row
+
+
+class TestStaged:
+    def test_slow_trigger(self, run: Run, tmp_path: Path) -> None:
+        for _ in range(3):
+            run.batch(csv_file(line()), pause=1.0)
+        assert run.cause(tmp_path) is Cause.TRIGGER
+
+    def test_starved_worker(self, run: Run, tmp_path: Path) -> None:
+        run.batch(csv_file(line()))
+        run.record(
+            Metric("memory_total_bytes", 2**30, "bytes"), Metric("memory_available_bytes", 2**25, "bytes")
+        )
+        assert run.cause(tmp_path) is Cause.MEMORY
+
+    def test_slow_disk(self, run: Run, tmp_path: Path) -> None:
+        """What is deferred to COMMIT takes as long there as a disk that is slow to write the log."""
+        execute(
+            run.database,
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END';"
+            "CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON ingested_files"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()",
+        )
+        run.batch(csv_file(line()))
+        assert run.cause(tmp_path) is Cause.DISK
+
+    def test_slow_postgres(self, run: Run, tmp_path: Path) -> None:
+        execute(
+            run.database,
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END';"
+            "CREATE TRIGGER slow AFTER INSERT ON user_events FOR EACH STATEMENT EXECUTE FUNCTION slow()",
+        )
+        run.batch(csv_file(line()))
+        run.record(Metric("cpu_seconds", 0.1, "s", "PostgreSQL"))
+        report = run.report(tmp_path)
+        assert report.verdict is not None
+        assert report.verdict.cause is Cause.POSTGRES
+        assert "waited for something" in report.verdict.sentence
+
+    def test_reject_storm(self, run: Run, tmp_path: Path) -> None:
+        bad = [line().replace(b"19.99", b"NaN") for _ in range(30)]
+        run.batch(csv_file(*bad, *(line() for _ in range(70))))
+        report = run.report(tmp_path)
+        assert report.verdict is not None
+        assert report.verdict.cause is Cause.REJECTS
+        assert (
+            report.verdict.sentence == "30% of the rows were refused (30 of 100), most of them as price_nan."
+        )
+
+
+def test_figures_agree_with_independent_ones(run: Run, tmp_path: Path) -> None:
+    twice = line()
+    for number in range(3):
+        lines = [line() for _ in range(2_000)]
+        run.batch(csv_file(*lines, twice), csv_file(*lines[:10], b"bad", b"worse"), pause=0.2 * number)
+    report = run.report(tmp_path)
+    seen = report.run
+    assert seen is not None
+    with run.database.open() as connection:
+        stored = {(m.name, m.part): m.value for m in metrics.of_run(connection, "run")}
+    # Rows and seconds by the table of events, which only knows when transactions began.
+    rows, first, last = ask(
+        run.database, "SELECT count(*), min(ingested_at), max(ingested_at) FROM user_events"
+    )
+    assert stored["rows_inserted", ""] == rows == 6_001
+    assert 0 <= stored["stream_seconds", ""] - (last - first).total_seconds() < 1.5
+    assert stored["rows_per_second", ""] == pytest.approx(
+        stored["rows_read", ""] / stored["stream_seconds", ""]
+    )
+    # Sizes by another of PostgreSQL's functions, and by the files themselves.
+    total = ask(run.database, "SELECT pg_total_relation_size('user_events')")
+    assert stored["table_bytes", "user_events"] + stored["index_bytes", "user_events"] == total
+    archived = sum(path.stat().st_size for path in run.zone.claimed.glob("*.csv"))
+    assert stored["csv_bytes", ""] == archived > 0
+    # Duplicates and rejects by counting what was dropped.
+    assert stored["duplicates", "across files"] == 3 * 10 + 2
+    assert stored["duplicates", "within a file"] == 0
+    assert stored["rejects", "missing_fields"] == 3 * 2
+    # Parts of the time are no more than the whole.
+    parts = sum(value for (name, part), value in stored.items() if name == "part_seconds")
+    assert parts == pytest.approx(stored["stream_seconds", ""], rel=0.2, abs=0.2)
+
+
+def test_history_is_of_the_last_runs_without_this_one(database: Database) -> None:
+    with database.transaction() as connection:
+        for number in range(40):
+            metrics.record(connection, f"run-{number}", [Metric("rows_per_second", number, "rows/s")])
+        metrics.record(connection, "run-39", [Metric("rows_per_second", 1_000, "rows/s")])
+        found = metrics.history(connection, ["rows_per_second", "unknown"], "run-39")
+    assert found == {"rows_per_second": list(range(9, 39)), "unknown": []}
+
+
+def test_a_run_that_loaded_nothing_reports_the_last_one_that_did(run: Run, tmp_path: Path) -> None:
+    run.batch(csv_file(line()))
+    run.report(tmp_path)
+    report = write_report(run.database, tmp_path, "another")
+    assert report.run is not None
+    assert report.run.run_id == "run"
+    assert ask(run.database, "SELECT count(*) FROM performance_metrics WHERE run_id = 'another'") == 0
+
+
+def test_writing_it_again_changes_no_figure(run: Run, tmp_path: Path) -> None:
+    run.batch(csv_file(line(), line()))
+    run.record(Metric("cpu_cores", 1.5, "cores", "JVM", datetime.now(UTC)))
+    figures = "SELECT count(*), sum(value) FROM performance_metrics WHERE name NOT LIKE '%bytes'"
+    run.report(tmp_path)
+    before = ask(run.database, figures)
+    run.report(tmp_path)
+    assert ask(run.database, figures) == before
+    assert [path.name for path in tmp_path.glob("report*")] == ["report.html"]
+
+
+class Page(HTMLParser):
+    """What a page refers to, and whether its elements are closed in order."""
+
+    VOID = frozenset({"meta", "br", "line", "rect", "circle", "polygon", "polyline"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.references: list[str] = []
+        self.scripts = 0
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.references += [value or "" for name, value in attrs if name in ("src", "href", "xlink:href")]
+        self.scripts += tag == "script"
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def test_the_page_needs_nothing_but_itself_and_trusts_nobody(run: Run, tmp_path: Path) -> None:
+    evil = b"<script>alert(1)</script>"
+    hostile = [line().replace(b"PROD1000", evil).replace(b"19.99", b"99999.99") for _ in range(3)]
+    run.batch(csv_file(*hostile, b"bad"))
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    run.record(
+        *(
+            Metric("cpu_cores", 1.0 + n, "cores", part, started + timedelta(seconds=n))
+            for part in ("JVM", "driver")
+            for n in range(4)
+        ),
+        *(Metric("latency_seconds", n / 10, "s", f"p{n:02}") for n in range(0, 101, 5)),
+    )
+    text = run.report(tmp_path).path.read_text()
+    page = Page(text)
+    assert page.open == []
+    assert (page.references, page.scripts) == ([], 0)
+    assert evil.decode() not in text
+    assert "&lt;script&gt;" in text
+    assert "300,000" in text
+
+
+def test_what_is_past_its_time_goes_and_the_rest_stays(run: Run) -> None:
+    run.batch(csv_file(line(), b"bad", b"worse"))
+    run.record(Metric("rows_per_second", 1.0, "rows/s"))
+    execute(run.database, "UPDATE rejected_events SET replayed_at = now() WHERE line_number = 3")
+    with run.database.transaction() as connection:
+        early = retention.expire(connection, datetime.now(UTC) - timedelta(days=1))
+    assert (early.replayed_rejects, early.batches, early.metrics) == (0, 0, 0)
+    for expected in (1, 0):
+        with run.database.transaction() as connection:
+            done = retention.expire(connection, datetime.now(UTC) + timedelta(days=1))
+        assert done.replayed_rejects == done.metrics == expected
+    assert ask(run.database, "SELECT count(*) FROM rejected_events") == 1
+    assert ask(run.database, "SELECT count(*) FROM user_events") == 1
+    assert ask(run.database, "SELECT count(*) FROM ingested_files WHERE batch_id IS NULL") == 1
+
+
+def test_a_table_gets_what_it_wants_once(run: Run) -> None:
+    run.batch(csv_file(*(line() for _ in range(3_000))))
+    assert upkeep.tend(run.database)["user_events"] is upkeep.Hint.ANALYZE
+    execute(run.database, "UPDATE user_events SET user_id = user_id + 1 WHERE user_id = 7")
+    assert upkeep.tend(run.database)["user_events"] is upkeep.Hint.VACUUM
+    assert upkeep.tend(run.database) == {}
+
+
+@pytest.mark.parametrize(
+    ("live", "dead", "changed", "analyzed", "expected"),
+    [
+        (0, 0, 0, False, None),
+        (50, 40, 90, True, None),
+        (100_000, 9_000, 9_000, True, None),
+        (100_000, 12_000, 12_000, True, upkeep.Hint.VACUUM),
+        (100_000, 0, 12_000, True, upkeep.Hint.ANALYZE),
+        (100_000, 0, 2_000, False, upkeep.Hint.ANALYZE),
+    ],
+)
+def test_what_a_table_wants(
+    live: int, dead: int, changed: int, analyzed: bool, expected: upkeep.Hint | None
+) -> None:
+    assert upkeep.hint(upkeep.TableState("t", live, dead, changed, analyzed)) is expected

@@ -1,0 +1,102 @@
+"""What the sampler says of processes, beside what the kernel says of them at their end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+
+import psutil
+import pytest
+
+from ecom_platform.postgres.embedded import EmbeddedServer
+from ecom_platform.reporting.sampler import (
+    DRIVER,
+    JVM,
+    MAX_POINTS,
+    PARTS,
+    POSTGRES,
+    WORKERS,
+    Point,
+    Usage,
+    sampling,
+)
+from ecom_platform_tests.conftest import _named
+
+# A process that is called java, with a Python below it: both burn processor time, the Python holds memory.
+BURN = "import time\nend = time.process_time() + {seconds}\nwhile time.process_time() < end: pass\n"
+PARENT = (
+    "import os, subprocess, sys\n"
+    "from ctypes import CDLL\n"
+    "CDLL(None).prctl(15, b'java', 0, 0, 0)\n"
+    "child = subprocess.Popen([sys.executable, '-c', 'held = bytearray(80 * 2**20)\\n' + {burn!r}])\n"
+    "exec({burn!r})\n"
+    "child.wait()\n"
+)
+
+
+def test_processor_time_is_what_the_kernel_says_at_the_end() -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("a process is given the name of another one, which only Linux does")
+    script = PARENT.format(burn=BURN.format(seconds=0.8))
+    with sampling(interval=0.05) as usage:
+        process = subprocess.Popen([sys.executable, "-c", script])
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = status
+    assert status == 0
+    kernel = used.ru_utime + used.ru_stime
+    # The driver waited for it, so at its end its time is the driver's; nothing is counted twice.
+    assert sum(usage.cpu_seconds(part) for part in PARTS) == usage.cpu_seconds(DRIVER)
+    assert usage.cpu_seconds(DRIVER) == pytest.approx(kernel, abs=0.35)
+    seen = [point for point in usage.points if WORKERS in point.memory_bytes]
+    assert max(point.cpu_seconds[WORKERS] for point in seen) == pytest.approx(0.8, abs=0.35)
+    assert max(point.cpu_seconds[JVM] for point in seen) == pytest.approx(0.9, abs=0.45)
+    assert max(point.memory_bytes[WORKERS] for point in seen) > 80 * 2**20
+
+
+def test_postgres_counts_backends_that_have_ended(server: EmbeddedServer) -> None:
+    postmaster = server.status().pid
+    assert postmaster is not None
+    with sampling(postmaster, interval=0.05) as usage:
+        for _ in range(3):
+            with _named(server, "postgres").open() as connection:
+                connection.execute("SELECT sum(sqrt(n)) FROM generate_series(1, 1000000) AS n")
+    times = psutil.Process(postmaster).cpu_times()
+    assert (
+        0.1
+        < usage.cpu_seconds(POSTGRES)
+        <= times.user + times.system + times.children_user + times.children_system + 1
+    )
+    assert usage.points[-1].memory_bytes[POSTGRES] > 0
+
+
+def test_it_costs_less_than_a_hundredth_of_the_time() -> None:
+    with sampling() as usage:
+        time.sleep(3)
+    assert 0 < usage.cost_seconds < 0.01 * usage.seconds
+    assert len(usage.points) >= 3
+
+
+def test_a_long_run_has_no_more_points_than_a_short_one() -> None:
+    with sampling(interval=0.0) as usage:
+        usage.points[1:] = [usage.points[0]] * MAX_POINTS
+        time.sleep(0.5)
+    assert len(usage.points) <= MAX_POINTS + 2
+
+
+def test_cores_in_use_between_two_looks() -> None:
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    usage = Usage(started, [Point(0.0, {JVM: 0.0}, {JVM: 5}), Point(2.0, {JVM: 3.0}, {JVM: 7})])
+    rows = {(row.name, row.part): row for row in usage.metrics() if row.part}
+    assert rows["cpu_cores", JVM].value == 1.5
+    assert rows["cpu_cores", JVM].measured_at == datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC)
+    assert rows["memory_peak_bytes", JVM].value == 7
+    assert rows["cpu_seconds", JVM].value == 3.0
+
+
+def test_a_postmaster_that_is_gone_is_no_failure() -> None:
+    with sampling(2**22 - 1) as usage:
+        pass
+    assert POSTGRES not in usage.points[-1].memory_bytes
