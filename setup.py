@@ -35,6 +35,9 @@ DEVELOPMENT = [
     "import-linter",
     "setuptools>=77",
     "psycopg2-binary",
+    "nbclient",
+    "ipykernel",
+    "matplotlib",
 ]
 
 setup(
