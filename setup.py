@@ -46,7 +46,10 @@ setup(
     description="Files of e-commerce events into PostgreSQL, exactly once, with Spark and Dagster",
     python_requires=">=3.11",
     packages=find_packages(exclude=["ecom_platform_tests*"]),
-    package_data={"ecom_platform": ["py.typed", "**/*.sql", "**/*.mako", "**/*.template"]},
+    # Alembic runs the migrations as files: their folders are no packages.
+    package_data={
+        "ecom_platform": ["py.typed", "**/*.sql", "**/*.mako", "**/*.template", "postgres/migrations/**/*.py"]
+    },
     install_requires=RUNTIME,
     extras_require={"dev": DEVELOPMENT},
     entry_points={"console_scripts": ["ecom = ecom_platform.cli:main"]},

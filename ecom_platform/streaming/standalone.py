@@ -28,6 +28,8 @@ _CLASSES = {
     "worker": "org.apache.spark.deploy.worker.Worker",
 }
 _SECRETS = ("ECOM_SPARK_SECRET", "ECOM_POSTGRES_URL", "ECOM_SPARK_POSTGRES_URL")
+# A second way to submit applications, which knows no authentication.
+_NO_BACK_DOOR = {"spark.master.rest.enabled": "false"}
 # A worker that runs for months would keep the folders of every application it ever had.
 _CLEANING = {
     "spark.worker.cleanup.enabled": "true",
@@ -48,8 +50,7 @@ def daemon_environment(role: str, settings: Settings, environ: dict[str, str]) -
     java = find_java(settings)
     kept = {name: value for name, value in environ.items() if name not in _SECRETS}
     properties = dict(AUTHENTICATION) if settings.cluster.secret else {}
-    if role == "worker":
-        properties |= _CLEANING
+    properties |= _CLEANING if role == "worker" else _NO_BACK_DOOR
     options = " ".join(f"-D{name}={value}" for name, value in properties.items())
     kept |= {
         "JAVA_HOME": str(java.home),

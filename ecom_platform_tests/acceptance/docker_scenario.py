@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from ecom_platform.events.schema import HEADER
 from ecom_platform_tests.acceptance.stack import TOP, Stack, engine_answers, run, stack, wait_for
@@ -29,6 +30,8 @@ EVENTS = 30_000
 FAULT_EVENTS, FAULT_ROWS_PER_FILE = 300_000, 10_000
 BATCH_FILES = 10
 CSV_ROWS = 500
+# What the executor's rows/s are measured with, in large files.
+MEASURED_EVENTS, MEASURED_ROWS_PER_FILE = 1_000_000, 100_000
 
 
 def say(text: str) -> None:
@@ -100,21 +103,36 @@ def run_main(made: Stack) -> None:
     prove_executor(made, events)
 
 
-def prove_executor(made: Stack, events: list[dict[str, object]]) -> None:
-    """The tasks say where they ran; the master says that the application had the worker's core."""
-    metadata = {
+def of_user_events(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What the materialisation of user_events says of itself."""
+    return {
         entry["label"]: entry
         for event in events
-        if event["__typename"] == "MaterializationEvent" and event["assetKey"]["path"] == ["user_events"]  # type: ignore[index]
-        for entry in event["metadataEntries"]  # type: ignore[attr-defined]
+        if event["__typename"] == "MaterializationEvent" and event["assetKey"]["path"] == ["user_events"]
+        for entry in event["metadataEntries"]
     }
+
+
+def prove_executor(made: Stack, events: list[dict[str, Any]]) -> None:
+    """The tasks say where they ran; the master says that the application was there."""
+    metadata = of_user_events(events)
     application = metadata["spark_application"]["text"]
     executors = json.loads(metadata["executors"]["jsonString"])
     workers = {container[:12] for container in made.containers("spark-worker")}
-    assert set(executors) <= workers and executors, (executors, workers)
+    assert executors and set(executors) <= workers, (executors, workers)
     known = {app["id"]: app for app in made.master()["completedapps"]}
     assert known[application]["name"] == "ecom_platform", known
     say(f"executed by the cluster: application {application}, units by container {executors}")
+
+
+def measure(made: Stack) -> None:
+    """Rows a second of the one executor, from files in the landing zone to the last COMMIT."""
+    run_id = made.launch("main", events=MEASURED_EVENTS, rows_per_file=MEASURED_ROWS_PER_FILE)
+    assert made.finish(run_id, 600) == "SUCCESS", made.logs("dagster-code")
+    metadata = of_user_events(made.events(run_id))
+    rate = metadata["rows_per_second"]["intValue"]
+    assert accounts(made, 0) == EVENTS + MEASURED_EVENTS
+    say(f"{MEASURED_EVENTS:,} rows in files of {MEASURED_ROWS_PER_FILE:,}: {rate:,} rows/s with one core")
 
 
 def say_memory(when: str, memory: dict[str, float]) -> None:
@@ -330,6 +348,7 @@ def main() -> int:
             time.sleep(5)
             say_memory("idle", made.memory())
             run_main(made)
+            measure(made)
             roles(made)
             drop_csv(made)
             for fault in FAULTS:

@@ -89,7 +89,7 @@ class Stack:
         self.environment_file.chmod(0o600)
 
     def compose(self, *arguments: str, stdin: str | None = None) -> str:
-        options = ["-p", self.project, "--env-file", self.environment_file, "-f", COMPOSE_FILE]
+        options = ["-p", self.project, "--env-file", str(self.environment_file), "-f", str(COMPOSE_FILE)]
         return run("docker", "compose", *options, *arguments, stdin=stdin)
 
     def up(self, *services: str) -> float:

@@ -47,7 +47,7 @@ def test_the_services_are_those_of_the_deployment(compose: dict[str, Any]) -> No
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_each_has_health_restart_rotation_and_limits(compose: dict[str, Any], name: str) -> None:
     service = compose["services"][name]
-    assert service["restart"] in ("unless-stopped", "on-failure")
+    assert service["restart"] in ("unless-stopped", "on-failure:5")
     assert set(service["logging"]["options"]) == {"max-size", "max-file"}
     assert service["mem_limit"] and service["pids_limit"]
     # migrate ends, so there is nobody to ask; others wait for its success.

@@ -57,3 +57,7 @@ def test_what_the_caller_set_stays(tmp_path: Path) -> None:
     assert "-Dx=y" in found["SPARK_DAEMON_JAVA_OPTS"]
     assert found["SPARK_DAEMON_MEMORY"] == "256m"
     assert found["PYSPARK_PYTHON"] == sys.executable
+
+
+def test_a_master_takes_applications_in_one_way_alone(tmp_path: Path) -> None:
+    assert "-Dspark.master.rest.enabled=false" in environment("master", tmp_path)["SPARK_DAEMON_JAVA_OPTS"]
