@@ -7,7 +7,6 @@ project name, ports and passwords. Does not belong here: what is expected of it.
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import shutil
@@ -48,10 +47,15 @@ def engine_answers() -> bool:
     )
 
 
-def run(*command: str | Path, stdin: str | None = None, env: dict[str, str] | None = None) -> str:
+def run(*command: str | Path, stdin: str | None = None) -> str:
     """The standard output of a command that must succeed."""
     done = subprocess.run(
-        command, input=stdin, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=1200
+        command,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=1200,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout.strip()
@@ -158,8 +162,10 @@ class Stack:
         return str(answer["run"]["runId"])
 
     def status(self, run_id: str) -> str:
+        """A run's status; asked again while the webserver or its database comes back."""
         query = "query($id: ID!) {runOrError(runId: $id) {... on Run {status}}}"
-        return str(self.graphql(query, id=run_id)["runOrError"]["status"])
+        answer = wait_for("the status of a run", lambda: self.graphql(query, id=run_id)["runOrError"], 90)
+        return str(answer["status"])
 
     def finish(self, run_id: str, seconds: float = 300) -> str:
         """The status that a run ends with."""

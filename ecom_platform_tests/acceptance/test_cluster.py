@@ -73,7 +73,6 @@ def test_what_a_cluster_lacks_is_named_at_the_start(
                 "ECOM_SPARK_DRIVER_BIND_ADDRESS": HOST,
                 "ECOM_SPARK_START_SECONDS": "6",
             },
-            {},
         ]
         done = subprocess.run(
             [sys.executable, Path(__file__).with_name("refusals.py")],
@@ -85,16 +84,21 @@ def test_what_a_cluster_lacks_is_named_at_the_start(
             timeout=240,
         )
         assert done.returncode == 0, done.stderr
-        landing, database, python, driver, nothing = json.loads(done.stdout)
+        landing, database, python, driver = json.loads(done.stdout)
+        examined = subprocess.run(
+            [*ECOM, "doctor", "--json"], env=ours, cwd=home, capture_output=True, text=True, timeout=120
+        )
     assert landing["code"] == "cluster"
     assert "/proc/self/cwd/landing" in landing["message"] and "ECOM_LANDING_DIR" in landing["remedy"]
     assert database["code"] == "database"
     assert "executor" in database["message"] and "ECOM_SPARK_POSTGRES_URL" in database["remedy"]
     assert "/nowhere/python" in python["message"] and "ECOM_SPARK_PYTHON" in python["remedy"]
     assert "127.0.0.9" in driver["message"] and "ECOM_SPARK_DRIVER_HOST" in driver["remedy"]
-    assert nothing is None
+    findings = {finding["name"]: finding for finding in json.loads(examined.stdout)["prerequisites"]}
+    assert examined.returncode == 0, findings
+    assert "see the landing zone and the database" in findings["Executors"]["state"]
     for secret in (cluster.secret, address.password):
-        assert secret not in done.stdout + done.stderr
+        assert secret not in done.stdout + done.stderr + examined.stdout + examined.stderr
         assert secret not in (home / "logs" / "spark.log").read_text()
 
 
