@@ -58,9 +58,6 @@ def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
         ["openssl", "passwd", "-6", "-stdin"], input=PASSWORD, capture_output=True, text=True, check=True
     ).stdout.strip()
     (folder / "users").write_text(f"alice:{crypted}\n")
-    # nginx as root serves as another user, who must get there.
-    for path in (folder.parent, folder):
-        path.chmod(0o755)
     (folder / "dagster").mkdir()
     environment = clean_environment() | {
         "ECOM_HOME": str(folder / "home"),
@@ -68,10 +65,13 @@ def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
     }
     command = [sys.executable, "-m", "dagster_webserver", "--read-only", "-h", "127.0.0.1"]
     command += ["-p", str(webserver), "-w", str(TOP / "workspace.yaml")]
+    serve = [str(NGINX), "-p", str(folder), "-c", "nginx.conf"]
+    # Started by root it would serve as another user, who does not get into the tests' folder.
+    serve += ["-g", "user root;"] if os.geteuid() == 0 else []
     with (folder / "log").open("wb") as log:
         started = [
             subprocess.Popen(command, env=environment, cwd=folder, stdout=log, stderr=log),
-            subprocess.Popen([str(NGINX), "-p", str(folder), "-c", "nginx.conf"], stdout=log, stderr=log),
+            subprocess.Popen(serve, stdout=log, stderr=log),
         ]
     made = Ingress(proxy)
     try:
