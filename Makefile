@@ -12,7 +12,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test dev bench bench-all bench-functions bench-peers torture check format setup clean
+.PHONY: help run test dev bench bench-all bench-functions bench-peers torture docker-env docker-test
+.PHONY: check format setup clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -44,6 +45,12 @@ bench-peers: setup ## What the benchmark compares with: dlt and sling in .venv-p
 
 torture: setup ## The long fault-injection run (ROUNDS=50)
 	@$(BIN)/python -m ecom_platform_tests.torture --rounds $(ROUNDS)
+
+docker-env: ## Fresh passwords for the compose stack, into docker/.env (once)
+	@$(PYTHON) docker/make-env
+
+docker-test: setup ## Build the image, bring the compose stack up, run the main job in it, break it, tear it down
+	@$(BIN)/python -m ecom_platform_tests.acceptance.docker_scenario
 
 check: setup ## Format, lint, types, layers, then the tests: what CI runs
 	$(BIN)/ruff format --check .

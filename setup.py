@@ -38,6 +38,9 @@ DEVELOPMENT = [
     "import-linter",
     "setuptools>=77",
     "psycopg2-binary",
+    "nbclient",
+    "ipykernel",
+    "matplotlib",
 ]
 
 setup(
@@ -46,7 +49,10 @@ setup(
     description="Files of e-commerce events into PostgreSQL, exactly once, with Spark and Dagster",
     python_requires=">=3.11",
     packages=find_packages(exclude=["ecom_platform_tests*", "benchmarks*"]),
-    package_data={"ecom_platform": ["py.typed", "**/*.sql", "**/*.mako", "**/*.template"]},
+    # Alembic runs the migrations as files: their folders are no packages.
+    package_data={
+        "ecom_platform": ["py.typed", "**/*.sql", "**/*.mako", "**/*.template", "postgres/migrations/**/*.py"]
+    },
     install_requires=RUNTIME,
     extras_require={"dev": DEVELOPMENT},
     entry_points={"console_scripts": ["ecom = ecom_platform.cli:main"]},

@@ -194,4 +194,15 @@ def _undelivered(refused: list[Any]) -> PrerequisiteError:
     )
 
 
-COMMANDS: tuple[click.Command, ...] = (trace, rejects, reload, reconcile, alerts)
+@click.command()
+def migrate() -> int:
+    """Bring the tables to this version: where only another role than that of the ingest may."""
+    from ecom_platform.postgres.provision import provide
+    from ecom_platform.postgres.schema import head
+
+    with provide(load_settings()) as database:
+        click.echo(f"{database.description} is at version {head()}.", err=True)
+    return 0
+
+
+COMMANDS: tuple[click.Command, ...] = (trace, rejects, reload, reconcile, alerts, migrate)

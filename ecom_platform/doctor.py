@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ecom_platform.errors import DatabaseError, EcomError, PrerequisiteError, StorageError
 from ecom_platform.landing.zone import LandingZone, make_writable
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.provision import embedded_server
 from ecom_platform.settings import Settings
+from ecom_platform.streaming.cluster import driver_host, master_address
 from ecom_platform.streaming.java import find_java
 
 # The embedded server's first WAL segments, Spark's scratch, a new Dagster instance.
@@ -50,7 +50,11 @@ def examine(settings: Settings) -> list[Prerequisite]:
         ("Landing zone", _landing),
         ("Disk", lambda s: _disk(s, 0)),
     ]
-    return [_ask(name, question, settings) for name, question in questions]
+    findings = [_ask(name, question, settings) for name, question in questions]
+    # Executors are asked last, and only if there is a chance that they answer.
+    if settings.remote_spark and all(finding.ok for finding in findings):
+        findings.append(_ask("Executors", _executors, settings))
+    return findings
 
 
 def require(settings: Settings, events: int) -> None:
@@ -91,16 +95,35 @@ def _postgres(settings: Settings) -> str:
 
 
 def _spark_master(settings: Settings) -> str:
-    if settings.spark_master.startswith("spark://"):
-        address = urlsplit(settings.spark_master)
-        try:
-            socket.create_connection((address.hostname or "", address.port or 7077), timeout=5).close()
-        except OSError as error:
-            raise PrerequisiteError(
-                f"The Spark master {settings.spark_master} cannot be reached: {error.strerror or error}.",
-                "Check that it runs and that ECOM_SPARK_MASTER is right, or unset it for local[*].",
-            ) from error
-    return settings.spark_master
+    address = master_address(settings)
+    if address is None:
+        return settings.spark_master
+    driver_host(settings)
+    try:
+        socket.create_connection(address, timeout=5).close()
+    except OSError as error:
+        raise PrerequisiteError(
+            f"The Spark master {settings.spark_master} cannot be reached: {error.strerror or error}.",
+            "Check that it runs and that ECOM_SPARK_MASTER is right, or unset it for local[*].",
+        ) from error
+    open_to_all = (
+        "" if settings.cluster.secret else ", without ECOM_SPARK_SECRET: open to its network, unencrypted"
+    )
+    return settings.spark_master + open_to_all
+
+
+def _executors(settings: Settings) -> str:
+    """What only the executors know; asking takes as long as starting Spark."""
+    from ecom_platform.streaming.probe import require_cluster
+    from ecom_platform.streaming.session import close_session, open_session
+
+    try:
+        answers = require_cluster(open_session(settings), settings)
+    finally:
+        close_session()
+    return f"{len(answers)} of them see the landing zone and the database: " + ", ".join(
+        sorted(answer.host for answer in answers)
+    )
 
 
 def _landing(settings: Settings) -> str:

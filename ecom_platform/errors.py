@@ -63,6 +63,12 @@ class DatabaseError(PrerequisiteError):
     code = "database"
 
 
+class ClusterError(PrerequisiteError):
+    """The Spark cluster cannot be used: no executors, or they lack something that tasks need."""
+
+    code = "cluster"
+
+
 class StorageError(PrerequisiteError):
     """A folder cannot be written, or its disk is full."""
 

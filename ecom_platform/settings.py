@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from dotenv import dotenv_values
 
@@ -60,6 +60,29 @@ class AlertSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """What only matters where executors are other processes: how they reach the driver, what they get."""
+
+    # What every process of the cluster has to know to be let in. Never in a repr.
+    secret: str | None = field(default=None, repr=False)
+    # The address that executors connect to; None: the one by which this machine reaches the master.
+    driver_host: str | None = None
+    # The address that the driver listens on, where that is another one; None: the same.
+    driver_bind_address: str | None = None
+    # The driver's port, and the one after it for blocks; None: any free ones.
+    driver_port: int | None = None
+    executor_memory: str = "512m"
+    # Cores of one executor; None: all that a worker has.
+    executor_cores: int | None = None
+    # Cores of all executors together; None: all that are free.
+    cores: int | None = None
+    # The Python of the executors, by its path there; None: the path of this one.
+    python: str | None = None
+    # How long executors may take to come up and to answer.
+    start_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the environment asks for. Build it with :func:`load_settings`."""
 
@@ -67,8 +90,11 @@ class Settings:
     landing_dir: Path
     # Never in a repr: it may hold a password.
     postgres_url: str | None = field(default=None, repr=False)
+    # The same database as executors reach it, where that is another address.
+    spark_postgres_url: str | None = field(default=None, repr=False)
     spark_master: str = "local[*]"
     spark_driver_memory: str = "1g"
+    cluster: ClusterSettings = field(default_factory=lambda: ClusterSettings())
     batch_files: int | None = None
     trigger_seconds: float = 1.0
     settle_seconds: float = 1.0
@@ -125,6 +151,24 @@ class _Reader:
     def text(self, name: str) -> str | None:
         return self._environ.get(name, "").strip() or None
 
+    def secret(self, name: str) -> str | None:
+        """The value of ``name``, or the content of the file that ``name``_FILE names."""
+        text, file = self.text(name), self.text(f"{name}_FILE")
+        if file is None:
+            return text
+        if text is not None:
+            self.problems.append(f"{name} and {name}_FILE are both set; unset one of them.")
+            return text
+        try:
+            content = Path(file).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            self.problems.append(f"{name}_FILE is {file!r}, which cannot be read: {reason}.")
+            return None
+        if not content:
+            self.problems.append(f"{name}_FILE is {file!r}, which is empty.")
+        return content or None
+
     def path(self, name: str, default: Path) -> Path:
         text = self.text(name)
         return Path(text).expanduser().absolute() if text else default
@@ -151,8 +195,21 @@ class _Reader:
             return default
         return value
 
+    def positive_seconds(self, name: str, default: float) -> float:
+        value = self.seconds(name, default)
+        if not value:
+            self.problems.append(f"{name} is 0; it must be more than that.")
+        return value or default
+
+    def port(self, name: str) -> int | None:
+        value = self.integer(name, None, 1)
+        # Room for the port after it, and for those that a second run at the same time takes.
+        if value is not None and value > 65_000:
+            self.problems.append(f"{name} is {value}; it must be a port below 65000.")
+        return value
+
     def postgres_url(self, name: str) -> str | None:
-        text = self.text(name)
+        text = self.secret(name)
         if text is None:
             return None
         try:
@@ -199,6 +256,17 @@ class _Reader:
                 )
         return urls
 
+    def with_password(self, url: str | None, password: str | None) -> str | None:
+        """``url`` with ``password``, unless it has one of its own."""
+        if url is None or password is None or urlsplit(url).password is not None:
+            return url
+        parts = urlsplit(url)
+        user, at, host = parts.netloc.rpartition("@")
+        if not at:
+            self.problems.append("ECOM_POSTGRES_PASSWORD is set, but ECOM_POSTGRES_URL names no user.")
+            return url
+        return urlunsplit(parts._replace(netloc=f"{user.rstrip(':')}:{quote(password, safe='')}@{host}"))
+
     def spark_master(self, name: str, default: str) -> str:
         text = self.text(name) or default
         if not re.match(r"^(local(\[(\*|[0-9]+)(,[0-9]+)?\])?|spark://.+|yarn|k8s://.+)$", text):
@@ -222,6 +290,20 @@ def read_environment(directory: Path | None = None) -> dict[str, str]:
     return {**os.environ, **{name: value for name, value in overrides.items() if value is not None}}
 
 
+def _cluster(reader: _Reader) -> ClusterSettings:
+    return ClusterSettings(
+        secret=reader.secret("ECOM_SPARK_SECRET"),
+        driver_host=reader.text("ECOM_SPARK_DRIVER_HOST"),
+        driver_bind_address=reader.text("ECOM_SPARK_DRIVER_BIND_ADDRESS"),
+        driver_port=reader.port("ECOM_SPARK_DRIVER_PORT"),
+        executor_memory=reader.memory("ECOM_SPARK_EXECUTOR_MEMORY", "512m"),
+        executor_cores=reader.integer("ECOM_SPARK_EXECUTOR_CORES", None, 1),
+        cores=reader.integer("ECOM_SPARK_CORES", None, 1),
+        python=reader.text("ECOM_SPARK_PYTHON"),
+        start_seconds=reader.positive_seconds("ECOM_SPARK_START_SECONDS", 60.0),
+    )
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from ``environ`` (default: the process environment and ``.env``).
 
@@ -231,11 +313,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     home = reader.path("ECOM_HOME", Path.cwd() / ".ecom")
     java_home = reader.text("JAVA_HOME")
     dagster_home = reader.text("DAGSTER_HOME")
+    password = reader.secret("ECOM_POSTGRES_PASSWORD")
     rows_per_file = reader.integer("ECOM_ROWS_PER_FILE", DEFAULT_ROWS_PER_FILE, 1)
     settings = Settings(
         home=home,
         landing_dir=reader.path("ECOM_LANDING_DIR", home / "landing"),
-        postgres_url=reader.postgres_url("ECOM_POSTGRES_URL"),
+        postgres_url=reader.with_password(reader.postgres_url("ECOM_POSTGRES_URL"), password),
+        spark_postgres_url=reader.with_password(reader.postgres_url("ECOM_SPARK_POSTGRES_URL"), password),
+        cluster=_cluster(reader),
         spark_master=reader.spark_master("ECOM_SPARK_MASTER", "local[*]"),
         spark_driver_memory=reader.memory("ECOM_SPARK_DRIVER_MEMORY", "1g"),
         batch_files=reader.integer("ECOM_BATCH_FILES", None, 1),

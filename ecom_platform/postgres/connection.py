@@ -21,6 +21,12 @@ from ecom_platform.errors import DatabaseError
 CONNECT_TIMEOUT_SECONDS = 10
 APPLICATION_NAME = "ecom_platform"
 
+# A machine that vanishes would otherwise keep its transaction, and the ledger rows it has locked, for
+# the two hours that TCP takes to notice by default. On a Unix socket these have no effect.
+_SESSION_OPTIONS = (
+    "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3 -c timezone=UTC"
+)
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -50,6 +56,13 @@ class Database:
     """One database, named by a libpq URL that is never shown."""
 
     url: str = field(repr=False)
+    # The same database as executors elsewhere reach it, where that is another address.
+    executor_url: str | None = field(default=None, repr=False)
+
+    @property
+    def task_url(self) -> str:
+        """The URL for tasks."""
+        return self.executor_url or self.url
 
     @property
     def description(self) -> str:
@@ -84,6 +97,14 @@ class Database:
                 "It must look like postgresql://user:password@host:5432/database.",
             ) from None
 
+    def identity(self) -> str:
+        """Which database of which server this is, whatever address it was reached by."""
+        with self.open() as connection:
+            row = connection.execute(
+                "SELECT system_identifier || '/' || current_database() FROM pg_control_system()"
+            ).fetchone()
+        return "" if row is None else str(row[0])
+
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A connection whose work is committed at the end, or rolled back on an exception."""
@@ -98,5 +119,5 @@ def conninfo(url: str) -> str:
         "application_name": APPLICATION_NAME,
         **conninfo_to_dict(url),
     }
-    parts["options"] = f"-c timezone=UTC {parts.get('options') or ''}".strip()
+    parts["options"] = f"{_SESSION_OPTIONS} {parts.get('options') or ''}".strip()
     return make_conninfo(**parts)

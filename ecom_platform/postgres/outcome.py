@@ -41,10 +41,11 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class UnitResult:
-    """The outcomes of a unit, and where its time and memory went."""
+    """The outcomes of a unit, on which machine it ran, and where its time and memory went."""
 
     outcomes: list[FileOutcome]
     decode_seconds: float
     store_seconds: float
     commit_seconds: float
     peak_bytes: int
+    host: str = ""

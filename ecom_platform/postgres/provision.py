@@ -37,7 +37,7 @@ def server_process(settings: Settings) -> int | None:
 def provide(settings: Settings) -> Iterator[Database]:
     """The database of ``settings``, migrated. The embedded server runs at least as long."""
     if settings.postgres_url is not None:
-        database = Database(settings.postgres_url)
+        database = Database(settings.postgres_url, settings.spark_postgres_url)
         migrate(database)
         yield database
         return

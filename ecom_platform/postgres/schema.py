@@ -50,7 +50,7 @@ def migrate(database: Database) -> None:
         except psycopg.errors.InsufficientPrivilege as error:
             raise DatabaseError(
                 f"PostgreSQL at {database.description} does not let this user make tables: {error}.",
-                "Grant it CREATE on the schema, or run the migrations as the owner.",
+                "Run `ecom migrate` as the owner of the database, or grant this user CREATE on the schema.",
             ) from error
 
 

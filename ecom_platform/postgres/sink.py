@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 import random
 import resource
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -307,9 +308,8 @@ def load_unit(
                 unit.run(files, alone=retry.alone)
                 committed_at = time.time()
                 outcomes = _read_outcomes(session, files, committed_at)
-            return UnitResult(
-                outcomes, unit.decode_seconds, unit.store_seconds, unit.commit_seconds, _peak_bytes()
-            )
+            seconds = unit.decode_seconds, unit.store_seconds, unit.commit_seconds
+            return UnitResult(outcomes, *seconds, _peak_bytes(), socket.gethostname())
         except _NotAsClaimedError as error:
             unreadable[error.file_id] = error.error
         except (adbc.Error, FileChangedError) as error:

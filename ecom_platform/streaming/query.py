@@ -16,6 +16,7 @@ import logging
 import shutil
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -67,6 +68,9 @@ class StreamResult:
     rows_rejected: int = 0
     seconds: float = 0.0
     worker_peak_bytes: int = 0
+    application: str = ""
+    # Units of work by the machine whose executor loaded them.
+    executors: Counter[str] = field(default_factory=Counter)
     latencies: list[tuple[float, int]] = field(default_factory=list)
 
     def latency(self, quantile: float) -> float | None:
@@ -194,7 +198,7 @@ class _Batches:
         self._session = session
         self._job = job
         self._on_batch = on_batch
-        self.result = StreamResult()
+        self.result = StreamResult(application=session.sparkContext.applicationId)
         # py4j turns an exception into text; the original is kept here.
         self.error: EcomError | None = None
 
@@ -209,7 +213,7 @@ class _Batches:
     def _process(self, units_frame: DataFrame, query_batch_id: int) -> None:
         started = time.perf_counter()
         batch_id = self._start(query_batch_id)
-        loader = _loader(self._job.database.url, str(self._job.zone.claimed), batch_id)
+        loader = _loader(self._job.database.task_url, str(self._job.zone.claimed), batch_id)
         # Not mapInArrow: a line of text each way gains nothing from it, and it makes driver and
         # workers import pandas, a second each.
         units = [_read_result(result) for result in units_frame.rdd.map(loader).collect()]
@@ -219,6 +223,7 @@ class _Batches:
         with self._job.database.open(wait_seconds=RECONNECT_SECONDS) as connection:
             ledger.finish_batch(connection, batch_id, len(outcomes), figures)
         self._add(outcomes, figures)
+        self.result.executors.update(unit.host for unit in units)
         self._on_batch(self.result)
 
     def _start(self, query_batch_id: int) -> int:
@@ -256,11 +261,12 @@ def _write_result(url: str, files: list[UnitFile], batch_id: int) -> str:
     except EcomError as error:
         return json.dumps({"error": error.as_json()})
     except Exception as error:
-        traceback.print_exc()  # into logs/spark.log
+        traceback.print_exc()  # into logs/spark.log, or the executor's stderr
         unforeseen = IngestError(
             f"Loading {len(files)} files from {files[0].name} on failed with {type(error).__name__}: "
             f"{' '.join(str(error).split())[:300]}",
-            "Nothing of them was stored. Run `ecom ingest` to try again; logs/spark.log has the trace.",
+            "Nothing of them was stored. Run `ecom ingest` to try again; logs/spark.log (on a cluster the "
+            "executor's stderr) has the trace.",
         )
         return json.dumps({"error": unforeseen.as_json()})
 

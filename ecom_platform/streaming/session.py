@@ -14,20 +14,23 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import psutil
-from py4j.protocol import Py4JError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf, SparkContext
 from pyspark.errors import PySparkRuntimeError
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
-from ecom_platform.errors import JavaError, SettingsError, StorageError
+from ecom_platform.errors import ClusterError, JavaError, PrerequisiteError, SettingsError, StorageError
 from ecom_platform.settings import Settings
 from ecom_platform.streaming import class_archive
+from ecom_platform.streaming.cluster import cluster_config, secret_config
 from ecom_platform.streaming.java import Java, find_java
+from ecom_platform.streaming.probe import require_cluster
 
 APPLICATION_NAME = "ecom_platform"
 
@@ -35,6 +38,8 @@ APPLICATION_NAME = "ecom_platform"
 PROGRESS_KEPT = 1_000
 
 _open_lock = threading.Lock()
+# When the cluster was last found unable, and why: for whoever waited for that answer.
+_refused: tuple[float, PrerequisiteError] | None = None
 # Generous, for a JVM that writes its class archive at the end (class_archive).
 _JVM_EXIT_SECONDS = 120
 
@@ -61,8 +66,8 @@ def spark_config(settings: Settings) -> dict[str, str]:
         "spark.sql.files.openCostInBytes": "128m",
     }
     if settings.local_spark:
-        config |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-    return config
+        return config | {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    return config | cluster_config(settings)
 
 
 def open_session(settings: Settings, *, java_options: str | None = None) -> SparkSession:
@@ -71,23 +76,58 @@ def open_session(settings: Settings, *, java_options: str | None = None) -> Spar
     ``java_options`` replaces the usual options of the driver's JVM.
 
     Raises :class:`JavaError` when there is no Java that Spark can run on, or it would not start,
-    and :class:`SettingsError` when the process already runs on another master.
+    :class:`SettingsError` when the process already runs on another master, and
+    :class:`ClusterError` or :class:`DatabaseError` when a cluster cannot do the work.
     """
+    asked = time.monotonic()
     with _open_lock:
         check_master(settings)
+        if _refused is not None and _refused[0] > asked:
+            raise _refused[1]
+        known = SparkContext._active_spark_context
+        _choose_python(settings)
         _launch_jvm(settings, java_options)
         try:
-            return _build(settings)
+            session = _build(settings)
         except (Py4JError, ConnectionError) as error:
-            raise JavaError(
-                f"Spark's Java process ended while the session was opened: {error}",
-                f"Its output is in {spark_log(settings)}; run the command again.",
-            ) from error
+            raise _not_opened(settings, error) from error
+        if settings.remote_spark and known is None:
+            _require_cluster(session, settings)
+        return session
+
+
+def _require_cluster(session: SparkSession, settings: Settings) -> None:
+    global _refused
+    try:
+        require_cluster(session, settings)
+    except PrerequisiteError as error:
+        stop_session(session)
+        _refused = time.monotonic(), error
+        raise
+
+
+def _not_opened(settings: Settings, error: Exception) -> PrerequisiteError:
+    if settings.remote_spark and isinstance(error, Py4JJavaError):
+        return ClusterError(
+            f"The Spark cluster {settings.spark_master} was not joined: {_java_message(error)}",
+            "Check ECOM_SPARK_MASTER, that ECOM_SPARK_SECRET is the cluster's (or unset, if it has none), "
+            "and that ECOM_SPARK_DRIVER_HOST is an address of this machine; where it is not, as behind a "
+            "container's port, set ECOM_SPARK_DRIVER_BIND_ADDRESS to 0.0.0.0.",
+        )
+    return JavaError(
+        f"Spark's Java process ended while the session was opened: {error}",
+        f"Its output is in {spark_log(settings)}; run the command again.",
+    )
+
+
+def _java_message(error: Py4JJavaError) -> str:
+    """The first line of what Java said, without its trace."""
+    return str(error.java_exception.toString()).splitlines()[0][:300]
 
 
 def _build(settings: Settings) -> SparkSession:
     builder: Any = SparkSession.builder
-    for key, value in spark_config(settings).items():
+    for key, value in (spark_config(settings) | secret_config(settings)).items():
         builder = builder.config(key, value)
     session: SparkSession = builder.getOrCreate()
     # Warnings of a healthy Spark are noise; its errors reach us as exceptions.
@@ -133,7 +173,8 @@ def warm_up(settings: Settings) -> None:
         # A failure is not lost: the same call fails again where somebody needs its result.
         with contextlib.suppress(Exception):
             session = open_session(settings)
-            # The first task of a session starts the process that Python workers are forked from.
+            # The first task of a session starts the process that Python workers are forked from; on a
+            # cluster that was the probe.
             session.sparkContext.parallelize([0], 1).map(abs).collect()
 
     threading.Thread(target=attempt, name="spark-warm-up", daemon=True).start()
@@ -188,12 +229,17 @@ def spark_log(settings: Settings) -> Path:
 
 def _prepare_environment(settings: Settings, java: Java) -> None:
     os.environ["JAVA_HOME"] = str(java.home)
-    # Otherwise workers take the first python3 of the PATH, which need not have our packages.
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ.pop("SPARK_HOME", None)  # another Spark than the one this Python imports
     if settings.local_spark:
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     _local_dir(settings).mkdir(parents=True, exist_ok=True)
+
+
+def _choose_python(settings: Settings) -> None:
+    """Otherwise workers take the first python3 of the PATH, which need not have our packages."""
+    elsewhere = settings.cluster.python if settings.remote_spark else None
+    os.environ["PYSPARK_PYTHON"] = elsewhere or sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 
 
 def _local_dir(settings: Settings) -> Path:

@@ -60,6 +60,11 @@ def test_values_are_read(tmp_path: Path) -> None:
         ("ECOM_TRIGGER_SECONDS", "inf"),
         ("ECOM_SPARK_MASTER", "sparky"),
         ("ECOM_SPARK_DRIVER_MEMORY", "lots"),
+        ("ECOM_SPARK_DRIVER_PORT", "0"),
+        ("ECOM_SPARK_EXECUTOR_MEMORY", "none"),
+        ("ECOM_SPARK_EXECUTOR_CORES", "0"),
+        ("ECOM_SPARK_CORES", "all"),
+        ("ECOM_SPARK_START_SECONDS", "-1"),
     ],
 )
 def test_a_bad_value_is_named_with_its_variable(name: str, value: str) -> None:
@@ -95,3 +100,53 @@ def test_dotenv_wins_as_it_does_in_dagster(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("ECOM_BATCH_FILES", "7")
     (tmp_path / ".env").write_text("ECOM_BATCH_FILES=3\n")
     assert load_settings(read_environment(tmp_path)).batch_files == 3
+
+
+def test_ports_leave_room_for_those_after_them() -> None:
+    with pytest.raises(SettingsError, match="ECOM_SPARK_DRIVER_PORT is 65535"):
+        load_settings({"ECOM_SPARK_DRIVER_PORT": "65535"})
+
+
+def test_a_start_without_time_is_refused() -> None:
+    with pytest.raises(SettingsError, match="ECOM_SPARK_START_SECONDS"):
+        load_settings({"ECOM_SPARK_START_SECONDS": "0"})
+
+
+def test_secrets_come_from_files_as_well(tmp_path: Path) -> None:
+    secret, url = tmp_path / "secret", tmp_path / "url"
+    secret.write_text("s3cret\n")
+    url.write_text("postgresql://bob:hunter2@h/d\n")
+    settings = load_settings({"ECOM_SPARK_SECRET_FILE": str(secret), "ECOM_POSTGRES_URL_FILE": str(url)})
+    assert settings.cluster.secret == "s3cret"
+    assert settings.postgres_url == "postgresql://bob:hunter2@h/d"
+    assert "s3cret" not in repr(settings)
+
+
+def test_a_password_apart_from_the_url_is_put_into_it() -> None:
+    environ = {
+        "ECOM_POSTGRES_URL": "postgresql://bob@h:5433/d?sslmode=require",
+        "ECOM_SPARK_POSTGRES_URL": "postgresql://bob@db/d",
+        "ECOM_POSTGRES_PASSWORD": "a/b:c@d",
+    }
+    settings = load_settings(environ)
+    assert settings.postgres_url == "postgresql://bob:a%2Fb%3Ac%40d@h:5433/d?sslmode=require"
+    assert settings.spark_postgres_url == "postgresql://bob:a%2Fb%3Ac%40d@db/d"
+    own = load_settings({**environ, "ECOM_POSTGRES_URL": "postgresql://bob:own@h/d"})
+    assert own.postgres_url == "postgresql://bob:own@h/d"
+
+
+def test_a_password_for_nobody_is_refused() -> None:
+    with pytest.raises(SettingsError, match="names no user"):
+        load_settings({"ECOM_POSTGRES_URL": "postgresql://h/d", "ECOM_POSTGRES_PASSWORD": "s3cret"})
+
+
+def test_a_secret_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.touch()
+    for environ, problem in [
+        ({"ECOM_SPARK_SECRET_FILE": str(tmp_path / "none")}, "cannot be read"),
+        ({"ECOM_SPARK_SECRET_FILE": str(empty)}, "empty"),
+        ({"ECOM_SPARK_SECRET_FILE": str(empty), "ECOM_SPARK_SECRET": "x"}, "both set"),
+    ]:
+        with pytest.raises(SettingsError, match=problem):
+            load_settings(environ)

@@ -95,6 +95,10 @@ def _metadata(result: IngestResult) -> dict[str, Any]:
         latency = stream.latency(quantile)
         if latency is not None:
             metadata[f"latency_{name}_seconds"] = round(latency, 3)
+    if stream.batches:
+        # Which executors did the work, and the name by which Spark's own pages know it.
+        metadata["spark_application"] = stream.application
+        metadata["executors"] = dg.MetadataValue.json(dict(stream.executors))
     if result.refused:
         metadata["refused"] = dg.MetadataValue.json(result.refused)
     return metadata

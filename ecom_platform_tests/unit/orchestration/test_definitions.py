@@ -230,6 +230,8 @@ def test_no_secret_is_in_what_dagster_keeps_and_shows(
     monkeypatch.setenv("ECOM_POSTGRES_URL", f"postgresql://bob:{PASSWORD}@db.example:5432/shop")
     monkeypatch.setenv("ECOM_ALERT_URLS", f"slack://{PASSWORD}/B/C")
     monkeypatch.setenv("ECOM_HEARTBEAT_URL", f"https://life.example/{PASSWORD}")
+    monkeypatch.setenv("ECOM_SPARK_MASTER", "spark://127.0.0.1:7077")
+    monkeypatch.setenv("ECOM_SPARK_SECRET", PASSWORD)
     repository = load().get_repository_def()
     kept = dg.serialize_value(RepositorySnap.from_def(repository))
     for job in repository.get_all_jobs():

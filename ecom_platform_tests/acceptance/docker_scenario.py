@@ -1,0 +1,376 @@
+"""`make docker-test`: the image and the stack, built and used on whatever engine answers.
+
+Builds, checks the files, starts the stack, runs the main job through GraphQL, drops a CSV, breaks
+things in mid-batch, takes the stack down and up again, then uses its cluster from the host. Prints
+what it measured; exit 0 only if nothing was lost and nothing is there twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ecom_platform.events.schema import HEADER
+from ecom_platform_tests.acceptance.stack import TOP, Stack, engine_answers, run, stack, wait_for
+from ecom_platform_tests.acceptance.ui import clean_environment
+
+IMAGE = "ecom-platform:test"
+EVENTS = 30_000
+# Enough for a fault to strike in mid-batch, on one core.
+FAULT_EVENTS, FAULT_ROWS_PER_FILE = 300_000, 10_000
+BATCH_FILES = 10
+CSV_ROWS = 500
+# What the executor's rows/s are measured with, in large files.
+MEASURED_EVENTS, MEASURED_ROWS_PER_FILE = 1_000_000, 100_000
+
+
+def say(text: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+# -- building --------------------------------------------------------------------------------------
+
+
+def build() -> None:
+    started = time.monotonic()
+    dockerfile = TOP / "docker" / "Dockerfile"
+    run("docker", "build", "--network", "host", "-f", dockerfile, "--target", "platform", "-t", IMAGE, TOP)
+    seconds = time.monotonic() - started
+    size = int(run("docker", "image", "inspect", "--format", "{{.Size}}", IMAGE))
+    layers = run("docker", "history", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", IMAGE)
+    # The base's layers are below the first of ours, which makes the user.
+    ours, _, _ = layers.partition("groupadd")
+    added = sum(int(line.split()[0]) for line in ours.splitlines())
+    say(f"image: {size / 1e6:,.0f} MB, {added / 1e6:,.0f} MB of it above the base; built in {seconds:.0f} s")
+    if shutil.which("hadolint"):
+        run("hadolint", dockerfile)
+        say("hadolint: nothing to say")
+    else:
+        say("hadolint is not installed: not run")
+
+
+# -- what must be true -----------------------------------------------------------------------------
+
+
+def accounts(made: Stack, dropped: int) -> int:
+    """Every row that was generated or dropped is stored once and accounted for; how many there are."""
+    expected = made.number("SELECT sum(events) FROM generations") + dropped
+    rows, distinct = made.sql("SELECT count(*), count(DISTINCT event_id) FROM user_events").split("|")
+    assert int(rows) == int(distinct) == expected, f"{rows} rows, {distinct} ids, {expected} expected"
+    open_files = "SELECT count(*) FROM ingested_files WHERE state <> 'loaded'"
+    assert made.number(open_files) == 0
+    wrong = "rows_read <> rows_inserted + rows_duplicate + rows_rejected"
+    assert made.number(f"SELECT count(*) FROM ingested_files WHERE {wrong}") == 0
+    return expected
+
+
+def run_main(made: Stack) -> None:
+    """The main job by GraphQL: its checks, its rows, and that the cluster's executor did the work."""
+    peak: dict[str, float] = {}
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            for name, used in made.memory().items():
+                peak[name] = max(peak.get(name, 0.0), used)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    started = time.monotonic()
+    run_id = made.launch("main")
+    status = made.finish(run_id)
+    seconds = time.monotonic() - started
+    done.set()
+    watcher.join()
+    events = made.events(run_id)
+    failures = [event["error"]["message"] for event in events if event.get("error")]
+    assert status == "SUCCESS", f"{status}: {failures}\n{made.logs('dagster-code', 'spark-worker')}"
+    evaluations = [event["evaluation"] for event in events if "evaluation" in event]
+    failed = [e["checkName"] for e in evaluations if not e["success"]]
+    assert evaluations and not failed, failed
+    assert accounts(made, 0) == EVENTS
+    say(f"main job by GraphQL: {EVENTS:,} rows, {len(evaluations)} checks passed, {seconds:.1f} s")
+    say_memory("at work (peak)", peak)
+    prove_executor(made, events)
+
+
+def of_user_events(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What the materialisation of user_events says of itself."""
+    return {
+        entry["label"]: entry
+        for event in events
+        if event["__typename"] == "MaterializationEvent" and event["assetKey"]["path"] == ["user_events"]
+        for entry in event["metadataEntries"]
+    }
+
+
+def prove_executor(made: Stack, events: list[dict[str, Any]]) -> None:
+    """The tasks say where they ran; the master says that the application was there."""
+    metadata = of_user_events(events)
+    application = metadata["spark_application"]["text"]
+    executors = json.loads(metadata["executors"]["jsonString"])
+    workers = {container[:12] for container in made.containers("spark-worker")}
+    assert executors and set(executors) <= workers, (executors, workers)
+    known = {app["id"]: app for app in made.master()["completedapps"]}
+    assert known[application]["name"] == "ecom_platform", known
+    say(f"executed by the cluster: application {application}, units by container {executors}")
+
+
+def measure(made: Stack) -> None:
+    """Rows a second of the one executor, from files in the landing zone to the last COMMIT."""
+    run_id = made.launch("main", events=MEASURED_EVENTS, rows_per_file=MEASURED_ROWS_PER_FILE)
+    assert made.finish(run_id, 600) == "SUCCESS", made.logs("dagster-code")
+    metadata = of_user_events(made.events(run_id))
+    rate = metadata["rows_per_second"]["intValue"]
+    rows = accounts(made, 0)
+    assert rows == EVENTS + MEASURED_EVENTS
+    table, keys = (
+        made.number(f"SELECT {size}('user_events')") for size in ("pg_table_size", "pg_indexes_size")
+    )
+    say(
+        f"{MEASURED_EVENTS:,} rows in files of {MEASURED_ROWS_PER_FILE:,}: {rate:,} rows/s with one core; "
+        f"a row takes {table / rows:.0f} bytes, its key {keys / rows:.0f}"
+    )
+
+
+def say_memory(when: str, memory: dict[str, float]) -> None:
+    parts = ", ".join(f"{name.rsplit('-', 1)[0]} {used:.0f}" for name, used in sorted(memory.items()))
+    say(f"memory {when}: {sum(memory.values()):,.0f} MiB ({parts})")
+
+
+def drop_csv(made: Stack) -> None:
+    """A file into the landing volume, loaded by the sensor where there is one."""
+    row = "7,PROD1000,purchase,2026-01-02 03:04:05,19.99,Books,Mobile,DE"
+    content = "\n".join([HEADER, *(f"{uuid.uuid4()},{row}" for _ in range(CSV_ROWS))]) + "\n"
+    # Under a name that nobody takes, until it is complete.
+    script = "cd $ECOM_LANDING_DIR && cat > .dropped.tmp && mv .dropped.tmp dropped.csv"
+    made.compose("exec", "-T", "dagster-code", "sh", "-c", script, stdin=content)
+    started = time.monotonic()
+    if "new_csv_files" in made.sensors():
+        loaded = "SELECT count(*) FROM ingested_files WHERE name = 'dropped.csv' AND state = 'loaded'"
+        wait_for("the sensor loaded dropped.csv", lambda: made.number(loaded) == 1)
+        say(f"a dropped CSV was loaded by the sensor after {time.monotonic() - started:.1f} s")
+    else:
+        assert made.finish(made.launch("ingest")) == "SUCCESS"
+        say("there is no sensor new_csv_files: a dropped CSV was loaded by the job ingest")
+    accounts(made, CSV_ROWS)
+
+
+def roles(made: Stack) -> None:
+    """Passwords are SCRAM's, each role can do what it is for, and no more."""
+    hashes = made.sql("SELECT count(*) FROM pg_authid WHERE rolpassword NOT LIKE 'SCRAM-SHA-256$%'")
+    assert hashes == "0"
+    lax = "SELECT count(*) FROM pg_hba_file_rules WHERE type = 'host' AND auth_method <> 'scram-sha-256'"
+    lax += " AND address NOT IN ('127.0.0.1', '::1')"
+    assert made.sql(lax) == "0"
+    rights = made.sql(
+        "SELECT has_table_privilege('ecom_ingest', 'user_events', 'INSERT'),"
+        " has_schema_privilege('ecom_ingest', 'public', 'CREATE'),"
+        " has_table_privilege('ecom_reader', 'user_events', 'SELECT'),"
+        " has_table_privilege('ecom_reader', 'user_events', 'INSERT'),"
+        " has_database_privilege('dagster', 'ecommerce', 'CONNECT')"
+    )
+    assert rights == "t|f|t|f|f", rights
+    say("roles: SCRAM, ingest writes rows but makes no table, reader only reads, dagster sees no event")
+
+
+def secrets_stay_secret(made: Stack) -> None:
+    """No password in what the engine, the logs, Dagster's database or Spark's pages show."""
+    containers = run("docker", "ps", "-aq", "--filter", f"label=com.docker.compose.project={made.project}")
+    shown = run("docker", "inspect", *containers.split())
+    shown += made.compose("logs", "--no-color") + json.dumps(made.master())
+    dump = ["pg_dump", "-h", "/var/run/postgresql", "-U", "postgres", "-d", "dagster", "--data-only"]
+    shown += made.compose("exec", "-T", "postgres", *dump)
+    for service in ("dagster-code", "spark-worker"):
+        files = "/var/lib/ecom/home/logs/* /var/lib/ecom/spark/*/*/std* /proc/[0-9]*/cmdline"
+        files = f"cat {files} 2>/dev/null; true"
+        shown += made.compose("exec", "-T", service, "sh", "-c", files)
+    found = [name for name, value in made.variables.items() if len(value) > 20 and value in shown]
+    assert not found, found
+    say("no secret in inspect, logs, command lines, Dagster's database or Spark's pages")
+
+
+# -- faults ----------------------------------------------------------------------------------------
+
+
+def kill_worker(made: Stack) -> None:
+    container = made.containers("spark-worker")[0]
+    run("docker", "kill", container)
+    run("docker", "start", container)
+
+
+def restart_postgres(made: Stack) -> None:
+    made.compose("restart", "postgres")
+
+
+def kill_code_location(made: Stack) -> None:
+    container = made.containers("dagster-code")[0]
+    run("docker", "kill", container)
+    run("docker", "start", container)
+
+
+FAULTS: dict[str, Callable[[Stack], None]] = {
+    "worker killed and started in mid-batch": kill_worker,
+    "PostgreSQL restarted in mid-batch": restart_postgres,
+    "code location killed and started in mid-batch": kill_code_location,
+}
+
+
+def strike(made: Stack, fault: str) -> None:
+    """Break something while some files of a run are loaded and others are not; then let it be made good."""
+    before = made.number("SELECT count(*) FROM ingested_files WHERE state = 'loaded'")
+    run_id = made.launch("main", events=FAULT_EVENTS, rows_per_file=FAULT_ROWS_PER_FILE)
+    middle = (
+        f"SELECT count(*) FILTER (WHERE state = 'loaded') > {before} AND"
+        " count(*) FILTER (WHERE state = 'claimed') > 0 FROM ingested_files"
+    )
+    wait_for("some files of the run were loaded", lambda: made.sql(middle) == "t")
+    FAULTS[fault](made)
+    left = made.number("SELECT count(*) FROM ingested_files WHERE state = 'claimed'")
+    made.up()
+    status = finish_or_end(made, run_id)
+    again = "" if status == "SUCCESS" else f", then the job ingest: {ingest(made)}"
+    rows = accounts(made, CSV_ROWS)
+    say(f"{fault}: {left} of 30 files were open; the run ended {status}{again}; {rows:,} rows, each once")
+
+
+def finish_or_end(made: Stack, run_id: str) -> str:
+    """How the run ends by itself; if nothing happens for a while, its process is gone: end it."""
+    open_files = "SELECT count(*) FROM ingested_files WHERE state = 'claimed'"
+    changed, known = time.monotonic(), ""
+    while time.monotonic() - changed < 60:
+        status = made.status(run_id)
+        if status in ("SUCCESS", "FAILURE", "CANCELED"):
+            return status
+        now = status + str(made.number(open_files))
+        if now != known:
+            changed, known = time.monotonic(), now
+        time.sleep(1)
+    return made.end(run_id)
+
+
+def ingest(made: Stack) -> str:
+    status = made.finish(made.launch("ingest"), 400)
+    assert status == "SUCCESS", made.logs("dagster-code")
+    return status
+
+
+def down_and_up(made: Stack) -> None:
+    rows = accounts(made, CSV_ROWS)
+    made.down(volumes=False)
+    seconds = made.up()
+    assert accounts(made, CSV_ROWS) == rows
+    assert made.finish(made.launch("main", events=1_000)) == "SUCCESS"
+    assert accounts(made, CSV_ROWS) == rows + 1_000
+    say(
+        f"down and up with the volumes kept: up in {seconds:.1f} s, {rows:,} rows still there, and it goes on"
+    )
+
+
+# -- the laptop ------------------------------------------------------------------------------------
+
+
+def laptop_environment(made: Stack, landing: Path) -> dict[str, str]:
+    """The `.env` that docs/deployment.md gives."""
+    port, password = made.variables["POSTGRES_PORT"], made.variables["ECOM_INGEST_PASSWORD"]
+    network = "{{(index .IPAM.Config 0).Gateway}}"
+    gateway = run("docker", "network", "inspect", f"{made.project}_default", "--format", network)
+    return {
+        "ECOM_SPARK_MASTER": f"spark://127.0.0.1:{made.variables['SPARK_PORT']}",
+        "ECOM_SPARK_SECRET": made.variables["ECOM_SPARK_SECRET"],
+        "ECOM_SPARK_PYTHON": "/opt/ecom/bin/python",
+        "ECOM_SPARK_DRIVER_HOST": gateway,
+        "ECOM_POSTGRES_URL": f"postgresql://ecom_ingest@127.0.0.1:{port}/ecommerce",
+        "ECOM_SPARK_POSTGRES_URL": "postgresql://ecom_ingest@postgres:5432/ecommerce",
+        "ECOM_POSTGRES_PASSWORD": password,
+        "ECOM_LANDING_DIR": str(landing),
+    }
+
+
+def ecom(home: Path, settings: dict[str, str], *arguments: str) -> tuple[int, dict[str, object], str]:
+    """`ecom` on this machine, in a folder with that `.env`."""
+    home.mkdir(exist_ok=True)
+    (home / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    command = [sys.executable, "-m", "ecom_platform", *arguments, "--json"]
+    done = subprocess.run(
+        command, cwd=home, env=clean_environment(), capture_output=True, text=True, timeout=400
+    )
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def laptop(folder: Path) -> None:
+    """Driver and Dagster on this machine; Spark and PostgreSQL in containers."""
+    landing, home = folder / "landing", folder / "home"
+    landing.mkdir(parents=True)
+    # Executors have another user: they must be able to walk there.
+    for path in (folder.parent, folder, landing):
+        path.chmod(0o755)
+    shared = {"ECOM_LANDING_DIR": str(landing), "ECOM_LANDING_SOURCE": str(landing)}
+    with stack("ecom-laptop", folder / "stack", ECOM_IMAGE=IMAGE, **shared) as made:
+        made.up("postgres", "spark-master", "spark-worker")
+        made.compose("run", "--rm", "--no-deps", "migrate")
+        settings = laptop_environment(made, landing)
+        code, result, errors = ecom(home, settings, "run")
+        assert code == 0, (result, errors, made.logs())
+        assert result["rows"] == {"read": EVENTS, "inserted": EVENTS, "duplicate": 0, "rejected": 0}
+        accounts(made, 0)
+        applications = [app["name"] for app in made.master()["completedapps"]]
+        assert applications == ["ecom_platform"], applications
+        seconds = result["seconds"]
+        say(f"from the host on the stack's cluster: {EVENTS:,} rows, {seconds}")
+        refused(home, settings, {"ECOM_LANDING_DIR": str(home / "elsewhere")}, "ECOM_LANDING_DIR")
+        unreachable = {"ECOM_SPARK_DRIVER_HOST": "127.0.0.1", "ECOM_SPARK_START_SECONDS": "20"}
+        refused(home, settings, unreachable, "ECOM_SPARK_DRIVER_HOST")
+
+
+def refused(home: Path, settings: dict[str, str], wrong: dict[str, str], named: str) -> None:
+    started = time.monotonic()
+    code, result, errors = ecom(home, settings | wrong, "run")
+    assert code == 3, (code, result, errors)
+    error = result["error"]
+    assert named in error["remedy"], error  # type: ignore[index]
+    say(f"refused after {time.monotonic() - started:.0f} s, naming {named}: {error['message']}")  # type: ignore[index]
+
+
+def main() -> int:
+    if not engine_answers():
+        print("No Docker engine with Compose answers: start one, or set DOCKER_HOST.", file=sys.stderr)
+        return 3
+    folder = Path(tempfile.mkdtemp(prefix="ecom-docker-"))
+    started = time.monotonic()
+    try:
+        build()
+        variables = {"ECOM_IMAGE": IMAGE, "ECOM_BATCH_FILES": str(BATCH_FILES)}
+        with stack("ecom-test", folder / "stack", **variables) as made:
+            made.compose("config", "--quiet")
+            say(f"compose config: valid; up and healthy after {made.up():.1f} s")
+            time.sleep(5)
+            say_memory("idle", made.memory())
+            run_main(made)
+            measure(made)
+            roles(made)
+            drop_csv(made)
+            for fault in FAULTS:
+                strike(made, fault)
+            secrets_stay_secret(made)
+            down_and_up(made)
+        laptop(folder / "laptop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    say(f"docker-test passed in {time.monotonic() - started:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""The same code on a Spark cluster: a master and two workers as processes, PostgreSQL over TCP."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from benchmarks.server import Address, Server, running
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres import ledger
+from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.settings import load_settings
+from ecom_platform_tests.acceptance.cluster import HOST, Cluster, standalone_cluster
+from ecom_platform_tests.acceptance.ui import clean_environment
+from ecom_platform_tests.reference import compare
+
+ECOM = [sys.executable, "-m", "ecom_platform"]
+EVENTS = 30_000
+PATIENCE_SECONDS = 120
+# The unit of the newest file waits for a row lock of ours: which connection, and from which port.
+_WAITING = """
+    SELECT client_port FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'ecom_platform'
+"""
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("server") / "postgres") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with standalone_cluster(tmp_path_factory.mktemp("cluster"), workers=2) as started:
+        yield started
+
+
+def environment(home: Path, cluster: Cluster, address: Address) -> dict[str, str]:
+    home.mkdir(exist_ok=True)
+    return clean_environment() | {
+        "ECOM_HOME": str(home),
+        "ECOM_POSTGRES_URL": address.url,
+        "ECOM_SPARK_MASTER": cluster.master,
+        "ECOM_SPARK_SECRET": cluster.secret,
+        "ECOM_SETTLE_SECONDS": "0",
+    }
+
+
+def test_what_a_cluster_lacks_is_named_at_the_start(
+    postgres: Server, cluster: Cluster, tmp_path: Path
+) -> None:
+    with postgres.database("refused") as address:
+        home = tmp_path / "home"
+        ours = environment(home, cluster, address) | {"ECOM_SPARK_CORES": "1"}
+        elsewhere = address.url.replace(f":{address.port}/", ":1/")
+        cases: list[dict[str, str]] = [
+            # A path that is another folder in every process.
+            {"ECOM_LANDING_DIR": "/proc/self/cwd/landing"},
+            {"ECOM_SPARK_POSTGRES_URL": elsewhere},
+            {"ECOM_SPARK_PYTHON": "/nowhere/python"},
+            # Nobody listens there, so executors cannot reach the driver.
+            {
+                "ECOM_SPARK_DRIVER_HOST": "127.0.0.9",
+                "ECOM_SPARK_DRIVER_BIND_ADDRESS": HOST,
+                "ECOM_SPARK_START_SECONDS": "6",
+            },
+        ]
+        done = subprocess.run(
+            [sys.executable, Path(__file__).with_name("refusals.py")],
+            input=json.dumps([ours | case for case in cases]),
+            env=ours,
+            cwd=home,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
+        assert done.returncode == 0, done.stderr
+        landing, database, python, driver = json.loads(done.stdout)
+        examined = subprocess.run(
+            [*ECOM, "doctor", "--json"], env=ours, cwd=home, capture_output=True, text=True, timeout=120
+        )
+    assert landing["code"] == "cluster"
+    assert "/proc/self/cwd/landing" in landing["message"] and "ECOM_LANDING_DIR" in landing["remedy"]
+    assert database["code"] == "database"
+    assert "executor" in database["message"] and "ECOM_SPARK_POSTGRES_URL" in database["remedy"]
+    assert "/nowhere/python" in python["message"] and "ECOM_SPARK_PYTHON" in python["remedy"]
+    assert "127.0.0.9" in driver["message"] and "ECOM_SPARK_DRIVER_HOST" in driver["remedy"]
+    findings = {finding["name"]: finding for finding in json.loads(examined.stdout)["prerequisites"]}
+    assert examined.returncode == 0, findings
+    assert "see the landing zone and the database" in findings["Executors"]["state"]
+    for secret in (cluster.secret, address.password):
+        assert secret not in done.stdout + done.stderr + examined.stdout + examined.stderr
+        assert secret not in (home / "logs" / "spark.log").read_text()
+
+
+def claimed(connection: Connection) -> int | None:
+    """The newest file that waits to be loaded, once all have been claimed."""
+    files = ledger.claimed(connection)
+    connection.commit()
+    return files[-1].file_id if files else None
+
+
+def wait_for(what: str, question: Any, run: subprocess.Popen[str]) -> Any:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (answer := question()):
+        assert run.poll() is None, f"the run ended before {what}: {run.communicate()}"
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+    return answer
+
+
+def worker_behind(cluster: Cluster, port: int) -> subprocess.Popen[bytes]:
+    """The worker whose executor's Python has this end of a connection."""
+    pid = next(
+        c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port and c.pid is not None
+    )
+    ancestors = {process.pid for process in psutil.Process(pid).parents()}
+    return next(worker for worker in cluster.workers if worker.pid in ancestors)
+
+
+def test_a_worker_lost_in_mid_batch(postgres: Server, cluster: Cluster, tmp_path: Path) -> None:
+    with postgres.database("lost") as address:
+        ours = environment(tmp_path / "home", cluster, address) | {"ECOM_BATCH_FILES": "10"}
+        database, settings = Database(address.url), load_settings(ours)
+        command = [*ECOM, "run", "--json", "--events", str(EVENTS)]
+        run = subprocess.Popen(
+            command,
+            env=ours,
+            cwd=settings.home,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        with database.open() as holder, database.open(autocommit=True) as look:
+            last = wait_for("files were claimed", lambda: claimed(holder), run)
+            holder.execute("SELECT FROM ingested_files WHERE file_id = %s FOR UPDATE", (last,))
+            waiting = wait_for("a unit waited", lambda: look.execute(_WAITING).fetchone(), run)
+            # It is in its transaction. PostgreSQL does not notice that its client is gone.
+            cluster.lose(worker_behind(cluster, waiting[0]))
+        output, errors = run.communicate(timeout=PATIENCE_SECONDS)
+        assert run.returncode == 0, errors
+        result = json.loads(output)
+        assert result["rows"] == {"read": EVENTS, "inserted": EVENTS, "duplicate": 0, "rejected": 0}
+        assert result["files"] == {"landed": 30, "loaded": 30, "quarantined": 0, "unsettled": 0}
+        assert result["checks"]["failed"] == []
+        with database.open() as connection:
+            ids = [row[0] for row in connection.execute("SELECT file_id FROM ingested_files").fetchall()]
+            states = ledger.states(connection, ids)
+        zone = LandingZone.of(settings)
+        comparison = compare(database, {key: zone.path_of(state) for key, state in states.items()})
+        assert (comparison.rows, comparison.lost, comparison.doubled) == (EVENTS, 0, 0)
+        assert comparison.differences == []
+        assert_run_by(cluster)
+        for secret in (cluster.secret, address.password):
+            assert secret not in output + errors
+            assert secret not in everything_printed(cluster.folder, settings.home)
+
+
+def assert_run_by(cluster: Cluster) -> None:
+    """The master knows the application, and that it had both workers' cores."""
+    application = cluster.state()["completedapps"][0]
+    assert application["name"] == "ecom_platform"
+    assert application["state"] == "FINISHED"
+
+
+def everything_printed(*folders: Path) -> str:
+    """Logs of master, workers, executors, driver and Dagster; and the command lines that they show."""
+    text = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    shown = "\n".join(" ".join(words) for words in text)
+    for folder in folders:
+        for path in [*folder.rglob("*.log"), *folder.rglob("stderr"), *folder.rglob("stdout")]:
+            shown += path.read_text(errors="replace")
+        for path in folder.rglob("*.db"):
+            shown += path.read_bytes().decode("latin-1")
+    return shown
