@@ -244,6 +244,19 @@ def _copy_lines(number: int, ids: pa.Array) -> str:
     return "".join(f"{digits[at : at + 32]}\t{number}\n" for at in range(0, len(digits), 32))
 
 
+def few_rejects(connection: Connection, limit: float) -> Finding:
+    """Of the rows that the newest run read, at most a share of ``limit`` is rejected now."""
+    read, rejected = queries("checks").newest_rejects(connection)
+    return Finding(
+        "few_rows_rejected",
+        rejected <= limit * read,
+        f"at most {limit:.1%} of the rows rejected",
+        f"{rejected} of {read} rows",
+        "The files are what they should be, give or take a few rows.",
+        {"rows_read": read, "rows_rejected": rejected},
+    )
+
+
 def freshness(connection: Connection, now: datetime, window: timedelta) -> Finding:
     """The last file was loaded within ``window``."""
     newest: datetime | None = queries("checks").newest_load(connection)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+from playwright.sync_api import Page
 
 from ecom_platform_tests.acceptance import ui
+from ecom_platform_tests.landing import csv_file, line
+from ecom_platform_tests.receivers import Receiver, webhook
 
 pytestmark = pytest.mark.skipif(not ui.CHROMIUM.exists(), reason="Debian's package chromium is not installed")
 
 ECOM = [sys.executable, "-m", "ecom_platform"]
+# What links in alerts begin with, unless ECOM_UI_URL says otherwise.
+UI = "http://127.0.0.1:3000"
 
 
 def ecom(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -57,7 +63,7 @@ def test_materialise_everything_then_break_it_then_come_back(tmp_path: Path) -> 
         ui.open_page(dev, page, "/asset-groups")
         for asset, checks in (
             ("raw_events", 1),
-            ("user_events", 10),
+            ("user_events", 11),
             ("duplicate_audit", 1),
             ("hourly_sales", 1),
         ):
@@ -112,6 +118,62 @@ def test_materialise_everything_then_break_it_then_come_back(tmp_path: Path) -> 
     with ui.ecom_dev(home) as again:
         assert [run["status"] for run in again.runs()] == ["SUCCESS", "SUCCESS"]
     assert again.processes() == {}
+
+
+@pytest.mark.timeout(400)
+def test_what_lands_is_loaded_and_what_is_wrong_is_told_until_it_is_right(tmp_path: Path) -> None:
+    """The sensor, a check that fails, the alert at a webhook, the remedy, the recovery."""
+    home = tmp_path / "home"
+    good = [line() for _ in range(20)]
+    bad = [line().replace(b"Books", b"Cooks") for _ in range(5)]
+    with (
+        webhook() as hook,
+        ui.ecom_dev(home, ECOM_ALERT_URLS=hook.url) as dev,
+        ui.browser_page() as page,
+    ):
+        land(dev, page, "good.csv", good)
+        assert query(home, "SELECT count(*) FROM user_events") == "20"
+
+        query(home, "DELETE FROM user_events WHERE event_id IN (SELECT event_id FROM user_events LIMIT 3)")
+        assert ui.run_checks(dev, page, "user_events")["status"] == "SUCCESS"
+        ui.open_check(dev, page, "user_events", "table_matches_ledger")
+        page.get_by_text("Expected 0 files that differ; found 1 files that differ.").first.wait_for()
+        hook.wait_for(told("[ERROR]", "table_matches_ledger", "0 files that differ", f"{UI}/runs/"), 90)
+
+        # The same file again: what was deleted comes back, the rest are duplicates.
+        land(dev, page, "good.csv", good)
+        assert query(home, "SELECT count(*) FROM user_events") == "20"
+        hook.wait_for(told("[RECOVERED]", "table_matches_ledger"), 90)
+
+        land(dev, page, "bad.csv", [*good, *bad])
+        ui.open_check(dev, page, "user_events", "few_rows_rejected")
+        page.get_by_text("Expected at most 5.0% of the rows rejected; found 5 of 25 rows.").first.wait_for()
+        page.screenshot(path=tmp_path / "rejected.png")
+        hook.wait_for(told("20.0% of the rows were rejected"), 90)
+
+        fixed = tmp_path / "fixed.csv"
+        fixed.write_bytes(csv_file(*(row.replace(b"Cooks", b"Books") for row in bad)))
+        assert ecom(home, "rejects", "replay", "--fixed", str(fixed)).returncode == 0
+        hook.wait_for(told("[RECOVERED]", "rows were rejected"), 90)
+        assert ui.run_checks(dev, page, "user_events")["status"] == "SUCCESS"
+        ui.open_check(dev, page, "user_events", "few_rows_rejected")
+        page.get_by_text("found 0 of 25 rows.").first.wait_for()
+        assert query(home, "SELECT count(*) FROM user_events") == "25"
+
+
+def land(dev: ui.Dev, page: Page, name: str, rows: list[bytes]) -> None:
+    """Let a file land, as a producer does, and see in the browser that the sensor's run loaded it."""
+    hidden = dev.home / "landing" / f"_{name}"
+    hidden.write_bytes(csv_file(*rows))
+    with dev.new_run() as run:
+        hidden.rename(hidden.with_name(name))
+    assert (run["jobName"], run["status"]) == ("ingest", "SUCCESS"), dev.log()
+    ui.wait_for_run(dev, page, run["runId"])
+
+
+def told(*parts: str) -> Callable[[Receiver], bool]:
+    """Whether one message has every one of ``parts``."""
+    return lambda hook: any(all(part in text for part in parts) for text in hook.texts)
 
 
 def test_a_port_that_is_taken(tmp_path: Path) -> None:

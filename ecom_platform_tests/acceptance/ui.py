@@ -97,14 +97,14 @@ class Dev:
 
 
 @contextmanager
-def ecom_dev(home: Path) -> Iterator[Dev]:
-    """``ecom dev`` on a free port, interrupted at the end as Ctrl-C does."""
+def ecom_dev(home: Path, **variables: str) -> Iterator[Dev]:
+    """``ecom dev`` on a free port, with ``variables`` set, interrupted at the end as Ctrl-C does."""
     home.mkdir(parents=True, exist_ok=True)
     port = free_port()
     with (home / "dev.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "ecom_platform", "dev", "--port", str(port)],
-            env={**clean_environment(), "ECOM_HOME": str(home)},
+            env={**clean_environment(), "ECOM_HOME": str(home), **variables},
             cwd=home,
             stdout=log,
             stderr=log,
@@ -168,6 +168,12 @@ def run_checks(dev: Dev, page: Page, asset: str) -> dict[str, str]:
     with dev.new_run() as run:
         page.get_by_role("button", name="Execute all").click()
     return run
+
+
+def wait_for_run(dev: Dev, page: Page, run_id: str) -> None:
+    """See a run among the others, and that it succeeded."""
+    open_page(dev, page, f"/runs/{run_id}")
+    page.get_by_text("Success").first.wait_for()
 
 
 def open_check(dev: Dev, page: Page, asset: str, check: str) -> None:

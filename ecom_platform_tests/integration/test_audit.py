@@ -162,3 +162,14 @@ def test_nothing_for_a_day(loaded: Database) -> None:
 def test_nothing_ever(database: Database) -> None:
     finding = ask(database, lambda c: audit.freshness(c, datetime.now(UTC), timedelta(hours=24)))
     assert (finding.passed, finding.found) == (False, "no file loaded yet")
+
+
+def test_rejects_are_few_or_not(loaded: Database) -> None:
+    """One line of six is bad."""
+    assert ask(loaded, lambda connection: audit.few_rejects(connection, 0.2)).passed
+    finding = ask(loaded, lambda connection: audit.few_rejects(connection, 0.1))
+    assert (finding.passed, finding.found) == (False, f"1 of {ROWS + 1} rows")
+
+
+def test_nothing_loaded_is_nothing_rejected(database: Database) -> None:
+    assert ask(database, lambda connection: audit.few_rejects(connection, 0.05)).passed

@@ -10,7 +10,7 @@ from ecom_platform.events.generator import GeneratorConfig, generate_tables
 from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
 from ecom_platform.orchestration.assets.user_events import FRESHNESS_WINDOW, user_events
 from ecom_platform.orchestration.metadata import check_result
-from ecom_platform.orchestration.resources import PostgresResource
+from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.postgres import audit, ledger
 
 # What is said of a check here is what the UI shows under *About*: the promise, then what to do.
@@ -97,6 +97,18 @@ def table_matches_ledger(postgres: PostgresResource) -> Any:
     """
     with postgres.transaction() as connection:
         return check_result(audit.table_matches_ledger(connection))
+
+
+@dg.asset_check(asset=user_events)
+def few_rows_rejected(postgres: PostgresResource, landing: LandingZoneResource) -> Any:
+    """Of the rows of the newest run, no more were rejected than `ECOM_ALERT_REJECT_SHARE` allows.
+
+    Only a warning, since nothing is lost: `ecom rejects list` says why, `ecom rejects replay` loads them
+    once they are right.
+    """
+    with postgres.transaction() as connection:
+        finding = audit.few_rejects(connection, landing.settings.alerts.reject_share)
+    return check_result(finding, dg.AssetCheckSeverity.WARN)
 
 
 @dg.asset_check(asset=user_events)

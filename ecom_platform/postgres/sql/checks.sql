@@ -110,3 +110,10 @@ ORDER BY e.file_number NULLS FIRST;
 
 -- name: newest_load$
 SELECT max(finished_at) FROM ingested_files WHERE state = 'loaded';
+
+-- name: newest_rejects^
+-- Rows read and rejected by the newest run that loaded anything, as they stand now: replays count.
+SELECT coalesce(sum(f.rows_read), 0)::bigint AS rows_read, coalesce(sum(f.rows_rejected), 0)::bigint AS rejected
+FROM ingested_files AS f
+JOIN stream_batches AS b USING (batch_id)
+WHERE f.state = 'loaded' AND b.run_id = (SELECT run_id FROM stream_batches ORDER BY batch_id DESC LIMIT 1);

@@ -29,6 +29,7 @@ CHECKS = {
         "counts_reconcile",
         "event_id_is_unique",
         "event_time_is_plausible",
+        "few_rows_rejected",
         "generated_events_stored_once",
         "loaded_recently",
         "no_missing_values",
