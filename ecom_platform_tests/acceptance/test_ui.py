@@ -19,8 +19,6 @@ from ecom_platform_tests.receivers import Receiver, webhook
 pytestmark = pytest.mark.skipif(not ui.CHROMIUM.exists(), reason="Debian's package chromium is not installed")
 
 ECOM = [sys.executable, "-m", "ecom_platform"]
-# What links in alerts begin with, unless ECOM_UI_URL says otherwise.
-UI = "http://127.0.0.1:3000"
 
 
 def ecom(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -138,7 +136,7 @@ def test_what_lands_is_loaded_and_what_is_wrong_is_told_until_it_is_right(tmp_pa
         assert ui.run_checks(dev, page, "user_events")["status"] == "SUCCESS"
         ui.open_check(dev, page, "user_events", "table_matches_ledger")
         page.get_by_text("Expected 0 files that differ; found 1 files that differ.").first.wait_for()
-        hook.wait_for(told("[ERROR]", "table_matches_ledger", "0 files that differ", f"{UI}/runs/"), 90)
+        hook.wait_for(told("[ERROR]", "table_matches_ledger", "0 files that differ", f"{dev.url}/runs/"), 90)
 
         # The same file again: what was deleted comes back, the rest are duplicates.
         land(dev, page, "good.csv", good)
