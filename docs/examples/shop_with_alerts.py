@@ -26,8 +26,8 @@ def enough_orders(orders: int) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(passed=orders >= 10, metadata={"expected": "at least 10", "found": orders})
 
 
-mine = dg.Definitions(assets=[orders], asset_checks=[enough_orders])
-
 # Variables of its own, by name: their values are read where the sensor runs, and never shown.
 variables = AlertVariables(urls="SHOP_ALERT_URLS", postgres_url="SHOP_DATABASE_URL")
-defs = dg.Definitions.merge(mine, check_alerts(variables=variables))
+defs = dg.Definitions.merge(
+    dg.Definitions(assets=[orders], asset_checks=[enough_orders]), check_alerts(variables=variables)
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
 import time
@@ -16,6 +15,7 @@ import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 from dagster._core.events import DagsterEvent
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
+from dagster._core.workspace.autodiscovery import loadable_targets_from_python_file
 from sqlalchemy import text
 
 from ecom_platform.orchestration.alerting import check_alerts, sensor
@@ -89,14 +89,11 @@ def test_the_documented_example(
     """A failing check, an alert; a passing one, the recovery; in a project with variables of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SHOP_DATABASE_URL", database.url)
-    spec = importlib.util.spec_from_file_location("shop_with_alerts", EXAMPLE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    (target,) = loadable_targets_from_python_file(str(EXAMPLE))  # as `dagster dev -f` does
     few = {"ops": {"orders": {"config": {"orders": 3}}}}
     with webhook() as hook:
         monkeypatch.setenv("SHOP_ALERT_URLS", hook.url)
-        shop = Project(module.defs, instance)
+        shop = Project(target.target_definition, instance)
         run_id = shop.run(config=few)
         shop.tick()
         shop.run(config=few)  # still the same problem
