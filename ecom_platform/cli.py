@@ -211,8 +211,6 @@ def dev(port: int) -> int:
     require(settings, 0)
     home = prepare_instance(settings)
     os.environ.setdefault("ECOM_UI_URL", f"http://{UI_HOST}:{port}")  # what alerts link to
-    # Links in alerts lead here, unless somebody knows a better address.
-    os.environ.setdefault("ECOM_UI_URL", f"http://{UI_HOST}:{port}")
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(WORKSPACE_FILE)]
     with provide(settings):
         click.echo(f"Dagster UI: http://{UI_HOST}:{port} (history in {home}; Ctrl-C ends it)", err=True)
