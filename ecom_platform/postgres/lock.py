@@ -1,34 +1,97 @@
 """The ingest lock: one stream at a time works on a landing zone.
 
-Belongs here: a session-level advisory lock and the wait for it. It saves work; the promises do
-not rest on it, since a unit of work asks the ledger first. It ends with its connection, so a
-killed program never leaves it behind.
+Belongs here: a session-level advisory lock, who holds it, and the wait for it. It saves work; the
+promises do not rest on it, since a unit of work asks the ledger first. It ends with its
+connection, so a killed program never leaves it behind.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+import psycopg
 
 from ecom_platform.errors import LockedError
 from ecom_platform.postgres.connection import Connection, Database
 
+# What PostgreSQL's own views call the live mode's hold on the lock.
+LIVE_APPLICATION_NAME = "ecom_platform live"
+POLL_SECONDS = 0.5
+
 _INGEST_LOCK = 4_917_205_004
-_POLL_SECONDS = 0.5
 
 
-def _holder(connection: Connection) -> str:
+@dataclass(frozen=True, slots=True)
+class Holder:
     """Who holds the lock, as far as PostgreSQL tells this user."""
-    row = connection.execute(
-        "SELECT a.pid, a.application_name, a.backend_start FROM pg_locks AS l"
-        " JOIN pg_stat_activity AS a USING (pid)"
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.database ="
-        " (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND ((l.classid::bigint << 32) | l.objid::bigint) = %s",
-        (_INGEST_LOCK,),
-    ).fetchone()
-    return "another program" if row is None else f"{row[1]} (backend {row[0]}, since {row[2]:%H:%M:%S} UTC)"
+
+    application_name: str | None = None
+    backend: int | None = None
+    since: datetime | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether it is the live mode, which keeps the lock for as long as it runs."""
+        return self.application_name == LIVE_APPLICATION_NAME
+
+    def __str__(self) -> str:
+        if self.application_name is None or self.since is None:
+            return "another program"
+        return f"{self.application_name} (backend {self.backend}, since {self.since:%H:%M:%S} UTC)"
+
+
+class IngestLock:
+    """A connection that may hold the lock; a context manager that closes it and so gives it back."""
+
+    def __init__(self, database: Database, application_name: str | None = None) -> None:
+        self.database = database
+        self._connection: Connection = database.open(autocommit=True)
+        if application_name is not None:
+            self._connection.execute("SELECT set_config('application_name', %s, false)", (application_name,))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        with suppress(psycopg.Error):
+            self._connection.close()
+
+    def try_take(self) -> bool:
+        """Take the lock unless somebody else holds it."""
+        taken = self._connection.execute("SELECT pg_try_advisory_lock(%s)", (_INGEST_LOCK,))
+        return taken.fetchone() == (True,)
+
+    def holder(self) -> Holder | None:
+        """Who holds the lock now; ``None`` if nobody does."""
+        row = self._connection.execute(
+            "SELECT a.application_name, a.pid, a.backend_start"
+            " FROM pg_locks AS l LEFT JOIN pg_stat_activity AS a USING (pid)"
+            " WHERE l.locktype = 'advisory' AND l.granted AND l.database ="
+            " (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND ((l.classid::bigint << 32) | l.objid::bigint) = %s",
+            (_INGEST_LOCK,),
+        ).fetchone()
+        return None if row is None else Holder(*row)
+
+    def connected(self) -> bool:
+        """Whether the connection, and with it the lock, is still there."""
+        try:
+            self._connection.execute("SELECT")
+        except psycopg.Error:
+            return False
+        return True
+
+    def refuse(self, holder: Holder | None, wait_seconds: float) -> LockedError:
+        """The error of a wait that is over."""
+        return LockedError(
+            f"Another ingest holds the lock of {self.database.description}: {holder or 'another program'}.",
+            f"Wait until it ends, or raise ECOM_LOCK_WAIT_SECONDS (now {wait_seconds:g}).",
+        )
 
 
 @contextmanager
@@ -41,20 +104,13 @@ def ingest_lock(
     """
     deadline = time.monotonic() + wait_seconds
     told = False
-    with database.open(autocommit=True) as connection:
-        while not _try(connection):
-            holder = _holder(connection)
+    with IngestLock(database) as lock:
+        while not lock.try_take():
+            holder = lock.holder()
             if time.monotonic() >= deadline:
-                raise LockedError(
-                    f"Another ingest holds the lock of {database.description}: {holder}.",
-                    f"Wait until it ends, or raise ECOM_LOCK_WAIT_SECONDS (now {wait_seconds:g}).",
-                )
+                raise lock.refuse(holder, wait_seconds)
             if not told:
-                on_wait(holder)
+                on_wait(str(holder or "another program"))
                 told = True
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         yield
-
-
-def _try(connection: Connection) -> bool:
-    return connection.execute("SELECT pg_try_advisory_lock(%s)", (_INGEST_LOCK,)).fetchone() == (True,)
