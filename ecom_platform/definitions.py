@@ -6,16 +6,19 @@ import dagster as dg
 
 from ecom_platform.orchestration import jobs
 from ecom_platform.orchestration.assets import duplicate_audit, raw_events, user_events
+from ecom_platform.orchestration.checks import live_mode as live_mode_checks
 from ecom_platform.orchestration.checks import raw_events as raw_events_checks
 from ecom_platform.orchestration.checks import user_events as user_events_checks
 from ecom_platform.orchestration.maintenance import MAINTENANCE_JOBS
 from ecom_platform.orchestration.resources import resources
+from ecom_platform.orchestration.sensors.live_mode import live_mode
 from ecom_platform.settings import load_settings
 
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([raw_events, user_events, duplicate_audit]),
-    asset_checks=dg.load_asset_checks_from_modules([raw_events_checks, user_events_checks]),
+    asset_checks=dg.load_asset_checks_from_modules([raw_events_checks, user_events_checks, live_mode_checks]),
     jobs=[*jobs.JOBS, *MAINTENANCE_JOBS],
+    sensors=[live_mode],
     resources=resources(load_settings()),
     # One run is one process and one Spark session; a process a step takes four times as long.
     executor=dg.in_process_executor,

@@ -27,6 +27,7 @@ CHECKS = {
         "event_id_is_unique",
         "event_time_is_plausible",
         "generated_events_stored_once",
+        "live_mode_is_alive",
         "loaded_recently",
         "no_missing_values",
         "price_is_plausible",
