@@ -4,12 +4,13 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 3000
 ROUNDS ?= 50
+RATE_SECONDS ?= 300
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test dev torture check format setup clean
+.PHONY: help run test dev bench-latency torture check format setup clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -20,8 +21,11 @@ run: setup ## Generate 30,000 events, stream them into PostgreSQL, audit, check,
 test: setup ## The tests
 	@$(BIN)/python -m pytest
 
-dev: setup ## The Dagster UI on 127.0.0.1:3000, daemon and sensors included
-	@$(BIN)/ecom dev --port $(PORT)
+dev: setup ## The Dagster UI on 127.0.0.1:3000, daemon and sensors included (LIVE=1: and the live mode)
+	@$(BIN)/ecom dev --port $(PORT) $(if $(LIVE),--live)
+
+bench-latency: setup ## Latency of the live mode, from landing to commit, at rising rates (RATE_SECONDS=300)
+	@$(BIN)/python -m benchmarks.latency --seconds $(RATE_SECONDS)
 
 torture: setup ## The long fault-injection run (ROUNDS=50)
 	@$(BIN)/python -m ecom_platform_tests.torture --rounds $(ROUNDS)
