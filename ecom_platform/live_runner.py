@@ -12,12 +12,9 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ecom_platform.settings import load_settings
-
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
 
 INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -42,7 +39,7 @@ def run_live() -> int:
             from ecom_platform.streaming.live import LiveMode
             from ecom_platform.streaming.session import close_session, open_session, warm_up
 
-            def session() -> SparkSession:
+            def session() -> Any:
                 opened = open_session(settings)
                 listen()  # Spark takes Ctrl-C for itself where it is started
                 return opened

@@ -12,7 +12,6 @@ import socket
 import threading
 from collections.abc import Callable
 
-from ecom_platform.errors import EcomError
 from ecom_platform.postgres import live_status
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.live_status import HEARTBEAT_SECONDS, Pulse
@@ -59,7 +58,5 @@ class Heartbeat:
             try:
                 with self._database.transaction() as connection:
                     live_status.beat(connection, self._live_id, self._pulse())
-            except EcomError as error:
-                log.debug("no heartbeat: %s", error)
             except Exception as error:
                 log.debug("no heartbeat: %s", error)

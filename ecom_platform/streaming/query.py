@@ -185,7 +185,8 @@ class Query:
             if seconds is None:
                 self._query.awaitTermination()
                 return True
-            return bool(self._query.awaitTermination(seconds))
+            # It takes fractions of a second, whatever its annotation says.
+            return bool(self._query.awaitTermination(seconds))  # type: ignore[arg-type]
 
     def stop(self) -> None:
         """End it between two micro-batches: one in hand is waited for, whatever it takes."""

@@ -25,6 +25,7 @@ from ecom_platform.postgres.embedded import EmbeddedServer
 from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, IngestLock
 from ecom_platform.postgres.schema import migrate
 from ecom_platform.settings import load_settings
+from ecom_platform_tests.acceptance.ui import free_port
 from ecom_platform_tests.dirt import write_dirty_files
 from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.reference import compare
@@ -258,3 +259,26 @@ def test_a_restart_of_postgresql_and_a_failing_micro_batch_are_pauses(platform: 
     platform.wait_until_loaded(4)
     assert stream.stop() == 0, stream.said()
     platform.check()
+
+
+def test_dev_keeps_one_running_beside_the_ui(platform: Platform) -> None:
+    log = platform.home / "dev.log"
+    with log.open("wb") as output:
+        command = platform.command("dev", "--live", "--port", str(free_port()))
+        dev = subprocess.Popen(**command, stdout=output, stderr=output)
+    try:
+        lives = "SELECT pid FROM live_status ORDER BY live_id DESC"
+        wait_until(lambda: len(platform.query(lives)) == 1, log.read_text)
+        os.kill(int(platform.query(lives)[0][0]), signal.SIGKILL)
+        wait_until(lambda: len(platform.query(lives)) == 2, log.read_text)
+        assert "stream ended with SIGKILL; starting it again in 1 s" in log.read_text()
+        platform.drop("a.csv", csv_file(line()))
+        platform.wait_until_loaded(1)
+        dev.send_signal(signal.SIGTERM)
+        assert dev.wait(PATIENCE_SECONDS) == 0, log.read_text()
+    finally:
+        if dev.poll() is None:
+            dev.send_signal(signal.SIGTERM)
+            dev.wait(PATIENCE_SECONDS)
+    newest = "SELECT stopped_at IS NOT NULL FROM live_status ORDER BY live_id DESC LIMIT 1"
+    assert platform.query(newest) == [(True,)]
