@@ -97,10 +97,10 @@ def _wait_for(lock: IngestLock, settings: Settings, beside: _Beside, on_wait: Ca
     while not lock.try_take():
         holder = lock.holder()
         if holder is not None and holder.live:
-            before = beside.unfinished
-            if beside.look() == 0:
+            before, now = beside.unfinished, beside.look()
+            if now == 0:
                 return False
-            if before is not None and beside.unfinished < before:
+            if before is not None and now < before:
                 deadline = time.monotonic() + settings.lock_wait_seconds
         if time.monotonic() >= deadline:
             raise lock.refuse(holder, settings.lock_wait_seconds)

@@ -232,8 +232,8 @@ def test_sigterm_waits_for_the_batch_and_sigkill_is_recovered_from(platform: Pla
 
     third.java().kill()
     assert third.process.wait(PATIENCE_SECONDS) == 1
-    assert "Java process" in third.said()
-    assert "Traceback" not in third.said()
+    # PySpark's own threads print what they lost, too; the last word is ours.
+    assert "Error: Spark's Java process cannot be reached any more" in third.said()
 
 
 def test_a_restart_of_postgresql_and_a_failing_micro_batch_are_pauses(platform: Platform) -> None:
