@@ -7,12 +7,13 @@ ROUNDS ?= 50
 ROWS ?= 1000000
 REPEAT ?= 3
 PATHS ?=
+RATE_SECONDS ?= 300
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test dev bench bench-all bench-functions bench-peers torture docker-env docker-test
+.PHONY: help run test dev bench bench-latency bench-all bench-functions bench-peers torture docker-env docker-test
 .PHONY: check format setup clean
 
 help: ## Print this list
@@ -24,8 +25,11 @@ run: setup ## Generate 30,000 events, stream them into PostgreSQL, audit, check,
 test: setup ## The tests
 	@$(BIN)/python -m pytest
 
-dev: setup ## The Dagster UI on 127.0.0.1:3000, daemon and sensors included
-	@$(BIN)/ecom dev --port $(PORT)
+dev: setup ## The Dagster UI on 127.0.0.1:3000, daemon and sensors included (LIVE=1: and the live mode)
+	@$(BIN)/ecom dev --port $(PORT) $(if $(LIVE),--live)
+
+bench-latency: setup ## Latency of the live mode, from landing to commit, at rising rates (RATE_SECONDS=300)
+	@$(BIN)/python -m benchmarks.latency --seconds $(RATE_SECONDS)
 
 bench: setup ## The benchmark table (ROWS=1000000 REPEAT=3 PATHS=ecom,copy,...; ROWS may be 5000000)
 	@$(BIN)/python -m benchmarks compare --rows $(ROWS) --repeat $(REPEAT) $(if $(PATHS),--paths $(PATHS))

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import traceback
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
@@ -132,6 +132,14 @@ def ingest(as_json: bool) -> int:
     return run_job("ingest", {}, as_json, 0)
 
 
+@cli.command()
+def stream() -> int:
+    """Live mode: load files as they land, until Ctrl-C or SIGTERM."""
+    from ecom_platform.live_runner import run_live
+
+    return run_live()
+
+
 # -- the rest ------------------------------------------------------------------------------------
 
 
@@ -200,7 +208,8 @@ def stop() -> int:
 
 @cli.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=UI_PORT, show_default=True)
-def dev(port: int) -> int:
+@click.option("--live", is_flag=True, help="Keep one `ecom stream` running beside it.")
+def dev(port: int, live: bool) -> int:
     """The Dagster UI on 127.0.0.1, with daemon and sensors, until Ctrl-C."""
     from ecom_platform.doctor import require
     from ecom_platform.orchestration.instance import WORKSPACE_FILE, prepare_instance
@@ -212,9 +221,17 @@ def dev(port: int) -> int:
     home = prepare_instance(settings)
     os.environ.setdefault("ECOM_UI_URL", f"http://{UI_HOST}:{port}")  # what alerts link to
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(WORKSPACE_FILE)]
-    with provide(settings):
+    with provide(settings), _live_mode() if live else nullcontext():
         click.echo(f"Dagster UI: http://{UI_HOST}:{port} (history in {home}; Ctrl-C ends it)", err=True)
         return _supervise([*command, "-h", UI_HOST, "-p", str(port)])
+
+
+def _live_mode() -> AbstractContextManager[None]:
+    """One `ecom stream`, started again when it dies."""
+    from ecom_platform.supervision import companion
+
+    command = [sys.executable, "-m", "ecom_platform", "stream"]
+    return companion(command, lambda text: click.echo(text, err=True))
 
 
 def _require_free(port: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -15,11 +16,16 @@ from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from ecom_platform.doctor import Prerequisite
     from ecom_platform.orchestration.execution import CheckOutcome, RunSummary
     from ecom_platform.settings import Settings
+    from ecom_platform.streaming.live import LiveProgress
+
+# A log is told this often how the live mode gets on, as long as it loads something.
+_LOG_EVERY_SECONDS = 10.0
 
 
 class Progress:
@@ -84,6 +90,53 @@ class Progress:
             elapsed = time.perf_counter() - self._started
             self._console.print(f"[{elapsed:6.1f} s] {text}", highlight=False, markup=False)
         self._last_line = text
+
+
+class LiveDisplay:
+    """The live mode: one line kept up to date on a terminal, a plain line now and then in a log."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._status = self._console.status("starting")
+        self._logged_at = 0.0
+        self._logged_rows = 0
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._status.stop()
+
+    def say(self, text: str) -> None:
+        """Something that should stay on the screen and in the log."""
+        self._print(text)
+
+    def progress(self, progress: LiveProgress) -> None:
+        """Where the live mode stands."""
+        text = _live_line(progress)
+        if self._console.is_terminal:
+            self._status.update(Text(text))
+        elif (
+            progress.rows != self._logged_rows and time.perf_counter() - self._logged_at >= _LOG_EVERY_SECONDS
+        ):
+            self._print(text)
+            self._logged_at, self._logged_rows = time.perf_counter(), progress.rows
+
+    def _print(self, text: str) -> None:
+        now = datetime.now(UTC)
+        self._console.print(f"[{now:%H:%M:%S}] {text}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _live_line(progress: LiveProgress) -> str:
+    parts = [f"{progress.rows:,} rows committed", f"{progress.rows_per_second:,.0f} rows/s"]
+    if progress.latency_p95 is not None:
+        parts.append(f"latency p50 {progress.latency_p50:.2f} s, p95 {progress.latency_p95:.2f} s")
+    parts.append(f"{progress.backlog_files:,} files waiting")
+    return ", ".join(parts)
 
 
 def print_summary(summary: RunSummary, settings: Settings) -> None:

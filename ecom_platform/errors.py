@@ -88,6 +88,12 @@ class IngestError(EcomError):
     code = "ingest"
 
 
+class JvmLostError(IngestError):
+    """Spark's Java process has ended; this process cannot have another."""
+
+    code = "jvm_lost"
+
+
 class FileChangedError(IngestError):
     """A claimed file was written to while it was being loaded."""
 

@@ -96,7 +96,7 @@ class Settings:
     spark_driver_memory: str = "1g"
     cluster: ClusterSettings = field(default_factory=lambda: ClusterSettings())
     batch_files: int | None = None
-    trigger_seconds: float = 1.0
+    trigger_seconds: float = 0.2
     settle_seconds: float = 1.0
     lock_wait_seconds: float = 600.0
     # Days that loaded files stay in the archive; None: for ever.
@@ -324,7 +324,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         spark_master=reader.spark_master("ECOM_SPARK_MASTER", "local[*]"),
         spark_driver_memory=reader.memory("ECOM_SPARK_DRIVER_MEMORY", "1g"),
         batch_files=reader.integer("ECOM_BATCH_FILES", None, 1),
-        trigger_seconds=reader.seconds("ECOM_TRIGGER_SECONDS", 1.0),
+        trigger_seconds=reader.seconds("ECOM_TRIGGER_SECONDS", 0.2),
         settle_seconds=reader.seconds("ECOM_SETTLE_SECONDS", 1.0),
         lock_wait_seconds=reader.seconds("ECOM_LOCK_WAIT_SECONDS", 600.0),
         archive_days=reader.integer("ECOM_ARCHIVE_DAYS", None, 1),

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 
 from psycopg.conninfo import conninfo_to_dict
 
+from ecom_platform.postgres import adbc
+
 # Where a COMMIT shows: in the client's statement, and as the tag of the server's answer to it.
 _STATEMENT = b"COMMIT"
 _TAG = b"COMMIT\x00"
@@ -36,6 +38,7 @@ def losing_commit(url: str, lost: str) -> Iterator[tuple[str, list[str]]]:
         try:
             yield f"postgresql://{parts['user']}@/{parts['dbname']}?host={folder}", cut
         finally:
+            adbc.close_kept()  # or its connection would be passed on for ever
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
 

@@ -50,6 +50,13 @@ def claim_lock(database: Database) -> Iterator[Connection]:
 
 def claim(database: Database, zone: LandingZone, files: Sequence[LandedFile]) -> list[int]:
     """Take ``files``; returns the ledger ids of those that were still there, in order."""
+    return [file.file_id for file in claim_files(database, zone, files)]
+
+
+def claim_files(
+    database: Database, zone: LandingZone, files: Sequence[LandedFile]
+) -> list[ledger.ClaimedFile]:
+    """The same, with what a unit of work needs to know of them."""
     if not files:
         return []
     with claim_lock(database) as connection:
@@ -63,7 +70,7 @@ def claim(database: Database, zone: LandingZone, files: Sequence[LandedFile]) ->
         taken = []
         for file_id, file in zip(file_ids, files, strict=True):
             if _take(zone, file_id, file.name):
-                taken.append(file_id)
+                taken.append(ledger.ClaimedFile(file_id, file.name, file.size))
             else:
                 log.info("%s was gone before it could be claimed", file.name)
                 ledger.forget(connection, file_id)

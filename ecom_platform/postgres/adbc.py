@@ -10,6 +10,8 @@ room for savepoints.
 
 from __future__ import annotations
 
+import atexit
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,6 +31,8 @@ _APPEND = "adbc.ingest.mode.append"
 _TEMPORARY = "adbc.ingest.temporary"
 # Rows that travel to the driver together.
 _BATCH_ROWS = 65_536
+# A backend remembers something of every table it has seen, temporary ones as well.
+MAX_USES = 1_000
 
 
 class Session:
@@ -79,11 +83,78 @@ class Session:
             yield statement
 
 
+class _Kept:
+    """A connection that outlives its session, to be used by the next one of this process."""
+
+    def __init__(self, url: str) -> None:
+        self.owner = (os.getpid(), url)
+        self.uses = 0
+        self._database = adbc_driver_postgresql.connect(conninfo(url))
+        try:
+            self.connection = adbc.AdbcConnection(self._database)
+        except BaseException:
+            self._database.close()
+            raise
+
+    def close(self) -> None:
+        self.connection.close()
+        self._database.close()
+
+
+# At most one, and never used by a process that was forked from its owner.
+_kept: list[_Kept] = []
+
+
 @contextmanager
 def open_session(url: str) -> Iterator[Session]:
-    """A session on the database of ``url``, closed at the end of the block."""
-    with (
-        adbc_driver_postgresql.connect(conninfo(url)) as database,
-        adbc.AdbcConnection(database) as connection,
-    ):
-        yield Session(connection)
+    """A session on the database of ``url``.
+
+    Its connection is kept for the next session of this process: connecting takes ADBC several
+    queries, 0.1 s of work for both sides. It is closed if the block fails, so that what is kept is
+    sound, and after :data:`MAX_USES`; one that PostgreSQL has closed meanwhile fails at its first
+    statement like any lost connection.
+    """
+    kept = _take(url)
+    try:
+        yield Session(kept.connection)
+    except BaseException:
+        kept.close()
+        raise
+    kept.uses += 1
+    _keep(kept)
+
+
+def _take(url: str) -> _Kept:
+    try:
+        kept = _kept.pop()
+    except IndexError:
+        return _Kept(url)
+    if kept.owner == (os.getpid(), url):
+        return kept
+    if kept.owner[0] == os.getpid():
+        kept.close()
+    else:
+        _inherited.append(kept)
+    return _Kept(url)
+
+
+# Connections of a parent process: closing one would close the parent's.
+_inherited: list[_Kept] = []
+
+
+def _keep(kept: _Kept) -> None:
+    if kept.uses < MAX_USES and not _kept:
+        _kept.append(kept)
+    else:
+        kept.close()
+
+
+def close_kept() -> None:
+    """Close what is kept, before the process ends."""
+    while _kept:
+        kept = _kept.pop()
+        if kept.owner[0] == os.getpid():
+            kept.close()
+
+
+atexit.register(close_kept)

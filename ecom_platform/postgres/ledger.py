@@ -49,6 +49,15 @@ class FileState:
 
 
 @dataclass(frozen=True, slots=True)
+class LandedRow:
+    """One landing of a name."""
+
+    file_id: int
+    name: str
+    landed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Sums over a set of files."""
 
@@ -135,6 +144,11 @@ def run_progress(connection: Connection, run_id: str) -> tuple[int | None, int]:
 def newest_by_name(connection: Connection, names: Iterable[str]) -> list[FileState]:
     """The newest row of each of ``names`` that the ledger knows."""
     return [FileState(*row) for row in _queries().newest_by_name(connection, names=list(names))]
+
+
+def landed_files(connection: Connection, names: Iterable[str]) -> list[LandedRow]:
+    """Every row of each of ``names``, in the order they were claimed."""
+    return [LandedRow(*row) for row in _queries().landed_files(connection, names=list(names))]
 
 
 def loaded_since(connection: Connection, since: datetime) -> list[FileState]:

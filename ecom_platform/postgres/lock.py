@@ -1,25 +1,29 @@
 """The ingest lock: one stream at a time works on a landing zone.
 
-Belongs here: a session-level advisory lock and the wait for it. It saves work; the promises do
-not rest on it, since a unit of work asks the ledger first. It ends with its connection, so a
-killed program never leaves it behind.
+Belongs here: a session-level advisory lock, who holds it, and the wait for it. It saves work; the
+promises do not rest on it, since a unit of work asks the ledger first. It ends with its
+connection, so a killed program never leaves it behind.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
+
+import psycopg
 
 from ecom_platform.errors import LockedError
 from ecom_platform.postgres.connection import Connection, Database
 
-_INGEST_LOCK = 4_917_205_004
-_POLL_SECONDS = 0.5
-# What the live mode calls the connection that holds the lock for it.
+# What PostgreSQL's own views call the live mode's hold on the lock.
 LIVE_APPLICATION_NAME = "ecom_platform live"
+POLL_SECONDS = 0.5
+
+_INGEST_LOCK = 4_917_205_004
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,47 @@ def held_by_live(connection: Connection) -> bool:
     return who is not None and who.live
 
 
+class IngestLock:
+    """A connection that may hold the lock; a context manager that closes it and so gives it back."""
+
+    def __init__(self, database: Database, application_name: str | None = None) -> None:
+        self.database = database
+        self._connection: Connection = database.open(autocommit=True)
+        if application_name is not None:
+            self._connection.execute("SELECT set_config('application_name', %s, false)", (application_name,))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        with suppress(psycopg.Error):
+            self._connection.close()
+
+    def try_take(self) -> bool:
+        """Take the lock unless somebody else holds it."""
+        taken = self._connection.execute("SELECT pg_try_advisory_lock(%s)", (_INGEST_LOCK,))
+        return taken.fetchone() == (True,)
+
+    def holder(self) -> Holder | None:
+        """Who holds the lock now; ``None`` if nobody does."""
+        return holder(self._connection)
+
+    def connected(self) -> bool:
+        """Whether the connection, and with it the lock, is still there."""
+        try:
+            self._connection.execute("SELECT")
+        except psycopg.Error:
+            return False
+        return True
+
+    def refuse(self, who: Holder | None, wait_seconds: float) -> LockedError:
+        """The error of a wait that is over."""
+        return LockedError(
+            f"Another ingest holds the lock of {self.database.description}: {who or 'another program'}.",
+            f"Wait until it ends, or raise ECOM_LOCK_WAIT_SECONDS (now {wait_seconds:g}).",
+        )
+
+
 @contextmanager
 def ingest_lock(
     database: Database, wait_seconds: float, on_wait: Callable[[str], None] = lambda holder: None
@@ -69,20 +114,13 @@ def ingest_lock(
     """
     deadline = time.monotonic() + wait_seconds
     told = False
-    with database.open(autocommit=True) as connection:
-        while not _try(connection):
-            who = str(holder(connection) or "another program")
+    with IngestLock(database) as lock:
+        while not lock.try_take():
+            who = lock.holder()
             if time.monotonic() >= deadline:
-                raise LockedError(
-                    f"Another ingest holds the lock of {database.description}: {who}.",
-                    f"Wait until it ends, or raise ECOM_LOCK_WAIT_SECONDS (now {wait_seconds:g}).",
-                )
+                raise lock.refuse(who, wait_seconds)
             if not told:
-                on_wait(who)
+                on_wait(str(who or "another program"))
                 told = True
-            time.sleep(_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
         yield
-
-
-def _try(connection: Connection) -> bool:
-    return connection.execute("SELECT pg_try_advisory_lock(%s)", (_INGEST_LOCK,)).fetchone() == (True,)

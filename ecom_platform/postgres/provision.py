@@ -6,7 +6,7 @@ here: how either is done (``embedded``, ``connection``, ``schema``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ecom_platform.errors import StorageError
@@ -36,12 +36,20 @@ def server_process(settings: Settings) -> int | None:
 @contextmanager
 def provide(settings: Settings) -> Iterator[Database]:
     """The database of ``settings``, migrated. The embedded server runs at least as long."""
+    with provide_lasting(settings) as (database, _):
+        yield database
+
+
+@contextmanager
+def provide_lasting(settings: Settings) -> Iterator[tuple[Database, Callable[[], None]]]:
+    """The same for a process that runs for weeks, with a function that brings the embedded server back
+    if it has ended meanwhile; somebody else's server is not ours to start."""
     if settings.postgres_url is not None:
         database = Database(settings.postgres_url, settings.spark_postgres_url)
         migrate(database)
-        yield database
+        yield database, lambda: None
         return
     with embedded_server(settings) as server:
         database = Database(server.url)
         migrate(database)
-        yield database
+        yield database, server.acquire

@@ -1,12 +1,14 @@
 """The bounded ingest: everything that has landed, into the table, and an account of it.
 
-Belongs here: the order of lock, recovery, scan, claim and stream. Does not belong here: any of
-these steps themselves, and Dagster or the command line, which call :func:`ingest`.
+Belongs here: the order of lock, recovery, scan, claim and stream, and what to do instead while a live
+mode has the lock: it loads our files, we wait for them. Does not belong here: any of these steps
+themselves, and Dagster or the command line, which call :func:`ingest`.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,12 +16,13 @@ from datetime import UTC, datetime
 from pyspark.sql import SparkSession
 
 from ecom_platform.landing.claim import Recovery, claim, recover
+from ecom_platform.landing.own_files import OwnFiles
 from ecom_platform.landing.retention import delete_expired
 from ecom_platform.landing.scan import scan
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.lock import ingest_lock
+from ecom_platform.postgres.lock import POLL_SECONDS, IngestLock
 from ecom_platform.settings import Settings
 from ecom_platform.streaming.query import StreamJob, StreamResult, run_bounded
 
@@ -47,17 +50,25 @@ def ingest(
     run_id: str,
     *,
     trusted: Collection[str] = (),
+    produced: Collection[str] = (),
     on_wait: Callable[[str], None] = lambda holder: None,
     on_batch: Callable[[StreamResult], None] = lambda result: None,
 ) -> IngestResult:
     """Load what has landed, and what an interrupted run left unfinished.
 
     ``session`` is only called when there is something to load: nothing landed, no Spark.
-    ``trusted`` names files that are known to be complete.
+    ``trusted`` names files that are known to be complete, ``produced`` those that this run has made.
+
+    Beside a live mode this waits until what had landed when it began is in a final state, and accounts
+    for that. Another bounded ingest is waited for; raises :class:`LockedError` when that takes longer
+    than ``ECOM_LOCK_WAIT_SECONDS``.
     """
     zone = LandingZone.of(settings)
     zone.prepare()
-    with ingest_lock(database, settings.lock_wait_seconds, on_wait):
+    with IngestLock(database) as lock:
+        beside = _Beside(settings, database, zone, produced)
+        if not _wait_for(lock, settings, beside, on_wait):
+            return beside.result()
         recovery = recover(database, zone)
         found = scan(zone.landing, settings.settle_seconds, SETTLE_WAIT_SECONDS, trusted)
         claim(database, zone, found.settled)
@@ -68,12 +79,75 @@ def ingest(
             job = StreamJob(database, zone, settings.checkpoint_dir, run_id, settings.batch_files)
             stream = run_bounded(session(), job, on_batch)
         with database.open() as connection:
-            totals = ledger.totals(connection, file_ids)
+            totals = ledger.totals(connection, {*file_ids, *beside.file_ids})
         if settings.archive_days is not None:
             delete_expired(zone, datetime.now(UTC).date(), settings.archive_days)
     _log_left_alone(found.refused, recovery)
     unsettled = tuple(file.name for file in found.unsettled)
     return IngestResult(totals, unsettled, found.refused, recovery, stream)
+
+
+def _wait_for(lock: IngestLock, settings: Settings, beside: _Beside, on_wait: Callable[[str], None]) -> bool:
+    """Take the lock; ``False`` if the live mode has done our work meanwhile.
+
+    Files that get done are a reason to wait on, so the patience begins anew with each.
+    """
+    deadline = time.monotonic() + settings.lock_wait_seconds
+    told: str | None = None
+    while not lock.try_take():
+        holder = lock.holder()
+        if holder is not None and holder.live:
+            before, now = beside.unfinished, beside.look()
+            if now == 0:
+                return False
+            if before is not None and now < before:
+                deadline = time.monotonic() + settings.lock_wait_seconds
+        if time.monotonic() >= deadline:
+            raise lock.refuse(holder, settings.lock_wait_seconds)
+        name = str(holder or "another program")
+        if name != told:
+            on_wait(name)
+            told = name
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+class _Beside:
+    """An ingest beside a live mode: its own files, which the other loads."""
+
+    def __init__(
+        self, settings: Settings, database: Database, zone: LandingZone, produced: Collection[str]
+    ) -> None:
+        self._settings, self._database, self._zone, self._produced = settings, database, zone, produced
+        self._own: OwnFiles | None = None
+        self._unsettled: tuple[str, ...] = ()
+        self._settled_by = 0.0
+        self.unfinished: int | None = None
+
+    @property
+    def file_ids(self) -> frozenset[int]:
+        """Ledger ids of the files that the live mode has taken from us."""
+        return self._own.file_ids if self._own is not None else frozenset()
+
+    def look(self) -> int:
+        """How many of our files are not in a final state yet; the first look says which are ours."""
+        now = time.monotonic()
+        with self._database.open() as connection:
+            if self._own is None:
+                self._own = OwnFiles(connection, self._zone, self._settings.settle_seconds, self._produced)
+                self._settled_by = now + SETTLE_WAIT_SECONDS
+            self.unfinished = self._own.look(connection)
+        if now >= self._settled_by:
+            left = self._own.leave_unsettled()
+            self._unsettled += left
+            self.unfinished -= len(left)
+        return self.unfinished
+
+    def result(self) -> IngestResult:
+        """What became of our files."""
+        with self._database.open() as connection:
+            totals = ledger.totals(connection, self.file_ids)
+        return IngestResult(totals, self._unsettled, {}, Recovery(0, 0, 0, 0, ()))
 
 
 def _log_left_alone(refused: dict[str, str], recovery: Recovery) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import threading
 import time
 import traceback
 from collections import Counter
@@ -30,7 +31,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from ecom_platform.errors import EcomError, IngestError, StorageError
+from ecom_platform.errors import EcomError, IngestError, JvmLostError, StorageError
 from ecom_platform.landing.claim import finish
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
@@ -56,6 +57,21 @@ class StreamJob:
     batch_files: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One micro-batch that is committed and put away."""
+
+    outcomes: list[FileOutcome]
+    figures: ledger.BatchFigures
+    # The machine of each unit's executor.
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def latencies(self) -> list[tuple[float, int]]:
+        """Seconds from landing to commit of each file, and its rows."""
+        return [(outcome.committed_at - outcome.landed_at, outcome.rows_read) for outcome in self.outcomes]
+
+
 @dataclass(slots=True)
 class StreamResult:
     """What the query did; times in seconds, latency from landing to commit, weighted by rows."""
@@ -77,6 +93,19 @@ class StreamResult:
         """Seconds from landing to commit that a share ``quantile`` of the rows stayed under."""
         return weighted_quantile(self.latencies, quantile)
 
+    def add(self, batch: Batch) -> None:
+        """Count one more micro-batch."""
+        figures = batch.figures
+        self.batches += 1
+        self.files += len(batch.outcomes)
+        self.rows += figures.rows
+        self.rows_inserted += figures.rows_inserted
+        self.rows_duplicate += figures.rows_duplicate
+        self.rows_rejected += figures.rows_rejected
+        self.worker_peak_bytes = max(self.worker_peak_bytes, figures.worker_peak_bytes)
+        self.executors.update(batch.hosts)
+        self.latencies += batch.latencies
+
 
 def weighted_quantile(values: Sequence[tuple[float, int]], quantile: float) -> float | None:
     """The smallest value that at least ``quantile`` of the weight does not exceed."""
@@ -97,64 +126,117 @@ def run_bounded(
     :class:`IngestError`; what was committed before stays committed.
     """
     started = time.perf_counter()
-    batches = _Batches(session, job, on_batch)
+    result = StreamResult(application=session.sparkContext.applicationId)
+
+    def count(batch: Batch) -> None:
+        result.add(batch)
+        on_batch(result)
+
+    plan = plan_batches(job.batch_files, session.sparkContext.defaultParallelism)
     with (
-        _scratch(job.checkpoints / QUERY_NAME, job.run_id) as checkpoint,
-        _scratch(job.zone.units, job.run_id) as units,
+        scratch(job.checkpoints / QUERY_NAME, job.run_id) as checkpoint,
+        scratch(job.zone.units, job.run_id) as units,
     ):
+        with job.database.open() as connection:
+            files = ledger.claimed(connection)
+        write_units(units, plan_units(files, session.sparkContext.defaultParallelism, plan.files_per_unit))
+        query = Query(session, job, checkpoint, units, plan.units_per_batch, count)
+        query.start(availableNow=True)
+        query.wait()
+        query.record_progress()
+    result.seconds = time.perf_counter() - started
+    return result
+
+
+class Query:
+    """The one query of both modes: unit files in, committed and archived files out.
+
+    ``on_batch`` is called after each micro-batch, in a thread of py4j's.
+    """
+
+    def __init__(
+        self,
+        session: SparkSession,
+        job: StreamJob,
+        checkpoint: Path,
+        units: Path,
+        units_per_batch: int,
+        on_batch: Callable[[Batch], None],
+    ) -> None:
+        self._session, self._job = session, job
+        self._checkpoint, self._units, self._units_per_batch = checkpoint, units, units_per_batch
+        self._batches = _Batches(job, on_batch)
+        self._query: StreamingQuery | None = None
+
+    def start(self, **trigger: Any) -> None:
+        """Start it on a trigger as :meth:`DataStreamWriter.trigger` takes it."""
+        with self._errors():
+            source = self._session.readStream.option("maxFilesPerTrigger", self._units_per_batch)
+            self._query = (
+                source.text(self._units.as_uri(), wholetext=True)
+                .writeStream.queryName(QUERY_NAME)
+                .foreachBatch(self._batches.process)
+                .option("checkpointLocation", self._checkpoint.as_uri())
+                .trigger(**trigger)
+                .start()
+            )
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait for the query's end, or so long; returns whether it has ended.
+
+        Raises the :class:`EcomError` that a task or a micro-batch ended in, else :class:`IngestError`;
+        :class:`JvmLostError` when there is no Spark any more.
+        """
+        if self._query is None:
+            return True
+        with self._errors():
+            if seconds is None:
+                self._query.awaitTermination()
+                return True
+            # It takes fractions of a second, whatever its annotation says.
+            return bool(self._query.awaitTermination(seconds))  # type: ignore[arg-type]
+
+    def stop(self) -> None:
+        """End it between two micro-batches: one in hand is waited for, whatever it takes."""
+        self._batches.close()
+        if self._query is not None:
+            with self._errors():
+                self._query.stop()
+
+    def record_progress(self) -> None:
+        """Write down Spark's own account of its time; it keeps that of the last PROGRESS_KEPT batches."""
+        if self._query is None:
+            return
+        with self._errors():
+            known = {progress.batchId: progress.durationMs for progress in self._query.recentProgress}
+        # A batch is reported once more, without work, when the query finds that nothing is left.
+        parts = {batch: durations for batch, durations in known.items() if "addBatch" in durations}
+
+        def sums(*names: str) -> list[float]:
+            return [float(sum(durations.get(name, 0) for name in names)) for durations in parts.values()]
+
+        with self._job.database.open(wait_seconds=RECONNECT_SECONDS) as connection:
+            ledger.record_progress(
+                connection,
+                self._job.run_id,
+                list(parts),
+                listing_ms=sums("latestOffset", "getBatch"),
+                planning_ms=sums("queryPlanning"),
+                bookkeeping_ms=sums("walCommit", "commitOffsets", "commitBatch"),
+            )
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
         try:
-            query = _start(session, job, batches, checkpoint, units)
-            query.awaitTermination()
-            _record_progress(job, query)
+            yield
         except StreamingQueryException as error:
-            raise batches.error or _stream_error(error) from error
+            raise self._batches.error or _stream_error(error) from error
         except (Py4JError, ConnectionError) as error:
-            raise batches.error or _lost_jvm(error) from error
-    batches.result.seconds = time.perf_counter() - started
-    return batches.result
-
-
-def _start(
-    session: SparkSession, job: StreamJob, batches: _Batches, checkpoint: Path, units: Path
-) -> StreamingQuery:
-    parallelism = session.sparkContext.defaultParallelism
-    plan = plan_batches(job.batch_files, parallelism)
-    with job.database.open() as connection:
-        files = ledger.claimed(connection)
-    write_units(units, plan_units(files, parallelism, plan.files_per_unit))
-    source = session.readStream.option("maxFilesPerTrigger", plan.units_per_batch)
-    return (
-        source.text(units.as_uri(), wholetext=True)
-        .writeStream.queryName(QUERY_NAME)
-        .foreachBatch(batches.process)
-        .option("checkpointLocation", checkpoint.as_uri())
-        .trigger(availableNow=True)
-        .start()
-    )
-
-
-def _record_progress(job: StreamJob, query: StreamingQuery) -> None:
-    """Spark's own account of its time; it keeps that of the last batches (PROGRESS_KEPT in session)."""
-    known = {progress.batchId: progress.durationMs for progress in query.recentProgress}
-    # A batch is reported once more, without work, when the query finds that nothing is left.
-    parts = {batch: durations for batch, durations in known.items() if "addBatch" in durations}
-
-    def sums(*names: str) -> list[float]:
-        return [float(sum(durations.get(name, 0) for name in names)) for durations in parts.values()]
-
-    with job.database.open(wait_seconds=RECONNECT_SECONDS) as connection:
-        ledger.record_progress(
-            connection,
-            job.run_id,
-            list(parts),
-            listing_ms=sums("latestOffset", "getBatch"),
-            planning_ms=sums("queryPlanning"),
-            bookkeeping_ms=sums("walCommit", "commitOffsets", "commitBatch"),
-        )
+            raise self._batches.error or _lost_jvm(error) from error
 
 
 @contextmanager
-def _scratch(parent: Path, run_id: str) -> Iterator[Path]:
+def scratch(parent: Path, run_id: str) -> Iterator[Path]:
     """A new folder of this run's own, gone afterwards; those of killed runs go first."""
     folder = parent / run_id
     try:
@@ -181,8 +263,8 @@ def _stream_error(error: StreamingQueryException) -> IngestError:
     )
 
 
-def _lost_jvm(error: Exception) -> IngestError:
-    return IngestError(
+def _lost_jvm(error: Exception) -> JvmLostError:
+    return JvmLostError(
         f"Spark's Java process cannot be reached any more: {' '.join(str(error).split())[:200]}",
         "What was committed stays. Run `ecom ingest` to go on; if memory was short, lower "
         "ECOM_SPARK_DRIVER_MEMORY or make room.",
@@ -192,23 +274,31 @@ def _lost_jvm(error: Exception) -> IngestError:
 class _Batches:
     """What happens to each micro-batch, on the driver."""
 
-    def __init__(
-        self, session: SparkSession, job: StreamJob, on_batch: Callable[[StreamResult], None]
-    ) -> None:
-        self._session = session
+    def __init__(self, job: StreamJob, on_batch: Callable[[Batch], None]) -> None:
         self._job = job
         self._on_batch = on_batch
-        self.result = StreamResult(application=session.sparkContext.applicationId)
+        self._in_hand = threading.Lock()
+        self._closed = False
         # py4j turns an exception into text; the original is kept here.
         self.error: EcomError | None = None
 
     def process(self, units: DataFrame, query_batch_id: int) -> None:
         """The function given to ``foreachBatch``; each row is the content of a unit file."""
-        try:
-            self._process(units, query_batch_id)
-        except EcomError as error:
-            self.error = error
-            raise
+        with self._in_hand:
+            # Nothing is lost by passing over a micro-batch: the checkpoint that counts it as done is
+            # scratch, and the ledger does not.
+            if self._closed:
+                return
+            try:
+                self._process(units, query_batch_id)
+            except EcomError as error:
+                self.error = error
+                raise
+
+    def close(self) -> None:
+        """Wait for the micro-batch in hand and begin no other."""
+        with self._in_hand:
+            self._closed = True
 
     def _process(self, units_frame: DataFrame, query_batch_id: int) -> None:
         started = time.perf_counter()
@@ -222,24 +312,11 @@ class _Batches:
         figures = _figures(units, outcomes, time.perf_counter() - started)
         with self._job.database.open(wait_seconds=RECONNECT_SECONDS) as connection:
             ledger.finish_batch(connection, batch_id, len(outcomes), figures)
-        self._add(outcomes, figures)
-        self.result.executors.update(unit.host for unit in units)
-        self._on_batch(self.result)
+        self._on_batch(Batch(outcomes, figures, tuple(unit.host for unit in units)))
 
     def _start(self, query_batch_id: int) -> int:
         with self._job.database.open(wait_seconds=RECONNECT_SECONDS) as connection:
             return ledger.start_batch(connection, QUERY_NAME, query_batch_id, self._job.run_id)
-
-    def _add(self, outcomes: list[FileOutcome], figures: ledger.BatchFigures) -> None:
-        result = self.result
-        result.batches += 1
-        result.files += len(outcomes)
-        result.rows += figures.rows
-        result.rows_inserted += figures.rows_inserted
-        result.rows_duplicate += figures.rows_duplicate
-        result.rows_rejected += figures.rows_rejected
-        result.worker_peak_bytes = max(result.worker_peak_bytes, figures.worker_peak_bytes)
-        result.latencies += _latencies(outcomes)
 
 
 def _loader(url: str, claimed: str, batch_id: int) -> Callable[[Row], str]:
@@ -290,12 +367,8 @@ def _put_away(zone: LandingZone, outcomes: list[FileOutcome]) -> None:
         )
 
 
-def _latencies(outcomes: list[FileOutcome]) -> list[tuple[float, int]]:
-    return [(outcome.committed_at - outcome.landed_at, outcome.rows_read) for outcome in outcomes]
-
-
 def _figures(units: list[UnitResult], outcomes: list[FileOutcome], seconds: float) -> ledger.BatchFigures:
-    latencies = _latencies(outcomes)
+    latencies = [(outcome.committed_at - outcome.landed_at, outcome.rows_read) for outcome in outcomes]
 
     def latency_ms(quantile: float) -> float | None:
         value = weighted_quantile(latencies, quantile)

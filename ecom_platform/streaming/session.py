@@ -60,6 +60,18 @@ def spark_config(settings: Settings) -> dict[str, str]:
         # Offsets of this query fit in a few bytes; every kept batch is two more files to list.
         "spark.sql.streaming.minBatchesToRetain": "10",
         "spark.sql.streaming.numRecentProgressUpdates": str(PROGRESS_KEPT),
+        # The checkpoint is scratch. Hadoop's careful way of writing it forks a process a file, for its
+        # mode, and adds files of checksums: 0.1 s of every micro-batch.
+        "spark.sql.streaming.checkpoint.fileChecksum.enabled": "false",
+        "spark.sql.streaming.checkpointFileManagerClass": (
+            "org.apache.spark.sql.execution.streaming.checkpointing.FileSystemBasedCheckpointFileManager"
+        ),
+        "spark.hadoop.fs.file.impl": "org.apache.hadoop.fs.RawLocalFileSystem",
+        # What Spark remembers of finished work, for a UI that is off.
+        "spark.ui.retainedJobs": "20",
+        "spark.ui.retainedStages": "20",
+        "spark.ui.retainedTasks": "100",
+        "spark.sql.ui.retainedExecutions": "20",
         "spark.python.worker.reuse": "true",
         "spark.python.daemon.module": "ecom_platform.streaming.daemon",
         # Unit files are tiny; each is to be a task of its own.

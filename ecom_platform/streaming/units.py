@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ecom_platform.errors import StorageError
@@ -25,16 +25,20 @@ MAX_UNIT_FILES = 5_000
 # Units of a micro-batch for each core: enough to keep cores busy to the end of the batch, few
 # enough that progress shows and that stopping between batches does not take long.
 UNITS_PER_CORE = 4
+# In live mode, one round of smaller units: what lands during a micro-batch waits for its end, and so
+# does whoever stops it.
+LIVE_UNIT_BYTES = 16 * 1024**2
 
 _SUFFIX = ".json"
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """How many unit files a micro-batch takes, and how many files a unit may hold."""
+    """How many unit files a micro-batch takes, and how many files and bytes a unit may hold."""
 
     units_per_batch: int
     files_per_unit: int
+    unit_bytes: int = MAX_UNIT_BYTES
 
 
 def plan_batches(batch_files: int | None, parallelism: int) -> BatchPlan:
@@ -45,15 +49,25 @@ def plan_batches(batch_files: int | None, parallelism: int) -> BatchPlan:
     return BatchPlan(batch_files // files_per_unit, files_per_unit)
 
 
+def plan_live_batches(batch_files: int | None, parallelism: int) -> BatchPlan:
+    """The same for live mode, where a micro-batch must be short to begin with."""
+    if batch_files is None:
+        return BatchPlan(parallelism, MAX_UNIT_FILES, LIVE_UNIT_BYTES)
+    return replace(plan_batches(batch_files, parallelism), unit_bytes=LIVE_UNIT_BYTES)
+
+
 def plan_units(
-    files: Sequence[ClaimedFile], parallelism: int, files_per_unit: int = MAX_UNIT_FILES
+    files: Sequence[ClaimedFile],
+    parallelism: int,
+    files_per_unit: int = MAX_UNIT_FILES,
+    unit_bytes: int = MAX_UNIT_BYTES,
 ) -> list[list[ClaimedFile]]:
     """Neighbouring files in units of about equal size, at least one unit a core where it pays.
 
     Neighbours stay together so that files are committed about in the order they were claimed.
     """
     share = sum(file.size_bytes for file in files) / max(parallelism, 1)
-    target = min(max(share, MIN_UNIT_BYTES), MAX_UNIT_BYTES)
+    target = min(max(share, MIN_UNIT_BYTES), unit_bytes)
     units: list[list[ClaimedFile]] = []
     size = 0.0
     for file in files:
@@ -68,19 +82,25 @@ def plan_units(
 
 def write_units(folder: Path, units: Iterable[Sequence[ClaimedFile]]) -> None:
     """One unit file each, in the order in which Spark is to take them."""
+    for number, unit in enumerate(units):
+        write_unit(folder, number, unit)
+
+
+def write_unit(folder: Path, number: int, unit: Sequence[ClaimedFile]) -> Path:
+    """The unit file of this number; returns where it is."""
+    path = folder / f"{number:08d}{_SUFFIX}"
+    # Spark passes over names that begin with an underscore until the rename.
+    hidden = folder / f"_{path.name}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for number, unit in enumerate(units):
-            names = [(file.file_id, file.name) for file in unit]
-            # Spark passes over names that begin with an underscore until the rename.
-            hidden = folder / f"_{number:08d}{_SUFFIX}"
-            hidden.write_text(json.dumps(names), encoding="utf-8")
-            hidden.rename(folder / f"{number:08d}{_SUFFIX}")
+        hidden.write_text(json.dumps([(file.file_id, file.name) for file in unit]), encoding="utf-8")
+        hidden.rename(path)
     except OSError as error:
         raise StorageError(
             f"The folder {folder} cannot be written: {error.strerror}.",
             "Make room, or set ECOM_LANDING_DIR to a folder that can be written.",
         ) from error
+    return path
 
 
 def read_unit(text: str, claimed: str) -> list[UnitFile]:

@@ -61,7 +61,7 @@ def test_materialise_everything_then_break_it_then_come_back(tmp_path: Path) -> 
         ui.open_page(dev, page, "/asset-groups")
         for asset, checks in (
             ("raw_events", 1),
-            ("user_events", 11),
+            ("user_events", 12),
             ("duplicate_audit", 1),
             ("hourly_sales", 1),
         ):

@@ -60,6 +60,7 @@ def user_events(
             lambda: pyspark.spark_session,
             context.run_id,
             trusted=generation.file_names if generation else (),
+            produced=generation.file_names if generation and generation.run_id == context.run_id else (),
             on_wait=lambda holder: context.log.info(f"Waiting for the ingest lock, held by {holder}."),
             on_batch=observe,
         )

@@ -29,6 +29,12 @@ FROM ingested_files
 WHERE name = ANY(:names)
 ORDER BY name, file_id DESC;
 
+-- name: landed_files
+SELECT file_id, name, landed_at
+FROM ingested_files
+WHERE name = ANY(:names)
+ORDER BY file_id;
+
 -- name: stored_rows$
 SELECT count(*) FROM user_events;
 

@@ -31,6 +31,7 @@ CHECKS = {
         "event_time_is_plausible",
         "few_rows_rejected",
         "generated_events_stored_once",
+        "live_mode_is_alive",
         "loaded_recently",
         "no_missing_values",
         "price_is_plausible",

@@ -1,0 +1,61 @@
+"""Looking at the landing folder again and again: what has come to rest since.
+
+Belongs here: what has to be remembered from one look to the next. Does not belong here: what a look
+is and when a file is at rest (``scan``), or claiming it (``claim``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ecom_platform.landing.scan import LOOK_INTERVAL_SECONDS, LandedFile, Scan, look, rests
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """A file with the size and time it has had since ``first_seen``."""
+
+    file: LandedFile
+    first_seen: float
+
+
+class Watch:
+    """One folder, looked at as often as :meth:`look` is called.
+
+    Looks may follow each other more closely than two that can tell a resting file from one being
+    written; a file is compared with what it was at least that long ago.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settle_seconds: float,
+        *,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._folder, self._settle_seconds = folder, settle_seconds
+        self._clock, self._timer = clock, timer
+        self._seen: dict[str, _Sight] = {}
+
+    def look(self) -> Scan:
+        """What rests now, oldest first, and what does not yet. Raises :class:`StorageError`."""
+        current = look(self._folder)
+        now = self._timer()
+        self._seen = {name: self._sight(file, now) for name, file in current.files.items()}
+        settled: list[LandedFile] = []
+        unsettled: list[LandedFile] = []
+        for sight in sorted(self._seen.values(), key=lambda sight: (sight.file.mtime_ns, sight.file.name)):
+            before = sight.file if now - sight.first_seen >= LOOK_INTERVAL_SECONDS else None
+            resting = rests(sight.file, before, self._clock(), self._settle_seconds)
+            (settled if resting else unsettled).append(sight.file)
+        return Scan(settled, unsettled, current.refused)
+
+    def _sight(self, file: LandedFile, now: float) -> _Sight:
+        before = self._seen.get(file.name)
+        if before is not None and file.same_content(before.file):
+            return _Sight(file, before.first_seen)
+        return _Sight(file, now)

@@ -1,0 +1,98 @@
+"""`ecom stream` from the terminal: prerequisites, signals, what is shown, a graceful end.
+
+Belongs here: what makes a process out of the live mode. Does not belong here: what it does
+(``streaming.live``), what is printed how (``console``).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ecom_platform.settings import load_settings
+
+INTERRUPTED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run_live() -> int:
+    """Run the live mode until Ctrl-C or SIGTERM; returns 0 after a graceful end.
+
+    Raises :class:`EcomError` for what is found out before it begins, and when it cannot go on.
+    """
+    settings = load_settings()
+    from ecom_platform.console import LiveDisplay
+    from ecom_platform.doctor import require
+    from ecom_platform.postgres.provision import provide_lasting
+
+    stopping = threading.Event()
+    with _on_signals(stopping) as listen, LiveDisplay() as display:
+        require(settings, 0)
+        display.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
+        with provide_lasting(settings) as (database, revive):
+            display.say("starting Spark")
+            from ecom_platform.streaming.live import LiveMode
+            from ecom_platform.streaming.session import close_session, open_session, warm_up
+
+            def session() -> Any:
+                opened = open_session(settings)
+                listen()  # Spark takes Ctrl-C for itself where it is started
+                return opened
+
+            warm_up(settings)
+            live = LiveMode(
+                settings,
+                database,
+                session,
+                str(uuid.uuid4()),
+                revive=revive,
+                say=display.say,
+                on_progress=display.progress,
+            )
+            _stop_when(stopping, live.stop, display.say)
+            try:
+                live.run()
+            finally:
+                close_session()
+        display.say("stopped")
+    return 0
+
+
+def _stop_when(stopping: threading.Event, stop: Callable[[], None], say: Callable[[str], None]) -> None:
+    def wait() -> None:
+        stopping.wait()
+        say("stopping after the micro-batch in hand (again to stop at once)")
+        stop()
+
+    threading.Thread(target=wait, name="stopper", daemon=True).start()
+
+
+@contextmanager
+def _on_signals(stopping: threading.Event) -> Iterator[Callable[[], None]]:
+    """The first signal sets ``stopping``; a second one ends the process on the spot.
+
+    Gives a function that listens anew, for when somebody else has taken the signals.
+    """
+
+    def handle(signum: int, frame: Any) -> None:  # noqa: ARG001
+        if stopping.is_set():
+            # What is in hand is rolled back, and the next start takes it up again.
+            os._exit(INTERRUPTED)
+        stopping.set()
+
+    def listen() -> None:
+        for signum in _SIGNALS:
+            signal.signal(signum, handle)
+
+    previous = {signum: signal.getsignal(signum) for signum in _SIGNALS}
+    listen()
+    try:
+        yield listen
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)

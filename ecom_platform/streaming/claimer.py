@@ -1,0 +1,85 @@
+"""Claiming while the query runs: what comes to rest in the landing folder is its next work.
+
+Belongs here: the thread that looks, claims and passes on. Does not belong here: when a file is at
+rest (``landing.watch``), the claim itself (``landing.claim``), what Spark is told when (``dispatch``).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from ecom_platform.errors import EcomError, IngestError
+from ecom_platform.landing.claim import claim_files
+from ecom_platform.landing.scan import Scan
+from ecom_platform.landing.watch import Watch
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres.connection import Database
+from ecom_platform.streaming.dispatch import Dispatcher
+
+log = logging.getLogger(__name__)
+
+# Looking costs 20 microseconds and a file's wait for the next look is half of this on average.
+LOOK_SECONDS = 0.05
+# A claim of more files at once keeps the first of them waiting for the last.
+MAX_CLAIMED_AT_ONCE = 500
+
+
+class Claimer:
+    """A thread that claims until it is stopped or fails; the failure is kept in ``error``."""
+
+    def __init__(
+        self, database: Database, zone: LandingZone, settle_seconds: float, dispatcher: Dispatcher
+    ) -> None:
+        self._database, self._zone, self._dispatcher = database, zone, dispatcher
+        self._watch = Watch(zone.landing, settle_seconds)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
+        self._refused: set[str] = set()
+        self._last = Scan([], [], {})
+        self.error: EcomError | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Claim no more; returns when the claim in hand is done."""
+        self._stopping.set()
+        self._thread.join()
+
+    def backlog(self) -> tuple[int, int]:
+        """Files in the landing folder that are not claimed, as of the last look, and their bytes."""
+        files = [*self._last.settled, *self._last.unsettled]
+        return len(files), sum(file.size for file in files)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                started = time.monotonic()
+                more = self._look_and_claim()
+                if not more:
+                    self._stopping.wait(max(LOOK_SECONDS - (time.monotonic() - started), 0.0))
+        except EcomError as error:
+            self.error = error
+        except Exception as error:
+            self.error = IngestError(
+                f"Claiming files failed with {type(error).__name__}: {' '.join(str(error).split())[:300]}",
+                "Nothing is lost: what was claimed is loaded by the next attempt.",
+            )
+
+    def _look_and_claim(self) -> bool:
+        """One round; returns whether settled files are left for the next."""
+        found = self._watch.look()
+        self._report_refused(found.refused)
+        batch, left = found.settled[:MAX_CLAIMED_AT_ONCE], found.settled[MAX_CLAIMED_AT_ONCE:]
+        self._last = Scan(left, found.unsettled, found.refused)
+        if batch:
+            self._dispatcher.add(claim_files(self._database, self._zone, batch))
+        return bool(left)
+
+    def _report_refused(self, refused: dict[str, str]) -> None:
+        """Each entry that will never be taken, once."""
+        for name in refused.keys() - self._refused:
+            log.warning("%s in the landing folder is not taken: it is %s", name, refused[name])
+        self._refused = set(refused)

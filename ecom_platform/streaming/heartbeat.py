@@ -1,0 +1,62 @@
+"""The heartbeat of the live mode: the database is told every few seconds that it is there.
+
+Belongs here: the thread and its patience with a database that is away. Does not belong here: what is
+written (``postgres.live_status``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+from ecom_platform.postgres import live_status
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.live_status import HEARTBEAT_SECONDS, Pulse
+
+log = logging.getLogger(__name__)
+
+# At the end, how long to try to say goodbye to a database that does not answer.
+_GOODBYE_SECONDS = 10.0
+
+
+class Heartbeat:
+    """One row of ``live_status``, kept up to date from :meth:`begin` to :meth:`end`."""
+
+    def __init__(self, database: Database, run_id: str, pulse: Callable[[], Pulse]) -> None:
+        self._database, self._run_id, self._pulse = database, run_id, pulse
+        self._live_id: int | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def begin(self) -> None:
+        """Make the row and begin to beat; further calls do nothing."""
+        if self._live_id is None:
+            with self._database.transaction() as connection:
+                self._live_id = live_status.begin(connection, self._run_id, socket.gethostname(), os.getpid())
+            self._thread.start()
+
+    def end(self) -> None:
+        """Say that the process stops because it was told to."""
+        if self._live_id is None:
+            return
+        self._stopping.set()
+        self._thread.join()
+        try:
+            with self._database.open(wait_seconds=_GOODBYE_SECONDS) as connection:
+                live_status.beat(connection, self._live_id, self._pulse())
+                live_status.end(connection, self._live_id)
+        except Exception as error:
+            log.warning("it could not be written down that the live mode has stopped: %s", error)
+
+    def _run(self) -> None:
+        assert self._live_id is not None  # noqa: S101 (set before the thread starts)
+        while not self._stopping.wait(HEARTBEAT_SECONDS):
+            # A beat that fails is missed, and the next one is tried: whoever listens allows for that.
+            try:
+                with self._database.transaction() as connection:
+                    live_status.beat(connection, self._live_id, self._pulse())
+            except Exception as error:
+                log.debug("no heartbeat: %s", error)

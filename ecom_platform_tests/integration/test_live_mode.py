@@ -1,0 +1,284 @@
+"""`ecom stream` as a person runs it: a process of its own, files dropped while it runs, faults."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from ecom_platform.landing.scan import look
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres import ledger
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.embedded import EmbeddedServer
+from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, IngestLock
+from ecom_platform.postgres.schema import migrate
+from ecom_platform.settings import load_settings
+from ecom_platform_tests.acceptance.ui import free_port
+from ecom_platform_tests.dirt import write_dirty_files
+from ecom_platform_tests.landing import csv_file, line
+from ecom_platform_tests.reference import compare
+
+PATIENCE_SECONDS = 90
+
+
+def wait_until(condition: Callable[[], bool], what: Callable[[], str] = lambda: "") -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.1)
+
+
+class Stream:
+    """One `ecom stream`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process, self.log = process, log
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def wait_until_it_says(self, text: str) -> None:
+        wait_until(lambda: text in self.said() or self.process.poll() is not None, self.said)
+        assert text in self.said(), self.said()
+
+    def stop(self, signum: int = signal.SIGTERM) -> int:
+        """End it with a signal; returns its exit code."""
+        self.process.send_signal(signum)
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def java(self) -> psutil.Process:
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        return next(child for child in children if child.name() == "java")
+
+
+class Platform:
+    """A server, a database and a home of their own: these tests restart PostgreSQL."""
+
+    def __init__(self, home: Path, server: EmbeddedServer) -> None:
+        self.home, self.server, self.database = home, server, Database(server.url)
+        migrate(self.database)
+        ours = {n: v for n, v in os.environ.items() if not n.startswith(("ECOM_", "DAGSTER_"))}
+        self.environment = {
+            **ours,
+            "ECOM_HOME": str(home),
+            "ECOM_POSTGRES_URL": server.url,
+            "ECOM_SETTLE_SECONDS": "0",
+            "ECOM_TRIGGER_SECONDS": "0.1",
+        }
+        self.zone = LandingZone.of(load_settings(self.environment))
+        self.zone.prepare()
+        self.streams: list[Stream] = []
+
+    def command(self, *arguments: str) -> dict[str, Any]:
+        return {
+            "args": [sys.executable, "-m", "ecom_platform", *arguments],
+            "env": self.environment,
+            "cwd": self.home,
+        }
+
+    def stream(self) -> Stream:
+        log = self.home / f"stream-{len(self.streams) + 1}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(**self.command("stream"), stdout=output, stderr=output)
+        self.streams.append(Stream(process, log))
+        return self.streams[-1]
+
+    def drop(self, name: str, content: bytes) -> None:
+        """Land a finished file."""
+        hidden = self.zone.landing / f".{name}"
+        hidden.write_bytes(content)
+        hidden.rename(self.zone.landing / name)
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.database.open() as connection:
+            return connection.execute(sql).fetchall()
+
+    def unfinished(self) -> int:
+        claimed = self.query("SELECT count(*) FROM ingested_files WHERE state = 'claimed'")[0][0]
+        return int(claimed) + len(look(self.zone.landing).files)
+
+    def wait_until_loaded(self, files: int) -> None:
+        wait_until(
+            lambda: self.query("SELECT count(*) FROM ingested_files WHERE state <> 'claimed'")[0][0] >= files,
+            lambda: (
+                f"{self.query('SELECT state, count(*) FROM ingested_files GROUP BY 1')}\n"
+                + "\n".join(stream.said() for stream in self.streams)
+            ),
+        )
+
+    def check(self) -> None:
+        """Every row of every table against the reference, and every file where it belongs."""
+        with self.database.open() as connection:
+            loaded = connection.execute(
+                "SELECT file_id FROM ingested_files WHERE state = 'loaded'"
+            ).fetchall()
+            states = ledger.states(connection, [row[0] for row in loaded])
+        result = compare(self.database, {key: self.zone.path_of(state) for key, state in states.items()})
+        assert (result.lost, result.doubled, result.differences) == (0, 0, [])
+        assert list(self.zone.claimed.iterdir()) == []
+
+    def scratch(self) -> list[Path]:
+        folders = (self.zone.units, self.home / "checkpoints")
+        return [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    home = tmp_path / "home"
+    home.mkdir()
+    with EmbeddedServer(tmp_path / "postgres") as server:
+        platform = Platform(home, server)
+        yield platform
+        for stream in platform.streams:
+            if stream.process.poll() is None:
+                stream.process.kill()
+                stream.process.wait()
+
+
+@contextmanager
+def held_back(database: Database) -> Iterator[None]:
+    """No unit can commit while the block lasts: somebody else has the table."""
+    with database.open() as connection:
+        connection.execute("LOCK TABLE rejected_events, user_events IN EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+def test_files_are_loaded_as_they_land_and_ingest_beside_it_waits_for_its_own(platform: Platform) -> None:
+    stream = platform.stream()
+    stream.wait_until_it_says("waiting for files")
+    write_dirty_files(platform.zone.landing, seed=3, events=2_000, rows_per_file=200)
+    (platform.zone.landing / "wrong.csv").write_text("a,b\n1,2\n")
+    wait_until(lambda: platform.unfinished() == 0, stream.said)
+    for number in range(40):
+        platform.drop(f"small-{number}.csv", csv_file(line(), line()))
+        time.sleep(0.05)
+    wait_until(lambda: platform.unfinished() == 0, stream.said)
+    with IngestLock(platform.database) as lock:
+        holder = lock.holder()
+        assert holder is not None and holder.application_name == LIVE_APPLICATION_NAME
+    with held_back(platform.database):
+        platform.drop("own.csv", csv_file(line(), line(), line()))
+        ingest = subprocess.Popen(
+            **platform.command("ingest", "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        wait_until(lambda: _asks_for_the_lock(platform, ingest))
+        time.sleep(1.0)
+        platform.drop("later.csv", csv_file(line()))  # not its business
+        time.sleep(1.0)
+        assert ingest.poll() is None
+    output, errors = ingest.communicate(timeout=PATIENCE_SECONDS)
+    assert ingest.returncode == 0, errors.decode()
+    summary = json.loads(output)
+    assert summary["files"] == {"landed": 1, "loaded": 1, "quarantined": 0, "unsettled": 0}
+    assert summary["rows"] == {"read": 3, "inserted": 3, "duplicate": 0, "rejected": 0}
+    wait_until(lambda: platform.unfinished() == 0, stream.said)
+    assert len(platform.scratch()) < 150
+    assert stream.stop(signal.SIGINT) == 0, stream.said()
+    assert "stopped" in stream.said()
+    assert platform.scratch() == []
+    assert platform.query("SELECT count(*) FROM live_status WHERE stopped_at IS NOT NULL") == [(1,)]
+    assert platform.query(
+        "SELECT count(*) FROM stream_batches WHERE latency_p95_ms IS NULL AND rows > 0"
+    ) == [(0,)]
+    platform.check()
+
+
+def _asks_for_the_lock(platform: Platform, ingest: subprocess.Popen[bytes]) -> bool:
+    """Whether the bounded run has got so far."""
+    assert ingest.poll() is None
+    asking = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_locks AS l LEFT JOIN%'"
+    return bool(platform.query(asking + " AND pid <> pg_backend_pid()")[0][0])
+
+
+def test_sigterm_waits_for_the_batch_and_sigkill_is_recovered_from(platform: Platform) -> None:
+    first = platform.stream()
+    first.wait_until_it_says("waiting for files")
+    with held_back(platform.database):
+        platform.drop("in-hand.csv", csv_file(*(line() for _ in range(100))))
+        wait_until(lambda: platform.query("SELECT count(*) FROM stream_batches")[0][0] == 1, first.said)
+        first.process.send_signal(signal.SIGTERM)
+        first.wait_until_it_says("stopping after the micro-batch in hand")
+        platform.drop("too-late.csv", csv_file(line()))
+        time.sleep(1.0)
+        assert first.process.poll() is None
+    assert first.process.wait(PATIENCE_SECONDS) == 0, first.said()
+    assert platform.query("SELECT count(*) FROM user_events") == [(100,)]
+
+    second = platform.stream()
+    platform.wait_until_loaded(2)
+    with held_back(platform.database):
+        platform.drop("killed.csv", csv_file(*(line() for _ in range(50))))
+        batches = "SELECT count(*) FROM stream_batches WHERE finished_at IS NULL"
+        wait_until(lambda: platform.query(batches)[0][0] == 1, second.said)
+        assert second.stop(signal.SIGKILL) == -signal.SIGKILL
+    third = platform.stream()
+    platform.wait_until_loaded(3)
+    wait_until(lambda: list(platform.zone.claimed.iterdir()) == [], third.said)
+    assert platform.query("SELECT count(*) FROM live_status WHERE stopped_at IS NULL") == [(2,)]
+    platform.check()
+
+    third.java().kill()
+    assert third.process.wait(PATIENCE_SECONDS) == 1
+    # PySpark's own threads print what they lost, too; the last word is ours.
+    assert "Error: Spark's Java process cannot be reached any more" in third.said()
+
+
+def test_a_restart_of_postgresql_and_a_failing_micro_batch_are_pauses(platform: Platform) -> None:
+    stream = platform.stream()
+    stream.wait_until_it_says("waiting for files")
+    platform.drop("before.csv", csv_file(line(), line()))
+    platform.wait_until_loaded(1)
+    platform.server.stop()
+    platform.drop("during.csv", csv_file(line(), line()))
+    time.sleep(2.0)
+    platform.server.acquire()
+    platform.wait_until_loaded(2)
+    platform.drop("after.csv", csv_file(line()))
+    platform.wait_until_loaded(3)
+
+    with platform.database.transaction() as connection:
+        connection.execute("ALTER TABLE user_events ADD CONSTRAINT refused CHECK (user_id < 0) NOT VALID")
+    platform.drop(f"refused-{uuid.uuid4()}.csv", csv_file(line(), line()))
+    stream.wait_until_it_says("refused")
+    stream.wait_until_it_says("Trying again in")
+    with platform.database.transaction() as connection:
+        connection.execute("ALTER TABLE user_events DROP CONSTRAINT refused")
+    platform.wait_until_loaded(4)
+    assert stream.stop() == 0, stream.said()
+    platform.check()
+
+
+def test_dev_keeps_one_running_beside_the_ui(platform: Platform) -> None:
+    log = platform.home / "dev.log"
+    with log.open("wb") as output:
+        command = platform.command("dev", "--live", "--port", str(free_port()))
+        dev = subprocess.Popen(**command, stdout=output, stderr=output)
+    try:
+        lives = "SELECT pid FROM live_status ORDER BY live_id DESC"
+        wait_until(lambda: len(platform.query(lives)) == 1, log.read_text)
+        os.kill(int(platform.query(lives)[0][0]), signal.SIGKILL)
+        wait_until(lambda: len(platform.query(lives)) == 2, log.read_text)
+        assert "stream ended with SIGKILL; starting it again in 1 s" in log.read_text()
+        platform.drop("a.csv", csv_file(line()))
+        platform.wait_until_loaded(1)
+        dev.send_signal(signal.SIGTERM)
+        assert dev.wait(PATIENCE_SECONDS) == 0, log.read_text()
+    finally:
+        if dev.poll() is None:
+            dev.send_signal(signal.SIGTERM)
+            dev.wait(PATIENCE_SECONDS)
+    newest = "SELECT stopped_at IS NOT NULL FROM live_status ORDER BY live_id DESC LIMIT 1"
+    assert platform.query(newest) == [(True,)]

@@ -1,0 +1,136 @@
+"""The sensor that watches the live mode, on a real database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from ecom_platform.orchestration.resources import PostgresResource
+from ecom_platform.orchestration.sensors.live_mode import live_mode
+from ecom_platform.postgres import live_status
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.live_status import Pulse
+
+pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+
+
+class Tick:
+    """What one tick of the sensor says."""
+
+    def __init__(self, result: Any) -> None:
+        self.skipped = isinstance(result, dg.SkipReason)
+        self.cursor = None if self.skipped else result.cursor
+        events = [] if self.skipped else result.asset_events
+        self.checks = [event for event in events if isinstance(event, dg.AssetCheckEvaluation)]
+        self.observations = [event for event in events if isinstance(event, dg.AssetObservation)]
+
+
+@pytest.fixture
+def tick(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
+    monkeypatch.setenv("ECOM_HOME", str(tmp_path))
+    monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
+    monkeypatch.chdir(tmp_path)
+
+    def evaluate(cursor: str | None = None) -> Tick:
+        with (
+            dg.DagsterInstance.ephemeral() as instance,
+            dg.build_sensor_context(
+                instance=instance, cursor=cursor, resources={"postgres": PostgresResource()}
+            ) as context,
+        ):
+            return Tick(live_mode(context))
+
+    return evaluate
+
+
+def begin(database: Database) -> int:
+    with database.transaction() as connection:
+        return live_status.begin(connection, f"run-{datetime.now(UTC):%H%M%S%f}", "host", 1)
+
+
+def execute(database: Database, sql: str) -> None:
+    with database.transaction() as connection:
+        connection.execute(sql)
+
+
+def test_no_live_mode_is_nothing_to_watch(tick: Any) -> None:
+    assert tick().skipped
+
+
+def test_a_live_process_is_observed_and_found_alive(tick: Any, database: Database) -> None:
+    live_id = begin(database)
+    with database.transaction() as connection:
+        live_status.beat(connection, live_id, Pulse(3, 1_000, 7, 700))
+    seen = tick()
+    (check,) = seen.checks
+    (observation,) = seen.observations
+    assert (check.check_name, check.passed, check.severity) == (
+        "live_mode_is_alive",
+        True,
+        dg.AssetCheckSeverity.ERROR,
+    )
+    values = {name: value.value for name, value in observation.metadata.items()}
+    assert (values["live_backlog_files"], values["live_rows"]) == (3, 0)
+    assert "live_latency_p95_seconds" not in values
+
+
+def test_one_that_fell_silent_fails_the_check(tick: Any, database: Database) -> None:
+    begin(database)
+    execute(database, "UPDATE live_status SET heartbeat_at = heartbeat_at - interval '5 minutes'")
+    (check,) = tick().checks
+    assert not check.passed
+    assert "300 s ago" in check.description
+
+
+def test_one_that_cannot_load_fails_the_check_after_a_while(tick: Any, database: Database) -> None:
+    live_id = begin(database)
+    with database.transaction() as connection:
+        live_status.beat(connection, live_id, Pulse(problem="The disk is full."))
+    assert tick().checks[0].passed
+    execute(database, "UPDATE live_status SET problem_since = problem_since - interval '5 minutes'")
+    (check,) = tick().checks
+    assert not check.passed
+    assert "The disk is full." in check.description
+    with database.transaction() as connection:
+        live_status.beat(connection, live_id, Pulse())
+    assert tick().checks[0].passed
+
+
+def test_one_that_was_stopped_is_not_missed_and_an_old_failure_is_over(tick: Any, database: Database) -> None:
+    live_id = begin(database)
+    execute(database, "UPDATE live_status SET heartbeat_at = heartbeat_at - interval '5 minutes'")
+    failed = tick()
+    with database.transaction() as connection:
+        live_status.end(connection, live_id)
+    over = tick(failed.cursor)
+    assert over.checks[0].passed and over.observations == []
+    assert tick(over.cursor).skipped
+
+
+def test_a_successor_counts_not_its_killed_forerunner(tick: Any, database: Database) -> None:
+    begin(database)
+    execute(database, "UPDATE live_status SET heartbeat_at = heartbeat_at - interval '5 minutes'")
+    begin(database)
+    assert tick().checks[0].passed
+
+
+def test_recent_figures_weigh_latency_by_rows(database: Database) -> None:
+    execute(
+        database,
+        "INSERT INTO stream_batches (query, query_batch_id, run_id, finished_at)"
+        " VALUES ('q', 0, 'r', clock_timestamp()), ('q', 1, 'r', clock_timestamp() - interval '1 hour')",
+    )
+    execute(
+        database,
+        "INSERT INTO ingested_files (name, state, sha256, rows_read, batch_id, landed_at, finished_at)"
+        " SELECT 'f', 'loaded', repeat('0', 64), f.rows, b.batch_id,"
+        "        b.finished_at - make_interval(secs => f.seconds), b.finished_at"
+        " FROM stream_batches AS b, (VALUES (98, 1.0), (1, 2.0), (1, 9.0)) AS f (rows, seconds)",
+    )
+    with database.transaction() as connection:
+        figures = live_status.recent_figures(connection, 60)
+    assert (figures.batches, figures.rows) == (1, 100)
+    assert [round(value or 0, 3) for value in (figures.p50, figures.p95, figures.p99)] == [1.0, 1.0, 2.0]
