@@ -56,11 +56,16 @@ def main() -> None:
 
 
 def report(home: Path) -> None:
-    """Some runs of several micro-batches, and two parts of the page that the last one writes."""
+    """Some runs of several micro-batches, and what the last one writes."""
     environment = {**ui.clean_environment(), "ECOM_HOME": str(home), "ECOM_BATCH_FILES": "8"}
     for number in range(6):
         command = [sys.executable, "-m", "ecom_platform", "run", "--events", str(60_000 + 12_000 * number)]
         subprocess.run(command, env=environment, cwd=home, check=True)
+    take_report(home)
+
+
+def take_report(home: Path) -> None:
+    """The first screen of the report, and the one below it."""
     with ui.browser_page(WIDTH, 900) as page:
         page.goto((home / "reports" / "report.html").as_uri())
         middle, end = (
