@@ -16,7 +16,7 @@ from html import escape
 from ecom_platform.reporting import units
 
 WIDTH, HEIGHT = 640, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 68, 14, 16, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 14, 16, 30
 
 BLUE, TEAL, ORANGE, VIOLET = "#4263eb", "#0ca678", "#f08c00", "#9c36b5"
 RED, GREY, CYAN, LIME = "#e03131", "#868e96", "#1098ad", "#74b816"
