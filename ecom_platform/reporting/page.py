@@ -218,17 +218,17 @@ def _plots(run: Run) -> Iterable[tuple[str, str, str]]:
         "",
     )
     yield (
-        "Rows that were not inserted <small>by cause</small>",
-        charts.not_inserted(run) or "<p>Every row that was read is new.</p>",
-        "",
+        "Growth <small>of user_events over the last runs</small>",
+        charts.growth(run),
+        svg.legend(charts.SIZE_COLORS, charts.SIZE_COLORS),
     )
     keys = svg.legend(charts.PROCESS_COLORS, PROCESSES)
     yield f"Processors <small>of {run.cores}, by process</small>", charts.processors(run), keys
     yield "Memory <small>by process</small>", charts.memory(run), keys
     yield (
-        "Growth <small>of user_events over the last runs</small>",
-        charts.growth(run),
-        svg.legend(charts.SIZE_COLORS, charts.SIZE_COLORS),
+        "Rows that were not inserted <small>by cause</small>",
+        charts.not_inserted(run) or "<p>Every row that was read is new.</p>",
+        "",
     )
 
 

@@ -13,8 +13,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
+from ecom_platform.reporting import units
+
 WIDTH, HEIGHT = 640, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 16, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 14, 16, 30
 
 BLUE, TEAL, ORANGE, VIOLET = "#4263eb", "#0ca678", "#f08c00", "#9c36b5"
 RED, GREY, CYAN, LIME = "#e03131", "#868e96", "#1098ad", "#74b816"
@@ -75,7 +77,8 @@ class _Frame:
     """The axes of a plot over time or over a count of things."""
 
     def __init__(self, top: float, unit: Format, left: int = _LEFT) -> None:
-        self.marks = ticks(top)
+        scale = units.binary(top) if unit is units.size else 1.0
+        self.marks = [mark * scale for mark in ticks(top / scale)]
         self.top = self.marks[-1]
         self.left = left
         self.width = WIDTH - left - _RIGHT

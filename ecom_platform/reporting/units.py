@@ -34,6 +34,11 @@ def size(value: float) -> str:
     return f"{value:.0f} B"
 
 
+def binary(value: float) -> float:
+    """The binary unit that ``value`` bytes are given in."""
+    return next((float(bound) for bound in (2**30, 2**20, 2**10) if abs(value) >= bound), 1.0)
+
+
 def money(value: float) -> str:
     """Amounts without their cents from ten thousand on; prices have no currency."""
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.2f}"

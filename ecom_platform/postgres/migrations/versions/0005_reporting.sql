@@ -1,4 +1,5 @@
--- Sales of an hour (UTC) in a category.
+-- Sales of an hour (UTC) in a category. Pages are half filled: a refresh changes many rows, whose new versions
+-- then fit beside the old ones, need no new index entries, and leave their space to the next refresh.
 CREATE TABLE hourly_sales (
     hour timestamptz NOT NULL,
     category text NOT NULL,
@@ -9,7 +10,7 @@ CREATE TABLE hourly_sales (
     -- Distinct visitors who bought.
     buyers bigint NOT NULL,
     PRIMARY KEY (hour, category)
-);
+) WITH (fillfactor = 50);
 -- Who bought how often: what a distinct count needs to be kept up to date without counting again.
 CREATE TABLE hourly_buyers (
     hour timestamptz NOT NULL,
@@ -32,7 +33,7 @@ CREATE TABLE conversion_funnel (
     purchase_rate double precision GENERATED ALWAYS AS (purchases::double precision / nullif(carts, 0)) STORED,
     conversion_rate double precision GENERATED ALWAYS AS (purchases::double precision / nullif(views, 0)) STORED,
     PRIMARY KEY (day, category, user_device, user_location)
-);
+) WITH (fillfactor = 50);
 
 -- What these two have not taken in yet. Each note is written in the transaction of the change itself, so
 -- it is seen together with the change or not at all, in whatever order transactions commit.
