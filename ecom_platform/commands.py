@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +112,7 @@ def replay_rejects(fixed: Path | None, as_json: bool) -> int:
 def reload(files: tuple[str, ...], since: str | None, as_json: bool) -> int:
     """Load archived files again: deleted rows come back, the rest are duplicates."""
     from ecom_platform.landing.requeue import reload_files, reload_since
+    from ecom_platform.orchestration.times import utc
     from ecom_platform.postgres.provision import provide
 
     if bool(files) == bool(since):
@@ -125,16 +125,6 @@ def reload(files: tuple[str, ...], since: str | None, as_json: bool) -> int:
         names = reload_since(database, zone, _moment(since)) if since else reload_files(database, zone, files)
     click.echo(f"{len(names)} files are back in the landing folder.", err=True)
     return run_job("ingest", {}, as_json, 0, {"requeued": names})
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(
-            f"--since is {text!r}, not a time.", "Give one such as 2026-01-31T12:00:00Z."
-        ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 @click.command()

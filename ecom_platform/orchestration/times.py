@@ -1,4 +1,4 @@
-"""Times as people type them into the launchpad."""
+"""Times as people type them, into the launchpad or after an option."""
 
 from datetime import UTC, datetime
 
