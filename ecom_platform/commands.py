@@ -122,7 +122,11 @@ def reload(files: tuple[str, ...], since: str | None, as_json: bool) -> int:
     settings = load_settings()
     with provide(settings) as database:
         zone = _zone(settings)
-        names = reload_since(database, zone, _moment(since)) if since else reload_files(database, zone, files)
+        names = (
+            reload_since(database, zone, utc("--since", since))
+            if since
+            else reload_files(database, zone, files)
+        )
     click.echo(f"{len(names)} files are back in the landing folder.", err=True)
     return run_job("ingest", {}, as_json, 0, {"requeued": names})
 
