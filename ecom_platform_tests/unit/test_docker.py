@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import stat
 import subprocess
@@ -110,6 +111,14 @@ def test_the_image_has_the_versions_that_are_tested(lock: str) -> None:
     assert {n: v for n, v in image.items() if n in tested} == {n: tested[n] for n in image if n in tested}
     if lock == "requirements.lock":
         assert set(image) <= set(tested)
+
+
+def test_the_image_has_what_the_package_needs() -> None:
+    for statement in ast.parse((TOP / "setup.py").read_text()).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "RUNTIME":
+            needed = {re.split(r"[^a-z0-9-]", name)[0] for name in ast.literal_eval(statement.value)}
+    assert "pyspark" in needed
+    assert needed - set(pins(DOCKER / "requirements.lock")) == set()
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "notebook.lock", "build.lock"])
