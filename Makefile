@@ -14,7 +14,7 @@ STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help run test dev bench bench-latency bench-all bench-functions bench-peers torture docker-env docker-test
-.PHONY: check format setup clean
+.PHONY: check format setup lock clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -79,6 +79,14 @@ $(STAMP): requirements.lock requirements-uv.lock setup.py
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@$(BIN)/python -m ecom_platform.streaming.class_training
 	@touch $@
+
+# The image's locks follow from the first one, so that it has the versions that are tested.
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+lock: setup ## Lock the dependencies again: setup.py, then what the image has of them
+	$(LOCK) --extra dev setup.py -o requirements.lock
+	$(LOCK) -c requirements.lock setup.py -o docker/requirements.lock
+	$(LOCK) -c requirements.lock docker/notebook.in -o docker/notebook.lock
+	$(LOCK) -c requirements.lock -c requirements-uv.lock docker/build.in -o docker/build.lock
 
 clean: ## Remove the environment (the state in .ecom stays)
 	rm -rf $(VENV)

@@ -15,6 +15,8 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
+import urllib.request
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +26,7 @@ from ecom_platform.events.schema import HEADER
 from ecom_platform_tests.acceptance.stack import TOP, Stack, engine_answers, run, stack, wait_for
 from ecom_platform_tests.acceptance.ui import clean_environment
 
-IMAGE = "ecom-platform:test"
+IMAGE, NOTEBOOK_IMAGE = "ecom-platform:test", "ecom-notebook:test"
 EVENTS = 30_000
 # Enough for a fault to strike in mid-batch, on one core.
 FAULT_EVENTS, FAULT_ROWS_PER_FILE = 300_000, 10_000
@@ -44,14 +46,17 @@ def say(text: str) -> None:
 def build() -> None:
     started = time.monotonic()
     dockerfile = TOP / "docker" / "Dockerfile"
-    run("docker", "build", "--network", "host", "-f", dockerfile, "--target", "platform", "-t", IMAGE, TOP)
+    command = ["docker", "build", "--network", "host", "-f", str(dockerfile)]
+    run(*command, "--target", "platform", "-t", IMAGE, TOP)
+    run(*command, "--target", "notebook", "-t", NOTEBOOK_IMAGE, TOP)
     seconds = time.monotonic() - started
     size = int(run("docker", "image", "inspect", "--format", "{{.Size}}", IMAGE))
     layers = run("docker", "history", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", IMAGE)
     # The base's layers are below the first of ours, which makes the user.
     ours, _, _ = layers.partition("groupadd")
     added = sum(int(line.split()[0]) for line in ours.splitlines())
-    say(f"image: {size / 1e6:,.0f} MB, {added / 1e6:,.0f} MB of it above the base; built in {seconds:.0f} s")
+    above = f"{added / 1e6:,.0f} MB of it above the base"
+    say(f"image: {size / 1e6:,.0f} MB, {above}; built, with the notebook's, in {seconds:.0f} s")
     if shutil.which("hadolint"):
         run("hadolint", dockerfile)
         say("hadolint: nothing to say")
@@ -182,6 +187,24 @@ def roles(made: Stack) -> None:
     )
     assert rights == "t|f|t|f|f", rights
     say("roles: SCRAM, ingest writes rows but makes no table, reader only reads, dagster sees no event")
+
+
+def notebook(made: Stack) -> None:
+    """JupyterLab asks for its token, and the notebook runs on the cluster as the role that only reads."""
+    made.up("notebook")
+    address = f"http://127.0.0.1:{made.variables['NOTEBOOK_PORT']}/api/contents"
+    try:
+        urllib.request.urlopen(address, timeout=30).close()
+    except urllib.error.HTTPError as error:
+        assert error.code == 403, error
+    else:
+        raise AssertionError(f"{address} asks for no token")
+    execute = ["jupyter", "nbconvert", "--to", "markdown", "--execute", "--stdout", "notebooks/explore.ipynb"]
+    text = made.compose("exec", "-T", "notebook", "with-secrets", *execute)
+    rows = made.number("SELECT count(*) FROM user_events")
+    assert f"{rows:,} rows in" in text, text[-3000:]
+    made.compose("rm", "--stop", "--force", "notebook")
+    say(f"the notebook read {rows:,} rows with SQL and with Spark, as ecom_reader")
 
 
 def secrets_stay_secret(made: Stack) -> None:
@@ -350,7 +373,8 @@ def main() -> int:
     started = time.monotonic()
     try:
         build()
-        variables = {"ECOM_IMAGE": IMAGE, "ECOM_BATCH_FILES": str(BATCH_FILES)}
+        variables = {"ECOM_IMAGE": IMAGE, "ECOM_NOTEBOOK_IMAGE": NOTEBOOK_IMAGE}
+        variables["ECOM_BATCH_FILES"] = str(BATCH_FILES)
         with stack("ecom-test", folder / "stack", **variables) as made:
             made.compose("config", "--quiet")
             say(f"compose config: valid; up and healthy after {made.up():.1f} s")
@@ -360,6 +384,7 @@ def main() -> int:
             measure(made)
             roles(made)
             drop_csv(made)
+            notebook(made)
             for fault in FAULTS:
                 strike(made, fault)
             secrets_stay_secret(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import stat
 import subprocess
@@ -112,6 +113,14 @@ def test_the_image_has_the_versions_that_are_tested(lock: str) -> None:
         assert set(image) <= set(tested)
 
 
+def test_the_image_has_what_the_package_needs() -> None:
+    for statement in ast.parse((TOP / "setup.py").read_text()).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "RUNTIME":
+            needed = {re.split(r"[^a-z0-9-]", name)[0] for name in ast.literal_eval(statement.value)}
+    assert "pyspark" in needed
+    assert needed - set(pins(DOCKER / "requirements.lock")) == set()
+
+
 @pytest.mark.parametrize("lock", ["requirements.lock", "notebook.lock", "build.lock"])
 def test_locks_have_hashes_and_no_address(lock: str) -> None:
     text = (DOCKER / lock).read_text()
@@ -126,7 +135,11 @@ def test_base_images_are_pinned_by_tag_and_the_user_is_not_root() -> None:
         if line.startswith("FROM "):
             source = line.split()[1]
             assert source in stages or re.fullmatch(r"python:\$\{PYTHON_VERSION\}-slim", source)
-    assert [line for line in lines if line.startswith("USER ")] == ["USER 10001"]
+    users = [line for line in lines if line.startswith(("USER ", "CMD "))]
+    # Whatever is done as root in between, what runs is not.
+    assert [users[index - 1] for index, line in enumerate(users) if line.startswith("CMD ")] == [
+        "USER 10001"
+    ] * 2
 
 
 def test_dagsters_history_is_in_postgresql_and_bounded() -> None:
