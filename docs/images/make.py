@@ -15,7 +15,7 @@ from ecom_platform_tests.acceptance import ui
 
 HERE = Path(__file__).parent
 WIDTH = 1400
-GRAPH_WIDTH = 2300
+GRAPH_WIDTH = 2200
 # Dagster's own navigation, on the left, says nothing about us.
 NAVIGATION = 240
 # Dagster evaluates freshness every 30 s; until then the asset's page says "Not evaluated".
@@ -29,7 +29,7 @@ def main() -> None:
             run = ui.materialize_all(dev, page)
 
             # On a smaller page the graph is drawn without its checks.
-            resize(page, 620, GRAPH_WIDTH)
+            resize(page, 860, GRAPH_WIDTH)
             ui.open_page(dev, page, "/asset-groups")
             page.get_by_text("10 / 10 Passed").wait_for()
             take(page, "graph")
