@@ -118,7 +118,11 @@ def _not_opened(settings: Settings, error: Exception) -> PrerequisiteError:
 
 def _java_message(error: Py4JJavaError) -> str:
     """The first line of what Java said, without its trace."""
-    return str(error.java_exception.toString()).splitlines()[0][:300]
+    said = str(error.java_exception.toString()).splitlines()[0][:300]
+    if "stopped SparkContext" in said:
+        # Spark gives up after a minute, whatever the reason, and says no more than that it has stopped.
+        return "it did not let this application in; its secret may be another."
+    return said
 
 
 def _build(settings: Settings) -> SparkSession:
