@@ -118,11 +118,10 @@ def _not_opened(settings: Settings, error: Exception) -> PrerequisiteError:
 
 def _java_message(error: Py4JJavaError) -> str:
     """The first line of what Java said, without its trace."""
-    said = str(error.java_exception.toString()).splitlines()[0][:300]
-    if "stopped SparkContext" in said:
+    if error.java_exception.getClass().getName() == "java.lang.IllegalStateException":
         # Spark gives up after a minute, whatever the reason, and says no more than that it has stopped.
         return "it did not let this application in; its secret may be another."
-    return said
+    return str(error.java_exception.toString()).splitlines()[0][:300]
 
 
 def _build(settings: Settings) -> SparkSession:
