@@ -134,6 +134,9 @@ def _not_opened(settings: Settings, error: Exception) -> PrerequisiteError:
 
 def _java_message(error: Py4JJavaError) -> str:
     """The first line of what Java said, without its trace."""
+    if error.java_exception.getClass().getName() == "java.lang.IllegalStateException":
+        # Spark gives up after a minute, whatever the reason, and says no more than that it has stopped.
+        return "it did not let this application in; its secret may be another."
     return str(error.java_exception.toString()).splitlines()[0][:300]
 
 
