@@ -38,8 +38,9 @@ def ask(database: Database, question: Callable[[Connection], Finding]) -> Findin
 
 
 RULES = {
-    "no_missing_values": "ALTER TABLE user_events ALTER user_device DROP NOT NULL; "
-    "UPDATE user_events SET user_device = NULL",
+    "no_missing_values": "ALTER TABLE user_events ALTER user_device DROP NOT NULL;"
+    "INSERT INTO user_events SELECT gen_random_uuid(), user_id, product_id, event_type, event_time, price,"
+    " category, NULL, user_location, file_id FROM user_events",
     "price_only_on_sales": "UPDATE user_events SET price = NULL",
     "price_is_plausible": "UPDATE user_events SET price = 'NaN'",
     "values_in_domain": "UPDATE user_events SET user_location = 'XX'",

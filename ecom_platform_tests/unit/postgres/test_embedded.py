@@ -357,6 +357,7 @@ def test_a_killed_server_recovers_what_was_committed(server: EmbeddedServer) -> 
         connection.execute("CREATE TABLE kept AS SELECT 42 AS n")
     killed = running_pid(server)
     os.kill(killed, signal.SIGKILL)
+    assert wait_for(lambda: not psutil.pid_exists(killed))
     server.acquire()
     assert running_pid(server) != killed
     assert ask(server, "SELECT n FROM kept") == 42
