@@ -39,9 +39,11 @@ from ecom_platform.streaming.query import (
     Batch,
     Query,
     StreamJob,
+    lost_jvm,
     scratch,
     weighted_quantile,
 )
+from ecom_platform.streaming.session import jvm_has_ended
 from ecom_platform.streaming.units import plan_live_batches
 
 log = logging.getLogger(__name__)
@@ -124,6 +126,8 @@ class LiveMode:
             except Exception as error:
                 if not self._began:
                     raise
+                if jvm_has_ended():  # whatever it was that noticed first
+                    raise lost_jvm(error) from error
                 pause = FIRST_PAUSE_SECONDS if self._window.batches > batches else pause
                 self._problem = str(error) if isinstance(error, EcomError) else repr(error)
                 self._say(f"{self._problem} Trying again in {pause:.0f} s.")

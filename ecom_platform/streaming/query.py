@@ -232,7 +232,7 @@ class Query:
         except StreamingQueryException as error:
             raise self._batches.error or _stream_error(error) from error
         except (Py4JError, ConnectionError) as error:
-            raise self._batches.error or _lost_jvm(error) from error
+            raise self._batches.error or lost_jvm(error) from error
 
 
 @contextmanager
@@ -263,7 +263,8 @@ def _stream_error(error: StreamingQueryException) -> IngestError:
     )
 
 
-def _lost_jvm(error: Exception) -> JvmLostError:
+def lost_jvm(error: Exception) -> JvmLostError:
+    """What to say when Spark's Java process is gone, which ``error`` was the first to notice."""
     return JvmLostError(
         f"Spark's Java process cannot be reached any more: {' '.join(str(error).split())[:200]}",
         "What was committed stays. Run `ecom ingest` to go on; if memory was short, lower "

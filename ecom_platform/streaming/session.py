@@ -181,6 +181,12 @@ def close_session() -> None:
             process.wait()
 
 
+def jvm_has_ended() -> bool:
+    """Whether this process had a JVM that is gone: it cannot have another one."""
+    gateway = SparkContext._gateway
+    return gateway is not None and gateway.proc.poll() is not None
+
+
 def warm_up(settings: Settings) -> None:
     """Begin to open the session in the background; whoever asks for it first waits for the rest."""
 
