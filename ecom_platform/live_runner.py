@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ecom_platform.errors import JvmLostError
 from ecom_platform.settings import load_settings
 
 INTERRUPTED = 130
+# For whoever talks to a JVM that has ended to notice, and to end this process in good order.
+_FAREWELL_SECONDS = 10.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -37,11 +40,17 @@ def run_live() -> int:
         with provide_lasting(settings) as (database, revive):
             display.say("starting Spark")
             from ecom_platform.streaming.live import LiveMode
-            from ecom_platform.streaming.session import close_session, open_session, warm_up
+            from ecom_platform.streaming.session import close_session, open_session, warm_up, when_jvm_ends
+
+            closing = threading.Event()
+            watched = threading.Event()
 
             def session() -> Any:
                 opened = open_session(settings)
                 listen()  # Spark takes Ctrl-C for itself where it is started
+                if not watched.is_set():
+                    watched.set()
+                    when_jvm_ends(lambda: _end_without_spark(closing, display.say))
                 return opened
 
             warm_up(settings)
@@ -58,9 +67,18 @@ def run_live() -> int:
             try:
                 live.run()
             finally:
+                closing.set()
                 close_session()
         display.say("stopped")
     return 0
+
+
+def _end_without_spark(closing: threading.Event, say: Callable[[str], None]) -> None:
+    """End the process soon after its JVM: what talks to the JVM usually notices and says so itself, but a
+    thread has been seen to wait for an answer for ever."""
+    if not closing.wait(_FAREWELL_SECONDS):
+        say("Error: Spark's Java process cannot be reached any more, and nothing here has noticed.")
+        os._exit(JvmLostError.exit_code)
 
 
 def _stop_when(stopping: threading.Event, stop: Callable[[], None], say: Callable[[str], None]) -> None:

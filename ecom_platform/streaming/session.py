@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,19 @@ def jvm_has_ended() -> bool:
     """Whether this process had a JVM that is gone: it cannot have another one."""
     gateway = SparkContext._gateway
     return gateway is not None and gateway.proc.poll() is not None
+
+
+def when_jvm_ends(call: Callable[[], None]) -> None:
+    """Have ``call`` called, in a thread of its own, once this process's JVM has ended, however it did."""
+    gateway = SparkContext._gateway
+    if gateway is None:
+        return
+
+    def wait() -> None:
+        gateway.proc.wait()
+        call()
+
+    threading.Thread(target=wait, name="jvm-watch", daemon=True).start()
 
 
 def warm_up(settings: Settings) -> None:
