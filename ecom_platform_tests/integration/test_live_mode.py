@@ -10,7 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,16 @@ class Stream:
         self.process.send_signal(signum)
         return self.process.wait(PATIENCE_SECONDS)
 
-    def java(self) -> psutil.Process:
+    def kill_java(self) -> None:
+        """SIGKILL the JVM, and whatever it is just starting; returns when it is gone."""
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return next(child for child in children if child.name() == "java")
+        machines = [child for child in children if child.name() == "java"]
+        assert machines, children
+        for machine in machines:
+            with suppress(psutil.NoSuchProcess):
+                machine.kill()
+        _, alive = psutil.wait_procs(machines, 30)
+        assert alive == [], "a killed JVM is still there"
 
 
 class Platform:
@@ -230,7 +237,7 @@ def test_sigterm_waits_for_the_batch_and_sigkill_is_recovered_from(platform: Pla
     assert platform.query("SELECT count(*) FROM live_status WHERE stopped_at IS NULL") == [(2,)]
     platform.check()
 
-    third.java().kill()
+    third.kill_java()
     assert third.process.wait(PATIENCE_SECONDS) == 1
     # PySpark's own threads print what they lost, too; the last word is ours.
     assert "Error: Spark's Java process cannot be reached any more" in third.said()
