@@ -106,10 +106,10 @@ def _take_changes(connection: Connection, rollup: str) -> int:
     """Fill the temporary table of changed events; returns how many there are."""
     _run(connection, "create_changed_events")
     _run(connection, "look_up_files")
-    count = int(queries("rollups").fill_changed_events(connection, rollup=rollup))
+    queries("rollups").fill_changed_events(connection, rollup=rollup)
     _run(connection, "plan_freely")
     _run(connection, "analyze_changed_events")
-    return count
+    return int(queries("rollups").changed_events(connection))
 
 
 def _apply(connection: Connection, rollup: str) -> None:

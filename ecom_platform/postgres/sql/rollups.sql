@@ -1,4 +1,4 @@
--- hourly_sales and conversion_funnel, kept up to date by what changed (docs/decisions/0005-rollups.md).
+-- hourly_sales and conversion_funnel, kept up to date by what changed (docs/decisions/0006-rollups.md).
 
 -- name: lock_hourly_sales#
 -- Before the first query of the transaction, so that its one snapshot is taken when the locks are held.
@@ -29,34 +29,59 @@ CREATE TEMPORARY TABLE changed_events (
 -- name: look_up_files#
 -- The planner does not know that the rows of a file lie together until the table is analyzed.
 SET LOCAL enable_seqscan = off;
+-- Nor does it know how few groups they make, and would sort them all; the default memory holds too few.
+SET LOCAL enable_sort = off;
+SET LOCAL work_mem = '128MB';
 
 -- name: plan_freely#
 SET LOCAL enable_seqscan = on;
+SET LOCAL enable_sort = on;
 
 -- name: fill_changed_events!
 -- What changed and is not taken in yet. Of a file that is pending as a whole, the rows as they are now
 -- say everything: notes about single ones of them are passed over.
 -- OFFSET 0 keeps the look-up of each span of files one through the index.
+-- Of each event only what the rollup tells apart is kept, and events that are then alike become one row
+-- whose sign counts them: millions of events are thousands of rows. What came and what went stay apart.
 INSERT INTO changed_events
-SELECT
-    p.sign, p.user_id, p.event_type, p.event_time, p.price, p.category, p.user_device, p.user_location
-FROM pending_events AS p
-WHERE p.rollup = :rollup
-    AND NOT EXISTS (SELECT FROM pending_files AS f WHERE f.rollup = :rollup AND f.file_id = p.file_id)
-UNION ALL
-SELECT
-    1, e.user_id, e.event_type, e.event_time, e.price, e.category, e.user_device, e.user_location
+SELECT sum(sign), user_id, event_type, event_time, price, category, user_device, user_location
 FROM (
-    SELECT min(file_id) AS first, max(file_id) AS last
+    SELECT
+        sign,
+        CASE WHEN :rollup = 'hourly_sales' AND event_type = 'purchase' THEN user_id ELSE 0 END AS user_id,
+        event_type,
+        date_trunc(CASE WHEN :rollup = 'hourly_sales' THEN 'hour' ELSE 'day' END, event_time, 'UTC') AS event_time,
+        CASE WHEN :rollup = 'hourly_sales' AND event_type = 'purchase' THEN price END AS price,
+        category,
+        CASE WHEN :rollup = 'hourly_sales' THEN '' ELSE user_device END AS user_device,
+        CASE WHEN :rollup = 'hourly_sales' THEN '' ELSE user_location END AS user_location
     FROM (
-        SELECT file_id, file_id - row_number() OVER (ORDER BY file_id) AS island
-        FROM pending_files WHERE rollup = :rollup
-    ) AS numbered
-    GROUP BY island
-) AS span
-CROSS JOIN LATERAL (
-    SELECT * FROM user_events AS u WHERE u.file_id BETWEEN span.first AND span.last OFFSET 0
-) AS e;
+        SELECT
+            p.sign, p.user_id, p.event_type, p.event_time, p.price, p.category, p.user_device, p.user_location
+        FROM pending_events AS p
+        WHERE p.rollup = :rollup
+            AND NOT EXISTS (SELECT FROM pending_files AS f WHERE f.rollup = :rollup AND f.file_id = p.file_id)
+        UNION ALL
+        SELECT
+            1, e.user_id, e.event_type, e.event_time, e.price, e.category, e.user_device, e.user_location
+        FROM (
+            SELECT min(file_id) AS first, max(file_id) AS last
+            FROM (
+                SELECT file_id, file_id - row_number() OVER (ORDER BY file_id) AS island
+                FROM pending_files WHERE rollup = :rollup
+            ) AS numbered
+            GROUP BY island
+        ) AS span
+        CROSS JOIN LATERAL (
+            SELECT * FROM user_events AS u WHERE u.file_id BETWEEN span.first AND span.last OFFSET 0
+        ) AS e
+    ) AS change
+) AS reduced
+GROUP BY sign > 0, user_id, event_type, event_time, price, category, user_device, user_location;
+
+-- name: changed_events$
+-- How many events these rows stand for.
+SELECT coalesce(sum(abs(sign)), 0)::bigint FROM changed_events;
 
 -- name: fill_with_range!
 -- Every row of a range of time, as if all of it were new.
@@ -78,36 +103,45 @@ DELETE FROM pending_files WHERE rollup = :rollup;
 DELETE FROM pending_events WHERE rollup = :rollup;
 
 -- name: apply_hourly_sales!
--- A visitor counts as a buyer when the first purchase comes, and no more when the last one goes.
+-- A visitor counts as a buyer when the first purchase comes, and no more when the last one goes. Only
+-- purchases are grouped by visitor: they are few, where all events make a group nearly each.
 -- OFFSET 0 keeps the look-up one through the index, whatever the size of the table.
-WITH per_user AS (
+WITH per_buyer AS (
+    SELECT date_trunc('hour', event_time, 'UTC') AS hour, category, user_id, sum(sign) AS purchases
+    FROM changed_events
+    WHERE event_type = 'purchase'
+    GROUP BY 1, 2, 3
+    HAVING sum(sign) <> 0
+),
+changed_buyers AS (
+    SELECT
+        p.hour,
+        p.category,
+        sum((coalesce(b.purchases, 0) + p.purchases > 0)::int - (coalesce(b.purchases, 0) > 0)::int) AS buyers
+    FROM per_buyer AS p
+    LEFT JOIN LATERAL (
+        SELECT k.purchases FROM hourly_buyers AS k
+        WHERE k.hour = p.hour AND k.category = p.category AND k.user_id = p.user_id
+        OFFSET 0
+    ) AS b ON true
+    GROUP BY p.hour, p.category
+),
+counted AS (
     SELECT
         date_trunc('hour', event_time, 'UTC') AS hour,
         category,
-        user_id,
         coalesce(sum(sign) FILTER (WHERE event_type = 'view'), 0) AS views,
         coalesce(sum(sign) FILTER (WHERE event_type = 'add_to_cart'), 0) AS carts,
         coalesce(sum(sign) FILTER (WHERE event_type = 'purchase'), 0) AS purchases,
         coalesce(sum(sign * price) FILTER (WHERE event_type = 'purchase'), 0) AS revenue
     FROM changed_events
-    GROUP BY 1, 2, 3
-),
-counted AS (
-    SELECT
-        p.*,
-        (coalesce(b.purchases, 0) + p.purchases > 0)::int - (coalesce(b.purchases, 0) > 0)::int AS buyers
-    FROM per_user AS p
-    LEFT JOIN LATERAL (
-        SELECT k.purchases FROM hourly_buyers AS k
-        WHERE p.purchases <> 0 AND k.hour = p.hour AND k.category = p.category AND k.user_id = p.user_id
-        OFFSET 0
-    ) AS b ON true
+    GROUP BY 1, 2
 ),
 sales AS (
     INSERT INTO hourly_sales AS s (hour, category, views, carts, purchases, revenue, buyers)
-    SELECT hour, category, sum(views), sum(carts), sum(purchases), sum(revenue), sum(buyers)
-    FROM counted
-    GROUP BY hour, category
+    SELECT hour, category, c.views, c.carts, c.purchases, c.revenue, coalesce(b.buyers, 0)
+    FROM counted AS c
+    LEFT JOIN changed_buyers AS b USING (hour, category)
     ORDER BY hour, category
     ON CONFLICT (hour, category) DO UPDATE SET
         views = s.views + excluded.views,
@@ -118,8 +152,7 @@ sales AS (
 )
 INSERT INTO hourly_buyers AS k (hour, category, user_id, purchases)
 SELECT hour, category, user_id, purchases
-FROM per_user
-WHERE purchases <> 0
+FROM per_buyer
 ORDER BY hour, category, user_id
 ON CONFLICT (hour, category, user_id) DO UPDATE SET purchases = k.purchases + excluded.purchases;
 

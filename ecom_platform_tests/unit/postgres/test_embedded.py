@@ -344,10 +344,10 @@ def test_ctrl_c_reaches_neither_server_nor_keeper(server: EmbeddedServer, direct
     user = Process(USER, directory, quiet=True)
     pid, _ = user.line()
     server.acquire()
-    before = processes_of(directory)
+    lasting = {pid, *keepers(directory, pid)}  # backends and PostgreSQL's own workers come and go
     user.kill(signal.SIGINT)
     time.sleep(0.3)
-    assert processes_of(directory) == before and running_pid(server) == pid
+    assert lasting <= set(processes_of(directory)) and running_pid(server) == pid
     server.release()
 
 

@@ -48,7 +48,10 @@ def test_processor_time_is_what_the_kernel_says_at_the_end() -> None:
     assert status == 0
     kernel = used.ru_utime + used.ru_stime
     # The driver waited for it, so at its end its time is the driver's; nothing is counted twice.
-    assert sum(usage.cpu_seconds(part) for part in PARTS) == usage.cpu_seconds(DRIVER)
+    # But for a tick of the kernel's clock: the counters of two processes are not read at one moment.
+    assert sum(usage.cpu_seconds(part) for part in PARTS) == pytest.approx(
+        usage.cpu_seconds(DRIVER), abs=0.05
+    )
     assert usage.cpu_seconds(DRIVER) == pytest.approx(kernel, abs=0.35)
     # What was seen before it ended: at most all of it, however seldom a busy machine let us look.
     seen = [point for point in usage.points if WORKERS in point.memory_bytes]
