@@ -13,7 +13,7 @@ from ecom_platform.orchestration.assets.sales import RecountConfig
 from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
 from ecom_platform.orchestration.times import utc
-from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh
+from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all
 from ecom_platform.streaming.ingest import ingest
 
 
@@ -109,8 +109,8 @@ def replay_rejects_job() -> None:
 @dg.op
 def recount_days(context: dg.OpExecutionContext, config: RecountConfig, postgres: PostgresResource) -> None:
     """Count days of both sales tables anew from the events."""
-    for rollup in (HOURLY_SALES, CONVERSION_FUNNEL):
-        done = refresh(postgres.database, rollup, config.days())
+    both = (HOURLY_SALES, CONVERSION_FUNNEL)
+    for rollup, done in refresh_all(postgres.database, both, config.days()):
         metadata = {"changed_events": done.events, "recounted_events": done.recounted}
         context.log_event(dg.AssetMaterialization(rollup, metadata=metadata))
 

@@ -142,12 +142,18 @@ def table_metadata(database: Database, settings: Settings, table: str) -> dict[s
     return {**table_name(table), "dagster/uri": uri}
 
 
-def check_result(finding: Finding, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR) -> Any:
+def check_result(
+    finding: Finding,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    asset: str | None = None,
+) -> Any:
     """A finding as Dagster shows it: expected beside found in a sentence and as metadata, then where.
 
-    The sentence is there because Dagster sorts metadata by name, which parts the two.
+    The sentence is there because Dagster sorts metadata by name, which parts the two. ``asset`` is needed
+    where one function checks several.
     """
     return dg.AssetCheckResult(
+        asset_key=asset,
         check_name=finding.check,
         passed=finding.passed,
         severity=severity,

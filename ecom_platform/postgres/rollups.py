@@ -12,9 +12,14 @@ whatever order other transactions commit, none is missed or counted twice.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from typing import TypeVar
 
 from psycopg import IsolationLevel
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
@@ -22,6 +27,8 @@ from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 from ecom_platform.postgres.audit import Finding, named
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.statements import queries
+
+_T = TypeVar("_T")
 
 HOURLY_SALES, CONVERSION_FUNNEL = "hourly_sales", "conversion_funnel"
 
@@ -49,7 +56,8 @@ class Refresh:
     files: int
     notes: int
     events: int
-    recounted: int = 0
+    recounted: int
+    seconds: float
 
 
 def refresh(database: Database, rollup: str, recount: Days | None = None) -> Refresh:
@@ -57,6 +65,7 @@ def refresh(database: Database, rollup: str, recount: Days | None = None) -> Ref
 
     Another refresh of the same rollup waits for this one; neither readers nor loads do.
     """
+    started = time.perf_counter()
     _summarize(database)
     with database.open() as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
@@ -66,7 +75,36 @@ def refresh(database: Database, rollup: str, recount: Days | None = None) -> Ref
         files = int(queries("rollups").settle_files(connection, rollup=rollup))
         notes = int(queries("rollups").settle_events(connection, rollup=rollup))
         recounted = 0 if recount is None else _count_anew(connection, rollup, recount)
-    return Refresh(files, notes, events, recounted)
+    return Refresh(files, notes, events, recounted, time.perf_counter() - started)
+
+
+def refresh_all(
+    database: Database, rollups: Sequence[str], recount: Days | None = None
+) -> Iterator[tuple[str, Refresh]]:
+    """:func:`refresh` of several rollups side by side, each on its own connection, in the order given.
+
+    One that fails does not keep the others from being stored: its error is raised after they were given.
+    """
+    return _side_by_side(rollups, lambda rollup: refresh(database, rollup, recount))
+
+
+def reconciles_all(database: Database, checks: Mapping[str, str]) -> Iterator[tuple[str, Finding]]:
+    """:func:`reconciles` side by side; ``checks`` has the name of the check for each rollup."""
+    return _side_by_side(list(checks), lambda rollup: reconciles(database, rollup, checks[rollup]))
+
+
+def _side_by_side(rollups: Sequence[str], work: Callable[[str], _T]) -> Iterator[tuple[str, _T]]:
+    failure: BaseException | None = None
+    with ThreadPoolExecutor(max(1, len(rollups)), thread_name_prefix="rollup") as threads:
+        futures = [(rollup, threads.submit(work, rollup)) for rollup in rollups]
+        for rollup, future in futures:
+            error = future.exception()
+            if error is None:
+                yield rollup, future.result()
+            else:
+                failure = failure or error
+    if failure is not None:
+        raise failure
 
 
 def reconciles(database: Database, rollup: str, check: str) -> Finding:
@@ -132,4 +170,4 @@ def _run(connection: Connection, script: str) -> None:
 
 
 def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+    return datetime.combine(day, time_of_day(), UTC)

@@ -5,15 +5,15 @@ from typing import Any
 import dagster as dg
 
 from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
-from ecom_platform.orchestration.assets.sales import conversion_funnel, hourly_sales
 from ecom_platform.orchestration.metadata import GROUP, OWNERS
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES
 from ecom_platform.reporting import charts, svg
 from ecom_platform.reporting.report import Report, write_report
 
 
 @dg.asset(
-    deps=[duplicate_audit, hourly_sales, conversion_funnel],
+    deps=[duplicate_audit, HOURLY_SALES, CONVERSION_FUNNEL],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres", "python"},

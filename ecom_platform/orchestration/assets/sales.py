@@ -1,7 +1,6 @@
 """The assets ``hourly_sales`` and ``conversion_funnel``: what the events say, kept up to date."""
 
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -20,7 +19,7 @@ from ecom_platform.orchestration.metadata import (
     table_name,
 )
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
-from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, Days, refresh
+from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, Days, refresh_all
 
 # Which columns of user_events a column follows from.
 _SALES_LINEAGE: Mapping[str, tuple[str, ...]] = {
@@ -65,64 +64,59 @@ def _day(field: str, text: str | None) -> date | None:
         raise UsageError(f"{field} is {text!r}, not a day.", "Give one such as 2026-01-31.") from error
 
 
-def _refresh(
-    rollup: str,
-    config: RecountConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
-    lineage: Mapping[str, tuple[str, ...]],
-) -> dg.MaterializeResult[None]:
-    started = time.perf_counter()
-    done = refresh(postgres.database, rollup, config.days())
-    metadata: dict[str, Any] = {
-        "changed_events": done.events,
-        "changed_files": done.files,
-        "recounted_events": done.recounted,
-        "seconds": round(time.perf_counter() - started, 3),
-        "dagster/column_lineage": column_lineage("user_events", lineage),
-    }
-    return dg.MaterializeResult(
-        metadata=metadata | table_metadata(postgres.database, landing.settings, rollup)
+def _spec(table: str, schema: dg.TableSchema, description: str) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table,
+        deps=[user_events],
+        description=description,
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"postgres", "sql"},
+        code_version="2",
+        metadata={"dagster/column_schema": schema, **table_name(table)},
     )
 
 
-@dg.asset(
-    deps=[user_events],
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"postgres", "sql"},
-    code_version="1",
-    metadata={"dagster/column_schema": sales_schema(), **table_name(HOURLY_SALES)},
-)
-def hourly_sales(
-    config: RecountConfig, postgres: PostgresResource, landing: LandingZoneResource
-) -> dg.MaterializeResult[None]:
+_HOURLY_SALES = _spec(
+    HOURLY_SALES,
+    sales_schema(),
     """Views, carts, purchases, revenue and distinct buyers of every hour (UTC) and category.
 
-    Only what changed since the last time is taken in: new files, late events, replayed rejects, and rows
-    that were deleted or changed by hand. The result is the same as counting everything anew, to the cent.
+Only what changed since the last time is taken in: new files, late events, replayed rejects, and rows
+that were deleted or changed by hand. The result is the same as counting everything anew, to the cent.
 
-    To count days anew: the job `recount_sales` has a partition a day, or open the launchpad and give a
-    range.
-    """
-    return _refresh(HOURLY_SALES, config, postgres, landing, _SALES_LINEAGE)
-
-
-@dg.asset(
-    deps=[user_events],
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"postgres", "sql"},
-    code_version="1",
-    metadata={"dagster/column_schema": funnel_schema(), **table_name(CONVERSION_FUNNEL)},
+To count days anew: the job `recount_sales` has a partition a day, or open the launchpad and give a
+range.""",
 )
-def conversion_funnel(
-    config: RecountConfig, postgres: PostgresResource, landing: LandingZoneResource
-) -> dg.MaterializeResult[None]:
+_CONVERSION_FUNNEL = _spec(
+    CONVERSION_FUNNEL,
+    funnel_schema(),
     """From view to cart to purchase: the steps of every day (UTC) by category, device and country.
 
-    The steps are counted, not followed visitor by visitor, and each on its own day; so a rate may exceed
-    one on a day that sells what was looked at the day before. Kept up to date by what changed, as
-    `hourly_sales` is, and counted anew by the same job, `recount_sales`.
-    """
-    return _refresh(CONVERSION_FUNNEL, config, postgres, landing, _FUNNEL_LINEAGE)
+The steps are counted, not followed visitor by visitor, and each on its own day; so a rate may exceed
+one on a day that sells what was looked at the day before. Kept up to date by what changed, as
+`hourly_sales` is, and counted anew by the same job, `recount_sales`.""",
+)
+_LINEAGE = {HOURLY_SALES: _SALES_LINEAGE, CONVERSION_FUNNEL: _FUNNEL_LINEAGE}
+
+
+@dg.multi_asset(name="sales_figures", specs=[_HOURLY_SALES, _CONVERSION_FUNNEL], can_subset=True)
+def sales_figures(
+    context: dg.AssetExecutionContext,
+    config: RecountConfig,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Both sales tables, side by side."""
+    rollups = sorted(key.to_user_string() for key in context.selected_asset_keys)
+    for rollup, done in refresh_all(postgres.database, rollups, config.days()):
+        metadata: dict[str, Any] = {
+            "changed_events": done.events,
+            "changed_files": done.files,
+            "recounted_events": done.recounted,
+            "seconds": round(done.seconds, 3),
+            "dagster/column_lineage": column_lineage("user_events", _LINEAGE[rollup]),
+        }
+        yield dg.MaterializeResult(
+            asset_key=rollup, metadata=metadata | table_metadata(postgres.database, landing.settings, rollup)
+        )

@@ -50,7 +50,11 @@ FROM (
         sign,
         CASE WHEN :rollup = 'hourly_sales' AND event_type = 'purchase' THEN user_id ELSE 0 END AS user_id,
         event_type,
-        date_trunc(CASE WHEN :rollup = 'hourly_sales' THEN 'hour' ELSE 'day' END, event_time, 'UTC') AS event_time,
+        -- date_bin, since its hours and days are those of UTC and date_trunc takes three times as long.
+        date_bin(
+            CASE WHEN :rollup = 'hourly_sales' THEN interval '1 hour' ELSE interval '1 day' END,
+            event_time, '2000-01-01Z'
+        ) AS event_time,
         CASE WHEN :rollup = 'hourly_sales' AND event_type = 'purchase' THEN price END AS price,
         category,
         CASE WHEN :rollup = 'hourly_sales' THEN '' ELSE user_device END AS user_device,
@@ -105,30 +109,29 @@ DELETE FROM pending_events WHERE rollup = :rollup;
 -- name: apply_hourly_sales!
 -- A visitor counts as a buyer when the first purchase comes, and no more when the last one goes. Only
 -- purchases are grouped by visitor: they are few, where all events make a group nearly each.
--- OFFSET 0 keeps the look-up one through the index, whatever the size of the table.
-WITH per_buyer AS (
-    SELECT date_trunc('hour', event_time, 'UTC') AS hour, category, user_id, sum(sign) AS purchases
-    FROM changed_events
-    WHERE event_type = 'purchase'
-    GROUP BY 1, 2, 3
-    HAVING sum(sign) <> 0
-),
-changed_buyers AS (
-    SELECT
-        p.hour,
-        p.category,
-        sum((coalesce(b.purchases, 0) + p.purchases > 0)::int - (coalesce(b.purchases, 0) > 0)::int) AS buyers
-    FROM per_buyer AS p
+-- OFFSET 0 keeps the look-up one through the index, whatever the size of the table. Who is new is known
+-- from it, under the lock of the rollup, so what is new needs no ON CONFLICT.
+WITH per_buyer AS MATERIALIZED (
+    SELECT p.hour, p.category, p.user_id, b.purchases AS before, coalesce(b.purchases, 0) + p.purchases AS after
+    FROM (
+        SELECT
+            date_bin('1 hour', event_time, '2000-01-01Z') AS hour, category, user_id,
+            sum(sign)::bigint AS purchases
+        FROM changed_events
+        WHERE event_type = 'purchase'
+        GROUP BY 1, 2, 3
+        HAVING sum(sign) <> 0
+        ORDER BY 1, 2, 3
+    ) AS p
     LEFT JOIN LATERAL (
         SELECT k.purchases FROM hourly_buyers AS k
         WHERE k.hour = p.hour AND k.category = p.category AND k.user_id = p.user_id
         OFFSET 0
     ) AS b ON true
-    GROUP BY p.hour, p.category
 ),
 counted AS (
     SELECT
-        date_trunc('hour', event_time, 'UTC') AS hour,
+        date_bin('1 hour', event_time, '2000-01-01Z') AS hour,
         category,
         coalesce(sum(sign) FILTER (WHERE event_type = 'view'), 0) AS views,
         coalesce(sum(sign) FILTER (WHERE event_type = 'add_to_cart'), 0) AS carts,
@@ -136,6 +139,11 @@ counted AS (
         coalesce(sum(sign * price) FILTER (WHERE event_type = 'purchase'), 0) AS revenue
     FROM changed_events
     GROUP BY 1, 2
+),
+changed_buyers AS (
+    SELECT hour, category, sum((after > 0)::int - (coalesce(before, 0) > 0)::int) AS buyers
+    FROM per_buyer
+    GROUP BY hour, category
 ),
 sales AS (
     INSERT INTO hourly_sales AS s (hour, category, views, carts, purchases, revenue, buyers)
@@ -149,24 +157,29 @@ sales AS (
         purchases = s.purchases + excluded.purchases,
         revenue = s.revenue + excluded.revenue,
         buyers = s.buyers + excluded.buyers
+),
+known AS (
+    UPDATE hourly_buyers AS k SET purchases = p.after
+    FROM per_buyer AS p
+    WHERE p.before IS NOT NULL AND k.hour = p.hour AND k.category = p.category AND k.user_id = p.user_id
 )
-INSERT INTO hourly_buyers AS k (hour, category, user_id, purchases)
-SELECT hour, category, user_id, purchases
+INSERT INTO hourly_buyers (hour, category, user_id, purchases)
+SELECT hour, category, user_id, after
 FROM per_buyer
-ORDER BY hour, category, user_id
-ON CONFLICT (hour, category, user_id) DO UPDATE SET purchases = k.purchases + excluded.purchases;
+WHERE before IS NULL;
 
 -- name: prune_hourly_sales#
 -- Hours of which nothing is left. Only what went can leave nothing behind.
 DELETE FROM hourly_buyers AS k
 USING (
-    SELECT DISTINCT date_trunc('hour', event_time, 'UTC') AS hour, category, user_id
+    SELECT DISTINCT date_bin('1 hour', event_time, '2000-01-01Z') AS hour, category, user_id
     FROM changed_events WHERE sign < 0
 ) AS gone
 WHERE k.hour = gone.hour AND k.category = gone.category AND k.user_id = gone.user_id AND k.purchases = 0;
 DELETE FROM hourly_sales AS s
 USING (
-    SELECT DISTINCT date_trunc('hour', event_time, 'UTC') AS hour, category FROM changed_events WHERE sign < 0
+    SELECT DISTINCT date_bin('1 hour', event_time, '2000-01-01Z') AS hour, category
+    FROM changed_events WHERE sign < 0
 ) AS gone
 WHERE s.hour = gone.hour AND s.category = gone.category AND (s.views, s.carts, s.purchases) = (0, 0, 0);
 
@@ -233,10 +246,12 @@ SELECT
 -- name: days_that_differ_in_hourly_sales
 -- What the events say less what the rollup holds and has yet to take in, day by day, where it is not zero.
 -- Buyers are distinct, so they can only be compared where nothing is yet to be taken in.
-SELECT day, 'revenue is off by ' || -sum(revenue) || ' from ' || -sum(purchases) || ' purchases'
+SELECT
+    (day AT TIME ZONE 'UTC')::date,
+    'revenue is off by ' || -sum(revenue) || ' from ' || -sum(purchases) || ' purchases'
 FROM (
     SELECT
-        (event_time AT TIME ZONE 'UTC')::date AS day,
+        date_bin('1 day', event_time, '2000-01-01Z') AS day,
         count(*) FILTER (WHERE event_type = 'view') AS views,
         count(*) FILTER (WHERE event_type = 'add_to_cart') AS carts,
         count(*) FILTER (WHERE event_type = 'purchase') AS purchases,
@@ -245,20 +260,20 @@ FROM (
         false AS pending
     FROM user_events GROUP BY 1
     UNION ALL
-    SELECT (hour AT TIME ZONE 'UTC')::date, 0, 0, 0, 0, count(*), false
+    SELECT date_bin('1 day', hour, '2000-01-01Z'), 0, 0, 0, 0, count(*), false
     FROM (
-        SELECT DISTINCT date_trunc('hour', event_time, 'UTC') AS hour, category, user_id
+        SELECT DISTINCT date_bin('1 hour', event_time, '2000-01-01Z') AS hour, category, user_id
         FROM user_events WHERE event_type = 'purchase'
     ) AS buyer
     GROUP BY 1
     UNION ALL
     SELECT
-        (hour AT TIME ZONE 'UTC')::date, -sum(views), -sum(carts), -sum(purchases), -sum(revenue),
+        date_bin('1 day', hour, '2000-01-01Z'), -sum(views), -sum(carts), -sum(purchases), -sum(revenue),
         -sum(buyers), false
     FROM hourly_sales GROUP BY 1
     UNION ALL
     SELECT
-        (event_time AT TIME ZONE 'UTC')::date,
+        date_bin('1 day', event_time, '2000-01-01Z'),
         -coalesce(sum(sign) FILTER (WHERE event_type = 'view'), 0),
         -coalesce(sum(sign) FILTER (WHERE event_type = 'add_to_cart'), 0),
         -coalesce(sum(sign) FILTER (WHERE event_type = 'purchase'), 0),
@@ -277,10 +292,13 @@ SELECT day, count(*) || ' steps of a category, device and country are off'
 FROM (
     SELECT day
     FROM (
-        SELECT
-            (event_time AT TIME ZONE 'UTC')::date AS day, category, user_device, user_location, event_type,
-            count(*) AS events
-        FROM user_events GROUP BY 1, 2, 3, 4, 5
+        SELECT (day AT TIME ZONE 'UTC')::date AS day, category, user_device, user_location, event_type, events
+        FROM (
+            SELECT
+                date_bin('1 day', event_time, '2000-01-01Z') AS day, category, user_device, user_location,
+                event_type, count(*) AS events
+            FROM user_events GROUP BY 1, 2, 3, 4, 5
+        ) AS counted
         UNION ALL
         SELECT f.day, f.category, f.user_device, f.user_location, step.event_type, -step.events
         FROM conversion_funnel AS f
