@@ -7,8 +7,9 @@ files, which is the landing zone's; reading CSV, which is ``events.decoding``.
 
 Two ways in for rows. The quick one copies a sorted buffer straight into ``user_events``; the
 primary key promises that nothing in it was known. When the key objects, a savepoint undoes that
-buffer alone and it takes the careful way: a temporary table, one sorted ``INSERT … ON CONFLICT
-DO NOTHING``, then a look at every row that was not inserted.
+buffer alone and it takes the careful way: a temporary table, a look at the stored row of every id,
+then one sorted ``INSERT … ON CONFLICT DO NOTHING`` of the ids that had none, and a look at what it
+did not insert.
 """
 
 from __future__ import annotations
@@ -55,6 +56,8 @@ _UNIQUE_VIOLATION = "23505"
 _SERIALIZATION = frozenset({"40001", "40P01"})
 _LOCK_NOT_AVAILABLE = "55P03"
 _CONNECTION_CLASSES = ("08", "57P")
+# The verdict of a staged row whose id is not stored, in classify_known.
+_UNSEEN = "unseen"
 _NO_ROOM = frozenset({"53100", "53200"})
 
 
@@ -238,18 +241,21 @@ class _Unit:
         return True
 
     def _copy_carefully(self, rows: pa.Table) -> None:
-        """Insert what is new and account for every row that is not."""
-        self._make_temporary("create_staged", "create_fresh")
+        """Account for every row that is known, insert what is new."""
+        self._make_temporary("create_staged", "create_unseen", "create_fresh", "sort_in_memory")
         self._session.run(text("sink", "empty_staged"))
         self._session.copy("staged", rows, temporary=True)
-        self._session.run(text("sink", "insert_staged"))
-        leftovers = self._session.rows(text("sink", "classify_staged"))
+        verdicts = self._session.rows(text("sink", "classify_known"))
+        leftovers = [row for row in verdicts if row["verdict"] != _UNSEEN]
+        if len(leftovers) < len(verdicts):
+            self._session.run(text("sink", "insert_unseen"))
+            leftovers += self._session.rows(text("sink", "classify_unseen"))
         self._careful = bool(leftovers)
         for leftover in leftovers:
             _count_leftover(self._tallies[leftover["file_id"]], leftover)
 
     def _make_temporary(self, *statements: str) -> None:
-        """Create temporary tables once an attempt; they go with its transaction."""
+        """Create temporary tables and the like once an attempt; they go with its transaction."""
         for name in statements:
             if name not in self._temporary:
                 self._session.run(text("sink", name))

@@ -9,6 +9,7 @@ Does not belong here: the streaming query, or loading a unit (``postgres.sink``)
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,18 +65,25 @@ def plan_units(
 ) -> list[list[ClaimedFile]]:
     """Neighbouring files in units of about equal size, at least one unit a core where it pays.
 
-    Neighbours stay together so that files are committed about in the order they were claimed.
+    Neighbours stay together so that files are committed about in the order they were claimed. Beyond one
+    unit a core there is a whole number of them for each, so that all cores end at about the same time.
     """
-    share = sum(file.size_bytes for file in files) / max(parallelism, 1)
-    target = min(max(share, MIN_UNIT_BYTES), unit_bytes)
+    total = sum(file.size_bytes for file in files)
+    cores = max(parallelism, 1)
+    count = max(1, min(cores, round(total / MIN_UNIT_BYTES)))
+    if total > count * unit_bytes:
+        count = cores * math.ceil(total / (cores * unit_bytes))
+    share = max(total / count, 1)
     units: list[list[ClaimedFile]] = []
-    size = 0.0
+    number, before, size = -1, 0, 0
     for file in files:
-        # Half the file past the target is nearer to it than none of the file.
-        if not units or size + file.size_bytes / 2 > target or len(units[-1]) >= files_per_unit:
+        # A file belongs to the share that has its middle.
+        belongs = int((before + file.size_bytes / 2) / share)
+        if belongs != number or len(units[-1]) >= files_per_unit or size >= unit_bytes:
             units.append([])
-            size = 0.0
+            number, size = belongs, 0
         units[-1].append(file)
+        before += file.size_bytes
         size += file.size_bytes
     return units
 

@@ -18,27 +18,65 @@ FOR UPDATE;
 -- name: create_staged#
 CREATE TEMPORARY TABLE staged ({definitions}, line_number bigint, file_id bigint) ON COMMIT DROP;
 
+-- name: create_unseen#
+CREATE TEMPORARY TABLE unseen (event_id uuid) ON COMMIT DROP;
+
 -- name: create_fresh#
 CREATE TEMPORARY TABLE fresh (event_id uuid PRIMARY KEY) ON COMMIT DROP;
 
--- name: empty_staged#
-TRUNCATE staged, fresh;
+-- name: sort_in_memory#
+-- A buffer takes about 40 MB; the default would sort it on disk.
+SET LOCAL work_mem = '64MB';
 
--- name: insert_staged!
--- The first copy of each id, in the order of the index that has to find its place.
+-- name: empty_staged#
+TRUNCATE staged, unseen, fresh;
+
+-- name: classify_known
+-- Every staged row whose id is stored, compared with the row that is stored under it. Ids that are not are
+-- noted in the same statement: what one snapshot did not find is exactly what is left to do.
+-- OFFSET 0 keeps this an index look-up per row, whatever the size of the table.
+WITH looked_up AS MATERIALIZED (
+    SELECT
+        s.event_id,
+        s.file_id,
+        s.line_number,
+        CASE
+            WHEN t.file_id IS NULL THEN 'unseen'
+            WHEN ROW({compared_s}) IS DISTINCT FROM ROW({compared_t}) THEN 'conflict'
+            WHEN s.file_id = t.file_id THEN 'within'
+            ELSE 'across'
+        END AS verdict
+    FROM staged AS s
+    LEFT JOIN LATERAL (
+        SELECT {compared}, file_id FROM user_events AS e WHERE e.event_id = s.event_id OFFSET 0
+    ) AS t ON true
+),
+noted AS (
+    INSERT INTO unseen SELECT DISTINCT event_id FROM looked_up WHERE verdict = 'unseen'
+)
+SELECT
+    file_id,
+    verdict,
+    count(*) AS rows,
+    array_agg(line_number) FILTER (WHERE verdict = 'conflict') AS lines
+FROM looked_up
+GROUP BY file_id, verdict;
+
+-- name: insert_unseen!
+-- The first copy of each id, in the order of the index that has to find its place. Another unit may have
+-- stored the id meanwhile.
 WITH inserted AS (
     INSERT INTO user_events ({columns}, file_id)
     SELECT DISTINCT ON (event_id) {columns}, file_id
-    FROM staged
+    FROM staged JOIN unseen USING (event_id)
     ORDER BY event_id, file_id, line_number
     ON CONFLICT (event_id) DO NOTHING
     RETURNING event_id
 )
 INSERT INTO fresh SELECT event_id FROM inserted;
 
--- name: classify_staged
--- Every staged row that was not inserted, compared with the row that is stored under its id.
--- OFFSET 0 keeps this an index look-up per row, whatever the size of the table.
+-- name: classify_unseen
+-- Every row of an unseen id that was not inserted after all, compared as above.
 SELECT
     file_id,
     verdict,
@@ -54,8 +92,8 @@ FROM (
         END AS verdict,
         s.line_number
     FROM (
-        SELECT *, row_number() OVER (PARTITION BY event_id ORDER BY file_id, line_number) AS copy
-        FROM staged
+        SELECT staged.*, row_number() OVER (PARTITION BY event_id ORDER BY file_id, line_number) AS copy
+        FROM staged JOIN unseen USING (event_id)
     ) AS s
     CROSS JOIN LATERAL (
         SELECT {compared}, file_id FROM user_events AS e WHERE e.event_id = s.event_id OFFSET 0

@@ -48,6 +48,13 @@ def test_larger_work_is_spread_over_the_cores() -> None:
     assert all(sum(file.size_bytes for file in unit) > MIN_UNIT_BYTES for unit in units)
 
 
+@pytest.mark.parametrize("parallelism", [1, 2, 3, 8])
+def test_no_core_is_left_with_a_unit_more_than_the_others(parallelism: int) -> None:
+    units = plan_units(files(*[10 * MB] * 50), parallelism)
+    assert len(units) % parallelism == 0
+    assert {len(unit) for unit in units} <= {50 // len(units), 50 // len(units) + 1}
+
+
 def test_a_large_file_is_a_unit_by_itself() -> None:
     units = plan_units(files(500 * MB, 500 * MB, 500 * MB), 2)
     assert [len(unit) for unit in units] == [1, 1, 1]
