@@ -32,7 +32,10 @@ report_job = dg.define_asset_job(
 def delete_what_is_past_its_time(
     context: dg.OpExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
 ) -> None:
-    """Archived files (`ECOM_ARCHIVE_DAYS`); replayed rejects, batches and metrics (`ECOM_HISTORY_DAYS`)."""
+    """Archived files past `ECOM_ARCHIVE_DAYS`; rows that only tell how things went past `ECOM_HISTORY_DAYS`.
+
+    Those are replayed rejects, micro-batches, measured figures, and alerts that are over.
+    """
     now, settings = datetime.now(UTC), landing.settings
     with postgres.transaction() as connection:
         expired = expire(connection, now - timedelta(days=settings.history_days))

@@ -18,6 +18,7 @@ import psycopg
 
 from ecom_platform.errors import LockedError
 from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.postgres.statements import queries
 
 # What PostgreSQL's own views call the live mode's hold on the lock.
 LIVE_APPLICATION_NAME = "ecom_platform live"
@@ -46,21 +47,8 @@ class Holder:
 
 def holder(connection: Connection) -> Holder | None:
     """Who holds the ingest lock of this database; ``None``: nobody."""
-    row = connection.execute(
-        "SELECT l.pid, a.application_name, a.backend_start FROM pg_locks AS l"
-        " LEFT JOIN pg_stat_activity AS a USING (pid)"
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.database ="
-        " (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND ((l.classid::bigint << 32) | l.objid::bigint) = %s",
-        (_INGEST_LOCK,),
-    ).fetchone()
+    row = queries("lock").holder(connection, key=_INGEST_LOCK)
     return None if row is None else Holder(*row)
-
-
-def held_by_live(connection: Connection) -> bool:
-    """Whether the live mode holds the ingest lock of this database."""
-    who = holder(connection)
-    return who is not None and who.live
 
 
 class IngestLock:
@@ -70,7 +58,7 @@ class IngestLock:
         self.database = database
         self._connection: Connection = database.open(autocommit=True)
         if application_name is not None:
-            self._connection.execute("SELECT set_config('application_name', %s, false)", (application_name,))
+            queries("lock").call_it(self._connection, name=application_name)
 
     def __enter__(self) -> Self:
         return self
@@ -81,8 +69,7 @@ class IngestLock:
 
     def try_take(self) -> bool:
         """Take the lock unless somebody else holds it."""
-        taken = self._connection.execute("SELECT pg_try_advisory_lock(%s)", (_INGEST_LOCK,))
-        return taken.fetchone() == (True,)
+        return bool(queries("lock").try_take(self._connection, key=_INGEST_LOCK))
 
     def holder(self) -> Holder | None:
         """Who holds the lock now; ``None`` if nobody does."""

@@ -32,6 +32,8 @@ EVENTS = 30_000
 FAULT_EVENTS, FAULT_ROWS_PER_FILE = 300_000, 10_000
 BATCH_FILES = 10
 CSV_ROWS = 500
+# What the sensor and the live mode have loaded, one file each.
+DROPPED = 2 * CSV_ROWS
 # What the executor's rows/s are measured with, in large files.
 MEASURED_EVENTS, MEASURED_ROWS_PER_FILE = 1_000_000, 100_000
 
@@ -153,22 +155,49 @@ def say_memory(when: str, memory: dict[str, float]) -> None:
     say(f"memory {when}: {sum(memory.values()):,.0f} MiB ({parts})")
 
 
-def drop_csv(made: Stack) -> None:
-    """A file into the landing volume, loaded by the sensor where there is one."""
+def drop(made: Stack, name: str) -> float:
+    """A file into the landing volume, and seconds until it was loaded."""
     row = "7,PROD1000,purchase,2026-01-02 03:04:05,19.99,Books,Mobile,DE"
     content = "\n".join([HEADER, *(f"{uuid.uuid4()},{row}" for _ in range(CSV_ROWS))]) + "\n"
     # Under a name that nobody takes, until it is complete.
-    script = "cd $ECOM_LANDING_DIR && cat > .dropped.tmp && mv .dropped.tmp dropped.csv"
+    script = f"cd $ECOM_LANDING_DIR && cat > .dropped.tmp && mv .dropped.tmp {name}"
     made.compose("exec", "-T", "dagster-code", "sh", "-c", script, stdin=content)
     started = time.monotonic()
-    if "new_csv_files" in made.sensors():
-        loaded = "SELECT count(*) FROM ingested_files WHERE name = 'dropped.csv' AND state = 'loaded'"
-        wait_for("the sensor loaded dropped.csv", lambda: made.number(loaded) == 1)
-        say(f"a dropped CSV was loaded by the sensor after {time.monotonic() - started:.1f} s")
-    else:
-        assert made.finish(made.launch("ingest")) == "SUCCESS"
-        say("there is no sensor new_csv_files: a dropped CSV was loaded by the job ingest")
+    loaded = f"SELECT count(*) FROM ingested_files WHERE name = '{name}' AND state = 'loaded'"
+    wait_for(f"{name} is loaded", lambda: made.number(loaded) == 1)
+    return time.monotonic() - started
+
+
+def run_that_loaded(made: Stack, name: str) -> str:
+    """The run that loaded a file, and whether Dagster knows it."""
+    run_id = made.sql(
+        f"SELECT run_id FROM ingested_files JOIN stream_batches USING (batch_id) WHERE name = '{name}'"
+    )
+    return made.sql(f"SELECT pipeline_name FROM runs WHERE run_id = '{run_id}'", "dagster")
+
+
+def sensor(made: Stack) -> None:
+    """A dropped file is loaded by a run that the sensor launched."""
+    assert "new_csv_files" in made.sensors()
+    seconds = drop(made, "dropped.csv")
+    assert run_that_loaded(made, "dropped.csv") == "ingest"
+    say(f"a dropped CSV was loaded by the sensor after {seconds:.1f} s")
     accounts(made, CSV_ROWS)
+
+
+def live(made: Stack) -> None:
+    """The service `stream` loads what lands, and ends as it should when it is stopped."""
+    wait_for("the sensor's run has ended", lambda: made.running() == 0)
+    started = made.up("stream")
+    seconds = drop(made, "live.csv")
+    assert run_that_loaded(made, "live.csv") == "", "a run of Dagster loaded it"
+    container = made.containers("stream")[0]
+    made.compose("stop", "stream")
+    code = run("docker", "inspect", "--format", "{{.State.ExitCode}}", container)
+    assert code == "0", (code, made.logs("stream"))
+    made.compose("rm", "--force", "stream")
+    accounts(made, DROPPED)
+    say(f"live mode: up in {started:.1f} s, a dropped CSV loaded after {seconds:.1f} s, stopped with 0")
 
 
 def roles(made: Stack) -> None:
@@ -263,7 +292,7 @@ def strike(made: Stack, fault: str) -> None:
     made.up()
     status = finish_or_end(made, run_id)
     again = "" if status == "SUCCESS" else f", then the job ingest: {ingest(made)}"
-    rows = accounts(made, CSV_ROWS)
+    rows = accounts(made, DROPPED)
     say(f"{fault}: {left} of 30 files were open; the run ended {status}{again}; {rows:,} rows, each once")
 
 
@@ -289,12 +318,12 @@ def ingest(made: Stack) -> str:
 
 
 def down_and_up(made: Stack) -> None:
-    rows = accounts(made, CSV_ROWS)
+    rows = accounts(made, DROPPED)
     made.down(volumes=False)
     seconds = made.up()
-    assert accounts(made, CSV_ROWS) == rows
+    assert accounts(made, DROPPED) == rows
     assert made.finish(made.launch("main", events=1_000)) == "SUCCESS"
-    assert accounts(made, CSV_ROWS) == rows + 1_000
+    assert accounts(made, DROPPED) == rows + 1_000
     say(
         f"down and up with the volumes kept: up in {seconds:.1f} s, {rows:,} rows still there, and it goes on"
     )
@@ -383,8 +412,9 @@ def main() -> int:
             run_main(made)
             measure(made)
             roles(made)
-            drop_csv(made)
+            sensor(made)
             notebook(made)
+            live(made)
             for fault in FAULTS:
                 strike(made, fault)
             secrets_stay_secret(made)

@@ -198,6 +198,12 @@ class Stack:
         events: list[dict[str, Any]] = self.graphql(query, id=run_id)["logsForRun"]["events"]
         return events
 
+    def running(self) -> int:
+        """How many runs have not ended."""
+        query = """query {runsOrError(filter: {statuses: [QUEUED, NOT_STARTED, STARTING, STARTED, CANCELING]})
+            {... on Runs {results {runId}}}}"""
+        return len(self.graphql(query)["runsOrError"]["results"])
+
     def sensors(self) -> set[str]:
         query = """query($s: RepositorySelector!) {sensorsOrError(repositorySelector: $s)
             {... on Sensors {results {name}}}}"""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,6 +24,7 @@ from ecom_platform.postgres.metrics import Metric
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh
 from ecom_platform.postgres.sink import load_unit
 from ecom_platform.reporting.report import Report, write_report
+from ecom_platform.reporting.sampler import sampling
 from ecom_platform.reporting.verdict import Cause
 from ecom_platform_tests.landing import Landing, csv_file, line
 
@@ -93,6 +99,19 @@ def ask(database: Database, sql: str) -> Any:
     return row[0] if len(row) == 1 else row
 
 
+@contextmanager
+def busy_strangers(number: int) -> Iterator[None]:
+    """Programs that want a core each and do not descend from this one: what is running beside a load."""
+    loop = f"{sys.executable} -c 'while True: pass'"
+    script = f"for each in $(seq {number}); do {loop} >/dev/null 2>&1 & echo $!; done"
+    pids = subprocess.run(["sh", "-c", script], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(int(pid), signal.SIGKILL)
+
+
 class TestStaged:
     def test_slow_trigger(self, run: Run, tmp_path: Path) -> None:
         for _ in range(3):
@@ -100,6 +119,16 @@ class TestStaged:
         assert run.cause(tmp_path) is Cause.TRIGGER
 
     def test_starved_worker(self, run: Run, tmp_path: Path) -> None:
+        """Three busy programs of somebody else on each core, and the sampler at its work."""
+        with busy_strangers(3 * (os.cpu_count() or 1)), sampling() as usage:
+            began = time.perf_counter()
+            while time.perf_counter() - began < 1.5:
+                run.batch(csv_file(*(line() for _ in range(2_000))))
+        run.record(*usage.metrics())
+        assert run.cause(tmp_path) is Cause.PROCESSORS
+
+    def test_worker_short_of_memory(self, run: Run, tmp_path: Path) -> None:
+        """By recorded figures: a machine whose memory is really used up ends other programs first."""
         run.batch(csv_file(line()))
         run.record(
             Metric("memory_total_bytes", 2**30, "bytes"), Metric("memory_available_bytes", 2**25, "bytes")
@@ -257,14 +286,29 @@ def test_the_page_needs_nothing_but_itself_and_trusts_nobody(run: Run, tmp_path:
 def test_what_is_past_its_time_goes_and_the_rest_stays(run: Run) -> None:
     run.batch(csv_file(line(), b"bad", b"worse"))
     run.record(Metric("rows_per_second", 1.0, "rows/s"))
+    for key in ("over", "told", "open"):
+        execute(
+            run.database,
+            "INSERT INTO alerts"
+            " (source, key, kind, severity, title, expected, found, occurred_at, last_event_at)"
+            f" VALUES ('ecom', '{key}', 'check_failed', 'ERROR', 'x', '1', '2', now(), now())",
+        )
+    execute(run.database, "UPDATE alerts SET resolved_at = now(), resolution = 'passed' WHERE key <> 'open'")
+    execute(
+        run.database,
+        "INSERT INTO alert_deliveries (alert_id, target, notice)"
+        " SELECT alert_id, 'somewhere', 'recovered' FROM alerts WHERE key = 'told'",
+    )
     execute(run.database, "UPDATE rejected_events SET replayed_at = now() WHERE line_number = 3")
     with run.database.transaction() as connection:
         early = retention.expire(connection, datetime.now(UTC) - timedelta(days=1))
-    assert (early.replayed_rejects, early.batches, early.metrics) == (0, 0, 0)
+    assert (early.replayed_rejects, early.batches, early.metrics, early.alerts) == (0, 0, 0, 0)
     for expected in (1, 0):
         with run.database.transaction() as connection:
             done = retention.expire(connection, datetime.now(UTC) + timedelta(days=1))
-        assert done.replayed_rejects == done.metrics == expected
+        assert done.replayed_rejects == done.metrics == done.alerts == expected
+    # One that is open stays, and one of which somebody has yet to be told that it is over.
+    assert ask(run.database, "SELECT string_agg(key, ' ' ORDER BY key) FROM alerts") == "open told"
     assert ask(run.database, "SELECT count(*) FROM rejected_events") == 1
     assert ask(run.database, "SELECT count(*) FROM user_events") == 1
     assert ask(run.database, "SELECT count(*) FROM ingested_files WHERE batch_id IS NULL") == 1

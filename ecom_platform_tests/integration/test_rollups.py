@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -20,7 +21,15 @@ from ecom_platform.landing.corrections import replay_as_they_are
 from ecom_platform.landing.requeue import reload_files
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, Days, reconciles, refresh
+from ecom_platform.postgres.rollups import (
+    CONVERSION_FUNNEL,
+    HOURLY_SALES,
+    Days,
+    reconciles,
+    reconciles_all,
+    refresh,
+    refresh_all,
+)
 from ecom_platform_tests.landing import Landing, csv_file
 
 ROLLUPS = (HOURLY_SALES, CONVERSION_FUNNEL)
@@ -228,6 +237,27 @@ def test_a_deleted_row_is_subtracted_without_reading_the_table(landing: Landing)
     assert rows_read(landing.database) - before == 0
     assert rows(landing.database, "SELECT sum(revenue), sum(buyers) FROM hourly_sales") == [(Decimal(0), 0)]
     assert_agrees(landing.database)
+
+
+@pytest.mark.parametrize(("broken", "sound"), [ROLLUPS, ROLLUPS[::-1]])
+def test_one_that_fails_does_not_keep_the_other(landing: Landing, broken: str, sound: str) -> None:
+    draw = random.Random(2)
+    drop(landing, "a.csv", *(event(draw) for _ in range(100)))
+    execute(landing.database, f"ALTER TABLE {broken} RENAME TO elsewhere")
+    done = []
+    with pytest.raises(psycopg.errors.UndefinedTable, match=broken):
+        for rollup, _ in refresh_all(landing.database, ROLLUPS):
+            done.append(rollup)
+    assert done == [sound]
+    assert rows(landing.database, "SELECT rollup, count(*)::int FROM pending_files GROUP BY 1") == [
+        (broken, 1)
+    ]
+    checks = dict.fromkeys(ROLLUPS, "check")
+    findings = []
+    with pytest.raises(psycopg.errors.UndefinedTable, match=broken):
+        for rollup, finding in reconciles_all(landing.database, checks):
+            findings.append((rollup, finding.passed))
+    assert findings == [(sound, True)]
 
 
 def test_loads_and_refreshes_at_the_same_time(landing: Landing) -> None:

@@ -8,3 +8,9 @@ DELETE FROM stream_batches WHERE started_at < :before;
 
 -- name: expire_metrics!
 DELETE FROM performance_metrics WHERE measured_at < :before;
+
+-- name: expire_alerts!
+-- With their deliveries, unless somebody has yet to be told.
+DELETE FROM alerts AS a
+WHERE a.resolved_at < :before
+    AND NOT EXISTS (SELECT FROM alert_deliveries AS d WHERE d.alert_id = a.alert_id AND d.state = 'pending');

@@ -7,13 +7,12 @@ import dataclasses
 from psycopg.conninfo import make_conninfo
 
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, held_by_live, holder, ingest_lock
+from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, holder, ingest_lock
 
 
 def test_nobody(database: Database) -> None:
     with database.open(autocommit=True) as connection:
         assert holder(connection) is None
-        assert not held_by_live(connection)
 
 
 def test_a_bounded_ingest(database: Database) -> None:
@@ -22,7 +21,6 @@ def test_a_bounded_ingest(database: Database) -> None:
         assert who is not None
         assert not who.live
         assert str(who).startswith(f"ecom_platform (backend {who.backend}, since ")
-        assert not held_by_live(connection)
 
 
 def test_the_live_mode(database: Database) -> None:
@@ -30,7 +28,9 @@ def test_the_live_mode(database: Database) -> None:
         database, url=make_conninfo(database.url, application_name=LIVE_APPLICATION_NAME)
     )
     with ingest_lock(live, 0), database.open(autocommit=True) as connection:
-        assert held_by_live(connection)
+        who = holder(connection)
+        assert who is not None
+        assert who.live
     with database.open(autocommit=True) as connection:
         assert holder(connection) is None
 
