@@ -331,6 +331,22 @@ def test_a_cent_is_found(landing: Landing) -> None:
     assert finding.details == {"2026-01-01": "revenue is off by 0.01 from 0 purchases"}
 
 
+def test_a_step_too_many_is_named(landing: Landing) -> None:
+    draw = random.Random(4)
+    drop(landing, "a.csv", *(event(draw) for _ in range(50)))
+    refresh(landing.database, CONVERSION_FUNNEL)
+    execute(
+        landing.database,
+        "UPDATE conversion_funnel SET views = views + 2, purchases = purchases - 1"
+        " WHERE (day, category, user_device, user_location) ="
+        " (SELECT day, category, user_device, user_location FROM conversion_funnel"
+        " WHERE category = 'Books' AND purchases > 0 ORDER BY day LIMIT 1)",
+    )
+    finding = reconciles(landing.database, CONVERSION_FUNNEL, "check")
+    assert not finding.passed
+    assert finding.details == {"2026-01-01": "purchase of Books by -1, view of Books by 2"}
+
+
 def test_rates_are_null_where_nothing_came_before(landing: Landing) -> None:
     drop(
         landing,

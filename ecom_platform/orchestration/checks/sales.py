@@ -23,7 +23,7 @@ _SPECS = [
     dg.AssetCheckSpec(
         "funnel_reconciles",
         asset=CONVERSION_FUNNEL,
-        description="Every event is one step of the funnel, in its day, category, device and country.\n\n"
+        description="The steps of every day and category are as many as the events.\n\n"
         + _REMEDY,
     ),
 ]
