@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test dev bench bench-latency bench-all bench-functions bench-peers torture docker-env docker-test
+.PHONY: help run test dev bench bench-latency bench-sensor bench-all bench-functions bench-peers torture docker-env docker-test
 .PHONY: check format setup lock clean
 
 help: ## Print this list
@@ -30,6 +30,9 @@ dev: setup ## The Dagster UI on 127.0.0.1:3000, daemon and sensors included (LIV
 
 bench-latency: setup ## Latency of the live mode, from landing to commit, at rising rates (RATE_SECONDS=300)
 	@$(BIN)/python -m benchmarks.latency --seconds $(RATE_SECONDS)
+
+bench-sensor: setup ## From landing to commit through the sensor of `ecom dev`, and its ticks
+	@$(BIN)/python -m benchmarks.sensor
 
 bench: setup ## The benchmark table (ROWS=1000000 REPEAT=3 PATHS=ecom,copy,...; ROWS may be 5000000)
 	@$(BIN)/python -m benchmarks compare --rows $(ROWS) --repeat $(REPEAT) $(if $(PATHS),--paths $(PATHS))

@@ -87,7 +87,7 @@ def running(folder: Path) -> Iterator[Server]:
     embedded = EmbeddedServer(folder)
     try:
         embedded.acquire()
-        port = _free_port()
+        port = free_port()
         with psycopg.connect(embedded.url, autocommit=True) as connection:
             connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(USER), password))
             connection.execute(sql.SQL("ALTER SYSTEM SET listen_addresses = {}").format(HOST))
@@ -103,7 +103,8 @@ def running(folder: Path) -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on at the moment."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -23,8 +23,7 @@ _SPECS = [
     dg.AssetCheckSpec(
         "funnel_reconciles",
         asset=CONVERSION_FUNNEL,
-        description="The steps of every day and category are as many as the events.\n\n"
-        + _REMEDY,
+        description="The steps of every day and category are as many as the events.\n\n" + _REMEDY,
     ),
 ]
 
