@@ -88,6 +88,10 @@ def _run_once(path: LoadPath, workload: Workload, server: Server, folder: Path, 
                 result.figures.setdefault(name, []).append(value)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    if result.problem is not None:
+        # Once wrong is wrong: earlier rounds make it no faster.
+        result.seconds.clear()
+        result.figures.clear()
 
 
 def _wrong(address: Address, table: str, truth: Truth) -> str | None:

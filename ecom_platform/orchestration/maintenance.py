@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
-from ecom_platform.orchestration.assets.sales import RecountConfig
+from ecom_platform.orchestration.assets.sales import LINEAGE, RecountConfig
 from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
 from ecom_platform.orchestration.times import utc
@@ -111,11 +111,16 @@ def recount_days(context: dg.OpExecutionContext, config: RecountConfig, postgres
     """Count days of both sales tables anew from the events."""
     both = (HOURLY_SALES, CONVERSION_FUNNEL)
     for rollup, done in refresh_all(postgres.database, both, config.days()):
-        metadata = {"changed_events": done.events, "recounted_events": done.recounted}
+        metadata: dict[str, Any] = {
+            "changed_events": done.events,
+            "recounted_events": done.recounted,
+            "dagster/column_lineage": column_lineage("user_events", LINEAGE[rollup]),
+        }
         context.log_event(dg.AssetMaterialization(rollup, metadata=metadata))
 
 
-@dg.daily_partitioned_config(start_date="2025-01-01", end_offset=1)
+# As far as the times of events may lie apart: from the first plausible day to tomorrow.
+@dg.daily_partitioned_config(start_date=f"{EARLIEST_EVENT_TIME:%Y-%m-%d}", end_offset=2)
 def one_day(start: datetime, _end: datetime) -> dict[str, Any]:
     """The run config that counts one day (UTC) anew."""
     day = f"{start:%Y-%m-%d}"

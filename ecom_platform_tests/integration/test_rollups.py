@@ -328,7 +328,10 @@ def test_a_cent_is_found(landing: Landing) -> None:
     )
     finding = reconciles(landing.database, HOURLY_SALES, "check")
     assert not finding.passed
-    assert finding.details == {"2026-01-01": "revenue is off by 0.01 from 0 purchases"}
+    assert finding.details == {
+        "2026-01-01": "1 hours and categories: revenue off by 0.01, views by 0, carts by 0, purchases by 0,"
+        " buyers by 0"
+    }
 
 
 def test_a_step_too_many_is_named(landing: Landing) -> None:

@@ -4,7 +4,10 @@ DELETE FROM rejected_events WHERE replayed_at < :before;
 
 -- name: expire_batches!
 -- The ledger keeps its rows: what was loaded remains known, only no longer in which micro-batch.
-DELETE FROM stream_batches WHERE started_at < :before;
+-- Those of the newest run stay, however old: the report is of them.
+DELETE FROM stream_batches
+WHERE started_at < :before
+    AND run_id <> (SELECT run_id FROM stream_batches WHERE files > 0 ORDER BY batch_id DESC LIMIT 1);
 
 -- name: expire_metrics!
 DELETE FROM performance_metrics WHERE measured_at < :before;

@@ -244,48 +244,55 @@ SELECT
         + (SELECT coalesce(sum(sign), 0)::bigint FROM changed_events) AS found;
 
 -- name: days_that_differ_in_hourly_sales
--- What the events say less what the rollup holds and has yet to take in, day by day, where it is not zero.
--- Buyers are distinct, so they can only be compared where nothing is yet to be taken in.
+-- What the rollup holds and has yet to take in less what the events say, by hour and category, where it is not
+-- zero. Buyers are distinct, so they can only be compared where nothing is yet to be taken in.
 SELECT
-    (day AT TIME ZONE 'UTC')::date,
-    'revenue is off by ' || -sum(revenue) || ' from ' || -sum(purchases) || ' purchases'
+    (date_bin('1 day', hour, '2000-01-01Z') AT TIME ZONE 'UTC')::date AS day,
+    count(*) || ' hours and categories: revenue off by ' || sum(revenue) || ', views by ' || sum(views)
+        || ', carts by ' || sum(carts) || ', purchases by ' || sum(purchases)
+        || CASE WHEN bool_or(pending) THEN '' ELSE ', buyers by ' || sum(buyers) END
 FROM (
     SELECT
-        date_bin('1 day', event_time, '2000-01-01Z') AS day,
-        count(*) FILTER (WHERE event_type = 'view') AS views,
-        count(*) FILTER (WHERE event_type = 'add_to_cart') AS carts,
-        count(*) FILTER (WHERE event_type = 'purchase') AS purchases,
-        coalesce(sum(price) FILTER (WHERE event_type = 'purchase'), 0) AS revenue,
-        0 AS buyers,
-        false AS pending
-    FROM user_events GROUP BY 1
-    UNION ALL
-    SELECT date_bin('1 day', hour, '2000-01-01Z'), 0, 0, 0, 0, count(*), false
+        hour, category, -sum(views) AS views, -sum(carts) AS carts, -sum(purchases) AS purchases,
+        -sum(revenue) AS revenue, -sum(buyers) AS buyers, bool_or(pending) AS pending
     FROM (
-        SELECT DISTINCT date_bin('1 hour', event_time, '2000-01-01Z') AS hour, category, user_id
-        FROM user_events WHERE event_type = 'purchase'
-    ) AS buyer
-    GROUP BY 1
-    UNION ALL
-    SELECT
-        date_bin('1 day', hour, '2000-01-01Z'), -sum(views), -sum(carts), -sum(purchases), -sum(revenue),
-        -sum(buyers), false
-    FROM hourly_sales GROUP BY 1
-    UNION ALL
-    SELECT
-        date_bin('1 day', event_time, '2000-01-01Z'),
-        -coalesce(sum(sign) FILTER (WHERE event_type = 'view'), 0),
-        -coalesce(sum(sign) FILTER (WHERE event_type = 'add_to_cart'), 0),
-        -coalesce(sum(sign) FILTER (WHERE event_type = 'purchase'), 0),
-        -coalesce(sum(sign * price) FILTER (WHERE event_type = 'purchase'), 0),
-        0,
-        true
-    FROM changed_events GROUP BY 1
-) AS side
-GROUP BY day
-HAVING (sum(views), sum(carts), sum(purchases), sum(revenue)) <> (0, 0, 0, 0)
-    OR (sum(buyers) <> 0 AND NOT bool_or(pending))
-ORDER BY day;
+        SELECT
+            date_bin('1 hour', event_time, '2000-01-01Z') AS hour,
+            category,
+            count(*) FILTER (WHERE event_type = 'view') AS views,
+            count(*) FILTER (WHERE event_type = 'add_to_cart') AS carts,
+            count(*) FILTER (WHERE event_type = 'purchase') AS purchases,
+            coalesce(sum(price) FILTER (WHERE event_type = 'purchase'), 0) AS revenue,
+            0 AS buyers,
+            false AS pending
+        FROM user_events GROUP BY 1, 2
+        UNION ALL
+        SELECT hour, category, 0, 0, 0, 0, count(*), false
+        FROM (
+            SELECT DISTINCT date_bin('1 hour', event_time, '2000-01-01Z') AS hour, category, user_id
+            FROM user_events WHERE event_type = 'purchase'
+        ) AS buyer
+        GROUP BY 1, 2
+        UNION ALL
+        SELECT hour, category, -views, -carts, -purchases, -revenue, -buyers, false FROM hourly_sales
+        UNION ALL
+        SELECT
+            date_bin('1 hour', event_time, '2000-01-01Z'),
+            category,
+            -coalesce(sum(sign) FILTER (WHERE event_type = 'view'), 0),
+            -coalesce(sum(sign) FILTER (WHERE event_type = 'add_to_cart'), 0),
+            -coalesce(sum(sign) FILTER (WHERE event_type = 'purchase'), 0),
+            -coalesce(sum(sign * price) FILTER (WHERE event_type = 'purchase'), 0),
+            0,
+            true
+        FROM changed_events GROUP BY 1, 2
+    ) AS side
+    GROUP BY hour, category
+    HAVING (sum(views), sum(carts), sum(purchases), sum(revenue)) <> (0, 0, 0, 0)
+        OR (sum(buyers) <> 0 AND NOT bool_or(pending))
+) AS differing
+GROUP BY 1
+ORDER BY 1;
 
 -- name: days_that_differ_in_conversion_funnel
 -- By day and category: with device and country there are so many groups that this would take twice as long
