@@ -7,6 +7,7 @@ anything that opens a connection or creates a folder.
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Mapping
@@ -334,6 +335,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         dagster_home_chosen=Path(dagster_home) if dagster_home else None,
         alerts=_alert_settings(reader, AlertVariables(), home),
     )
+    if glob.has_magic(str(home)):
+        # Dagster looks for its dagster.yaml by a pattern: it would quietly run without it.
+        reader.problems.append(
+            f"ECOM_HOME is {str(home)!r}; Dagster cannot use a path with any of * ? [. Choose another one."
+        )
     if settings.embedded and settings.remote_spark:
         reader.problems.append(
             f"ECOM_SPARK_MASTER is {settings.spark_master!r} but ECOM_POSTGRES_URL is not set: executors on "

@@ -7,10 +7,12 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from ecom_platform.events.schema import EARLIEST_EVENT_TIME
 from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
 from ecom_platform.orchestration.assets.sales import LINEAGE, RecountConfig
 from ecom_platform.orchestration.assets.user_events import POOL
+from ecom_platform.orchestration.metadata import column_lineage
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
 from ecom_platform.orchestration.times import utc
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all

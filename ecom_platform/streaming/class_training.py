@@ -17,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from ecom_platform.settings import Settings, load_settings, read_environment
 from ecom_platform.streaming.class_archive import LEAN_OPTIONS, QUIET, archive_path, base_path
 from ecom_platform.streaming.java import Java, find_java
+from ecom_platform.streaming.paths import hadoop_path
 from ecom_platform.streaming.session import close_session, open_session
 
 log = logging.getLogger(__name__)
@@ -81,9 +82,11 @@ def _stream_something(session: SparkSession, folder: Path) -> None:
     def process(batch: DataFrame, _: int) -> None:
         batch.rdd.map(lambda row: len(row[0])).collect()
 
-    source = session.readStream.option("maxFilesPerTrigger", 2).text(units.as_uri(), wholetext=True)
+    source = session.readStream.option("maxFilesPerTrigger", 2).text(
+        hadoop_path(units, glob=True), wholetext=True
+    )
     query = source.writeStream.foreachBatch(process).trigger(availableNow=True)
-    query.option("checkpointLocation", (folder / "checkpoint").as_uri()).start().awaitTermination()
+    query.option("checkpointLocation", hadoop_path(folder / "checkpoint")).start().awaitTermination()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
+from ecom_platform.errors import IngestError
 from ecom_platform.landing.claim import Recovery, claim, recover
 from ecom_platform.landing.own_files import OwnFiles
 from ecom_platform.landing.retention import delete_expired
@@ -78,6 +79,7 @@ def ingest(
         if file_ids:
             job = StreamJob(database, zone, settings.checkpoint_dir, run_id, settings.batch_files)
             stream = run_bounded(session(), job, on_batch)
+            check_finished(database, file_ids)
         with database.open() as connection:
             totals = ledger.totals(connection, {*file_ids, *beside.file_ids})
         if settings.archive_days is not None:
@@ -85,6 +87,21 @@ def ingest(
     _log_left_alone(found.refused, recovery)
     unsettled = tuple(file.name for file in found.unsettled)
     return IngestResult(totals, unsettled, found.refused, recovery, stream)
+
+
+def check_finished(database: Database, file_ids: Collection[int]) -> None:
+    """Raises :class:`IngestError` if the ledger has some of the files as still to be loaded.
+
+    A stream that ends without an error has loaded what Spark showed it: were unit files deleted before
+    Spark listed them, that would be less than was claimed.
+    """
+    with database.open() as connection:
+        left = [file for file in ledger.claimed(connection) if file.file_id in set(file_ids)]
+    if left:
+        raise IngestError(
+            f"The stream ended with {len(left)} of {len(file_ids)} files not loaded, such as {left[0].name}.",
+            "Run `ecom ingest` again: they are still claimed, so it loads them.",
+        )
 
 
 def _wait_for(lock: IngestLock, settings: Settings, beside: _Beside, on_wait: Callable[[str], None]) -> bool:

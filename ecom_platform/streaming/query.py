@@ -37,6 +37,7 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.outcome import FileOutcome, UnitFile, UnitResult
+from ecom_platform.streaming.paths import hadoop_path
 from ecom_platform.streaming.units import plan_batches, plan_units, read_unit, write_units
 
 log = logging.getLogger(__name__)
@@ -173,10 +174,10 @@ class Query:
         with self._errors():
             source = self._session.readStream.option("maxFilesPerTrigger", self._units_per_batch)
             self._query = (
-                source.text(self._units.as_uri(), wholetext=True)
+                source.text(hadoop_path(self._units, glob=True), wholetext=True)
                 .writeStream.queryName(QUERY_NAME)
                 .foreachBatch(self._batches.process)
-                .option("checkpointLocation", self._checkpoint.as_uri())
+                .option("checkpointLocation", hadoop_path(self._checkpoint))
                 .trigger(**trigger)
                 .start()
             )

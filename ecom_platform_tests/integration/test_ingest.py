@@ -20,7 +20,7 @@ from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.settings import Settings
-from ecom_platform.streaming.ingest import IngestResult, ingest
+from ecom_platform.streaming.ingest import IngestResult, check_finished, ingest
 from ecom_platform_tests.dirt import write_dirty_files
 from ecom_platform_tests.reference import compare
 
@@ -80,6 +80,32 @@ def test_what_has_landed_is_loaded_archived_and_counted(platform: Platform) -> N
     assert len(list(platform.zone.archive.rglob("*.csv"))) == 30
     assert result.stream.latency(0.5) is not None
     platform.check()
+
+
+def test_a_landing_folder_and_a_home_with_blanks_and_the_like_in_their_names(
+    platform: Platform, tmp_path: Path
+) -> None:
+    odd = tmp_path / "my home é 100% #1 [a]{b,c}*?"
+    platform.settings = dataclasses.replace(
+        platform.settings, home=odd / "state", landing_dir=odd / "landing"
+    )
+    platform.zone = LandingZone.of(platform.settings)
+    platform.zone.prepare()
+    platform.generate(300)
+    result = platform.ingest()
+    assert (result.totals.files, result.totals.rows_inserted) == (3, 300)
+    platform.check()
+
+
+def test_a_stream_that_leaves_files_behind_does_not_pass_for_done(platform: Platform) -> None:
+    platform.generate(300)
+    claim(platform.database, platform.zone, list(look(platform.zone.landing).files.values()))
+    with platform.database.open() as connection:
+        file_ids = [file.file_id for file in ledger.claimed(connection)]
+    with pytest.raises(IngestError, match="3 of 3 files not loaded"):
+        check_finished(platform.database, file_ids)
+    assert platform.ingest().totals.rows_inserted == 300
+    check_finished(platform.database, file_ids)
 
 
 def test_one_file_a_micro_batch_where_that_is_wanted(platform: Platform) -> None:

@@ -285,6 +285,8 @@ def test_the_page_needs_nothing_but_itself_and_trusts_nobody(run: Run, tmp_path:
 
 def test_what_is_past_its_time_goes_and_the_rest_stays(run: Run) -> None:
     run.batch(csv_file(line(), b"bad", b"worse"))
+    newest = Run(run.database, run.zone, "newest")
+    newest.batch(csv_file(line()))
     run.record(Metric("rows_per_second", 1.0, "rows/s"))
     for key in ("over", "told", "open"):
         execute(
@@ -310,8 +312,10 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(run: Run) -> None:
     # One that is open stays, and one of which somebody has yet to be told that it is over.
     assert ask(run.database, "SELECT string_agg(key, ' ' ORDER BY key) FROM alerts") == "open told"
     assert ask(run.database, "SELECT count(*) FROM rejected_events") == 1
-    assert ask(run.database, "SELECT count(*) FROM user_events") == 1
+    assert ask(run.database, "SELECT count(*) FROM user_events") == 2
     assert ask(run.database, "SELECT count(*) FROM ingested_files WHERE batch_id IS NULL") == 1
+    # The newest run is still there to be reported.
+    assert ask(run.database, "SELECT string_agg(DISTINCT run_id, ' ') FROM stream_batches") == "newest"
 
 
 def seen(run: Run) -> list[upkeep.TableState]:

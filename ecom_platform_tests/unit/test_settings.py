@@ -52,6 +52,8 @@ def test_values_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("ECOM_HOME", "/srv/[a]"),
+        ("ECOM_HOME", "/srv/what?"),
         ("ECOM_BATCH_FILES", "0"),
         ("ECOM_BATCH_FILES", "many"),
         ("ECOM_ROWS_PER_FILE", "-1"),
