@@ -121,22 +121,26 @@ def _decode(stream: BinaryIO, now: datetime, chunk_bytes: int, *, one_by_one: bo
             yield chunk
 
 
-def raw_records(stream: BinaryIO, line_numbers: set[int]) -> dict[int, bytes]:
-    """The bytes, cut at ``MAX_RAW_BYTES``, of the records that start at these lines of a file.
+def raw_records(stream: BinaryIO, line_numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+    """The records that start at these lines of a file: the line, and the bytes, cut at ``MAX_RAW_BYTES``.
 
-    Takes a second pass over the file; lines at which no record starts are left out.
+    In file order. Takes a second pass over the file; lines at which no record starts are left out.
     """
-    found: dict[int, bytes] = {}
-    if not line_numbers:
-        return found
+    wanted = np.unique(np.fromiter(line_numbers, dtype=np.int64))
+    if not len(wanted):
+        return
     _, blocks = _open_blocks(stream, DEFAULT_CHUNK_BYTES, one_by_one=False)
     for block in blocks:
+        begin, end = np.searchsorted(wanted, (block.first_line, block.next_line))
+        here = wanted[begin:end]
         irregular = {record.line: record for record in block.records}
-        plain = set((block.plain + block.first_line).tolist())
-        for line in line_numbers & (plain | irregular.keys()):
-            record = irregular.get(line)
-            found[line] = _raw_line(block, line) if record is None else _raw(block, record.begin, record.end)
-    return found
+        plain = np.isin(here, block.plain + block.first_line)
+        for line, is_plain in zip(here.tolist(), plain.tolist(), strict=True):
+            if is_plain:
+                yield line, _raw_line(block, line)
+            elif line in irregular:
+                record = irregular[line]
+                yield line, _raw(block, record.begin, record.end)
 
 
 def _raw_line(block: Block, line: int) -> bytes:

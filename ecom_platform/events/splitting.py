@@ -42,6 +42,8 @@ class Readable(Protocol):
 MAX_LINE_BYTES = 1 << 20
 MAX_SPAN_BYTES = 1 << 16
 MAX_SPAN_FIELDS = 64
+# Whatever their length: each line that is not plain becomes an object.
+MAX_BLOCK_LINES = 200_000
 
 # What follows the last line in a block's data, so that reading a fixed width from any field stays inside.
 PADDING = bytes(64)
@@ -110,6 +112,7 @@ class BlockReader:
         self._width = width
         self._block_bytes = block_bytes
         self._pending = b""
+        self._ahead = b""
         self._line = first_line
         self._one_by_one = one_by_one
 
@@ -128,11 +131,21 @@ class BlockReader:
     def _fill(self) -> tuple[bytes, int, bool]:
         """More data, padded; how much of it counts; and whether the stream has ended."""
         # Reading at least as much as is pending keeps the total work linear for any block size.
-        piece = self._stream.read(max(self._block_bytes, len(self._pending)))
+        piece = self._read(max(self._block_bytes, len(self._pending)))
         missing_end = not piece and self._pending and not self._pending.endswith(b"\n")
         ending = b"\n" if missing_end else b""
         data = b"".join((self._pending, piece, ending, PADDING))
         return data, len(data) - len(PADDING), not piece
+
+    def _read(self, size: int) -> bytes:
+        """More of the stream, but no more than :data:`MAX_BLOCK_LINES` of it; the rest comes next time."""
+        piece = self._ahead or self._stream.read(size)
+        self._ahead = b""
+        if piece.count(b"\n") > MAX_BLOCK_LINES:
+            ends = np.flatnonzero(np.frombuffer(piece, dtype=np.uint8) == _LF)
+            end = int(ends[MAX_BLOCK_LINES - 1]) + 1
+            piece, self._ahead = piece[:end], piece[end:]
+        return piece
 
     def _advance(self, block: Block, pending: bytes) -> None:
         self._line = block.next_line
@@ -143,7 +156,7 @@ class BlockReader:
         block = _too_long(self._pending, self._line)
         piece = self._pending
         while piece and b"\n" not in piece:
-            piece = self._stream.read(max(self._block_bytes, MAX_SPAN_BYTES))
+            piece = self._read(max(self._block_bytes, MAX_SPAN_BYTES))
         self._advance(block, piece.partition(b"\n")[2])
         return block
 

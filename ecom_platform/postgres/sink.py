@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from ecom_platform.errors import FileChangedError, IngestError, StorageError
@@ -42,6 +43,8 @@ log = logging.getLogger(__name__)
 # Rows that are sorted and copied together. Random ids touch most pages of a large index, so the more
 # rows share a visit the better; a buffer of this size takes about 50 MB (docs/performance.md).
 BUFFER_ROWS = 250_000
+# Rows of ordinary length are fewer bytes; this is for those with very long values.
+BUFFER_BYTES = 64 * 1024**2
 REJECT_BUFFER_ROWS = 10_000
 
 # How long a unit waits for a row of another before it steps back and takes its turn alone. Below
@@ -56,8 +59,8 @@ _UNIQUE_VIOLATION = "23505"
 _SERIALIZATION = frozenset({"40001", "40P01"})
 _LOCK_NOT_AVAILABLE = "55P03"
 _CONNECTION_CLASSES = ("08", "57P")
-# The verdict of a staged row whose id is not stored, in classify_known.
-_UNSEEN = "unseen"
+# Verdicts of a staged row whose id is not stored: not yet, and not any more.
+_UNSEEN, _GONE = "unseen", "gone"
 _NO_ROOM = frozenset({"53100", "53200"})
 
 
@@ -76,7 +79,8 @@ class _Tally:
     rows_rejected: int = 0
     rows_duplicate_within: int = 0
     rows_conflicting: int = 0
-    conflict_lines: set[int] = field(default_factory=set)
+    # Arrays, since all rows of a file may be in conflict.
+    conflict_lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
         values = asdict(self)
@@ -120,6 +124,10 @@ class _NotAsClaimedError(Exception):
         self.file_id, self.error = file_id, error
 
 
+class _RowGoneError(Exception):
+    """A row kept one of ours out and was deleted before it could be looked at: the unit starts over."""
+
+
 class _Unit:
     """One attempt at a unit of work."""
 
@@ -138,7 +146,8 @@ class _Unit:
         self._hook = hook
         self._tallies: dict[int, _Tally] = {}
         self._buffer: list[pa.RecordBatch] = []
-        self._buffered = 0
+        self._buffered_rows = 0
+        self._buffered_bytes = 0
         self._rejects: list[dict[str, Any]] = []
         self._temporary: set[str] = set()
         # After the key has objected once, further buffers of this unit are likely to hold known ids.
@@ -177,11 +186,11 @@ class _Unit:
     def _load(self, file: UnitFile) -> tuple[int, int] | None:
         """Decode one file into the buffer; returns its size and modification time."""
         tally = self._tallies[file.file_id] = _Tally(file.file_id)
+        stamp = _stamp(file)
         known = self._unreadable.get(file.file_id)
         if known is not None:
             _quarantine(tally, known)
-            return None
-        stamp = _stamp(file)
+            return stamp
         try:
             with open_events(Path(file.path)) as source:
                 for chunk in _timed(decode(source.stream, self._now), self._add_decode_seconds):
@@ -191,7 +200,6 @@ class _Unit:
             if tally.rows_read:
                 raise _NotAsClaimedError(file.file_id, error) from error
             _quarantine(tally, error)
-            return None
         except OSError as error:
             raise IngestError(
                 f"{file.path} cannot be read: {error.strerror or error}.",
@@ -211,8 +219,9 @@ class _Unit:
         if chunk.rows.num_rows:
             ids = pa.repeat(pa.scalar(file.file_id, pa.int64()), chunk.rows.num_rows)
             self._buffer.append(chunk.rows.append_column("file_id", ids))
-            self._buffered += chunk.rows.num_rows
-        if self._buffered >= BUFFER_ROWS:
+            self._buffered_rows += chunk.rows.num_rows
+            self._buffered_bytes += chunk.rows.nbytes
+        if self._buffered_rows >= BUFFER_ROWS or self._buffered_bytes >= BUFFER_BYTES:
             self._flush()
 
     def _flush(self) -> None:
@@ -221,7 +230,7 @@ class _Unit:
             return
         started = time.perf_counter()
         rows = pa.Table.from_batches(self._buffer).combine_chunks()
-        self._buffer, self._buffered = [], 0
+        self._buffer, self._buffered_rows, self._buffered_bytes = [], 0, 0
         rows, repeated = _in_key_order(rows)
         if self._careful or repeated or not self._copy_quickly(rows):
             self._copy_carefully(rows)
@@ -252,6 +261,8 @@ class _Unit:
             leftovers += self._session.rows(text("sink", "classify_unseen"))
         self._careful = bool(leftovers)
         for leftover in leftovers:
+            if leftover["verdict"] == _GONE:
+                raise _RowGoneError(f"A row that another transaction had stored was deleted: {leftover}.")
             _count_leftover(self._tallies[leftover["file_id"]], leftover)
 
     def _make_temporary(self, *statements: str) -> None:
@@ -268,9 +279,11 @@ class _Unit:
             if not lines:
                 continue
             with open_events(Path(file.path)) as source:
-                for line, raw in raw_records(source.stream, lines).items():
+                for line, raw in raw_records(source.stream, np.concatenate(lines)):
                     reject = Reject(line, raw, ReasonCode.ID_CONFLICT, "event_id")
                     self._rejects.append(_reject_row(file, reject))
+                    if len(self._rejects) >= REJECT_BUFFER_ROWS:
+                        self._flush_rejects()
 
     def _flush_rejects(self) -> None:
         if self._rejects:
@@ -318,7 +331,9 @@ def load_unit(
             return UnitResult(outcomes, *seconds, _peak_bytes(), socket.gethostname())
         except _NotAsClaimedError as error:
             unreadable[error.file_id] = error.error
-        except (adbc.Error, FileChangedError) as error:
+        except (adbc.Error, FileChangedError, _RowGoneError) as error:
+            if isinstance(error, FileChangedError):
+                unreadable.clear()  # of what it was, not of what it is
             retry.after(error)
 
 
@@ -335,7 +350,7 @@ class _Retry:
         """Sleep as long as fits the error; raises it when another attempt makes no sense."""
         sqlstate = getattr(error, "sqlstate", None)
         if (
-            isinstance(error, FileChangedError)
+            isinstance(error, FileChangedError | _RowGoneError)
             or sqlstate in _SERIALIZATION
             or sqlstate == _LOCK_NOT_AVAILABLE
         ):
@@ -418,7 +433,7 @@ def _count_leftover(tally: _Tally, leftover: dict[str, Any]) -> None:
     if leftover["verdict"] == "conflict":
         tally.rows_rejected += rows
         tally.rows_conflicting += rows
-        tally.conflict_lines.update(leftover["lines"])
+        tally.conflict_lines.append(np.array(leftover["lines"], dtype=np.int64))
     else:
         tally.rows_duplicate += rows
         tally.rows_duplicate_within += rows if leftover["verdict"] == "within" else 0

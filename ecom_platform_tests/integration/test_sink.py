@@ -23,9 +23,10 @@ from ecom_platform.errors import FileChangedError
 from ecom_platform.events.decoding import decode
 from ecom_platform.events.schema import HEADER
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger, sink
+from ecom_platform.postgres import adbc, ledger, sink
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.outcome import UnitFile
+from ecom_platform.postgres.statements import text
 from ecom_platform_tests.dirt import SPOILERS, write_dirty_files
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
 from ecom_platform_tests.wire import losing_commit
@@ -82,6 +83,28 @@ class TestWhatIsStored:
         (outcome,) = landing.load(landing.drop(a__csv=content))
         assert counts(outcome) == (15, 7, 7, 1)
         assert landing.rejects() == [(9, "id_conflict", "event_id", other)]
+        landing.check()
+
+    def test_rows_so_wide_that_their_bytes_fill_a_buffer(
+        self, landing: Landing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sink, "BUFFER_BYTES", 1)
+        monkeypatch.setattr(sink, "decode", functools.partial(decode, chunk_bytes=100))
+        twice = line()
+        (outcome,) = landing.load(landing.drop(a__csv=csv_file(twice, line(), line(), twice)))
+        assert counts(outcome) == (4, 3, 1, 0)
+        landing.check()
+
+    def test_more_conflicts_than_rejects_are_kept_in_memory(
+        self, landing: Landing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sink, "REJECT_BUFFER_ROWS", 7)
+        stored = [line() for _ in range(40)]
+        landing.load(landing.drop(a__csv=csv_file(*stored)))
+        other = [row.replace(b"19.99", b"20.00") for row in stored]
+        (outcome,) = landing.load(landing.drop(b__csv=csv_file(*other)))
+        assert counts(outcome) == (40, 0, 0, 40)
+        assert [row[0] for row in landing.rejects()] == [*range(2, 42)]
         landing.check()
 
     def test_a_file_dropped_again(self, landing: Landing) -> None:
@@ -353,6 +376,47 @@ class TestBreakingIt:
         assert outcome.rows_inserted == 3
         landing.check()
 
+    def test_a_cut_off_file_whose_rest_comes_while_it_is_judged(self, landing: Landing) -> None:
+        whole = gzip.compress(csv_file(*(line() for _ in range(50))))
+        files = landing.drop(a__csv__gz=whole[: len(whole) // 2])
+
+        def complete() -> None:
+            Path(files[0].path).write_bytes(whole)
+
+        (outcome,) = landing.load(files, first_time(complete, "copied"))
+        assert (outcome.state, *counts(outcome)) == ("loaded", 50, 50, 0, 0)
+        landing.check()
+
+    @pytest.mark.parametrize("content", ["same", "other", "gone"])
+    def test_an_id_that_another_unit_stores_between_look_up_and_insert(
+        self, landing: Landing, monkeypatch: pytest.MonkeyPatch, content: str
+    ) -> None:
+        key, twice = str(uuid.uuid4()), line()
+        raced = line(key)
+        (theirs,) = landing.drop(theirs__csv=csv_file(line()))
+        landing.load([theirs])
+
+        def store() -> None:
+            price = "20.00" if content == "other" else "19.99"
+            with landing.database.transaction() as connection:
+                connection.execute(
+                    "INSERT INTO user_events SELECT %s, user_id, product_id, event_type, event_time, %s,"
+                    " category, user_device, user_location, file_id FROM user_events WHERE file_id = %s",
+                    (key, price, theirs.file_id),
+                )
+
+        def delete() -> None:
+            with landing.database.transaction() as connection:
+                connection.execute("DELETE FROM user_events WHERE event_id = %s", (key,))
+
+        before_statement(monkeypatch, "insert_unseen", store)
+        if content == "gone":
+            before_statement(monkeypatch, "classify_unseen", delete)
+        (ours,) = landing.load(landing.drop(ours__csv=csv_file(twice, twice, raced)))
+        assert counts(ours) == {"same": (3, 1, 2, 0), "other": (3, 1, 1, 1), "gone": (3, 2, 1, 0)}[content]
+        with landing.database.open() as connection:
+            assert ledger.stored_rows(connection) == 3
+
     def test_other_errors_are_not_retried(self, landing: Landing) -> None:
         with landing.database.transaction() as connection:
             connection.execute("ALTER TABLE user_events ADD CONSTRAINT refused CHECK (price < 1)")
@@ -365,6 +429,7 @@ LOAD = """
 import functools, os, signal, sys
 from ecom_platform.events.decoding import decode
 from ecom_platform.postgres.outcome import UnitFile
+from ecom_platform.postgres.statements import text
 from ecom_platform.postgres import sink
 sink.BUFFER_ROWS, sink.decode = 50, functools.partial(decode, chunk_bytes=4_000)
 url, batch_id, kill_at, *files = sys.argv[1:]
@@ -397,12 +462,30 @@ def deadlocks(database: Database) -> int:
     return int(row[0])
 
 
-def first_time(act: Callable[[], object]) -> Callable[[str], None]:
-    """A hook that acts once, before the first row is sent."""
+def before_statement(patch: pytest.MonkeyPatch, name: str, act: Callable[[], object]) -> None:
+    """Act once, when a statement of ``sink.sql`` is about to be sent for the first time."""
+    done: list[str] = []
+
+    def acting(method: Callable[..., object]) -> Callable[..., object]:
+        @functools.wraps(method)
+        def call(session: adbc.Session, sql: str, *parameters: object) -> object:
+            if sql == text("sink", name) and not done:
+                done.append(name)
+                act()
+            return method(session, sql, *parameters)
+
+        return call
+
+    for method in ("run", "rows"):
+        patch.setattr(adbc.Session, method, acting(getattr(adbc.Session, method)))
+
+
+def first_time(act: Callable[[], object], at: str = "locked") -> Callable[[str], None]:
+    """A hook that acts once, by default before the first row is sent."""
     done: list[str] = []
 
     def hook(step: str) -> None:
-        if step == "locked" and not done:
+        if step == at and not done:
             done.append(step)
             act()
 

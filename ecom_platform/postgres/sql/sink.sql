@@ -76,7 +76,8 @@ WITH inserted AS (
 INSERT INTO fresh SELECT event_id FROM inserted;
 
 -- name: classify_unseen
--- Every row of an unseen id that was not inserted after all, compared as above.
+-- Every row of an unseen id that was not inserted after all, compared as above. What kept it out may have been
+-- deleted since.
 SELECT
     file_id,
     verdict,
@@ -86,6 +87,7 @@ FROM (
     SELECT
         s.file_id,
         CASE
+            WHEN t.file_id IS NULL THEN 'gone'
             WHEN ROW({compared_s}) IS DISTINCT FROM ROW({compared_t}) THEN 'conflict'
             WHEN s.file_id = t.file_id THEN 'within'
             ELSE 'across'
@@ -95,9 +97,9 @@ FROM (
         SELECT staged.*, row_number() OVER (PARTITION BY event_id ORDER BY file_id, line_number) AS copy
         FROM staged JOIN unseen USING (event_id)
     ) AS s
-    CROSS JOIN LATERAL (
+    LEFT JOIN LATERAL (
         SELECT {compared}, file_id FROM user_events AS e WHERE e.event_id = s.event_id OFFSET 0
-    ) AS t
+    ) AS t ON true
     WHERE s.copy > 1 OR NOT EXISTS (SELECT FROM fresh AS f WHERE f.event_id = s.event_id)
 ) AS leftover
 GROUP BY file_id, verdict;

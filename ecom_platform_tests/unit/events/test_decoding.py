@@ -36,6 +36,7 @@ from ecom_platform.events.decoding import (
     raw_records,
 )
 from ecom_platform.events.schema import COLUMN_NAMES, HEADER
+from ecom_platform.events.splitting import MAX_BLOCK_LINES
 from ecom_platform.events.validation import Problem, ReasonCode, validate
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -383,14 +384,14 @@ def test_raw_records_finds_the_bytes_of_a_line() -> None:
         8: CART.encode(),
     }
     # 3 is blank, 5 is inside a record, 1 is the header, 99 is behind the end.
-    assert raw_records(io.BytesIO(data), {1, 2, 3, 4, 5, 6, 7, 8, 99}) == expected
-    assert raw_records(io.BytesIO(data), set()) == {}
+    assert dict(raw_records(io.BytesIO(data), {1, 2, 3, 4, 5, 6, 7, 8, 99})) == expected
+    assert dict(raw_records(io.BytesIO(data), set())) == {}
 
 
 def test_raw_records_agrees_with_rejects() -> None:
     data = file_of(VIEW, "short", '"open', CART + ",", row_with(price="x"))
     rejects = decoded(data).rejects
-    assert raw_records(io.BytesIO(data), {r.line_number for r in rejects}) == {
+    assert dict(raw_records(io.BytesIO(data), {r.line_number for r in rejects})) == {
         reject.line_number: reject.raw for reject in rejects
     }
 
@@ -424,6 +425,14 @@ def test_memory_stays_bounded() -> None:
         assert tracemalloc.get_traced_memory()[1] < 64 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_very_short_lines_come_in_chunks_that_are_no_larger_for_it() -> None:
+    data = file_of(VIEW) + b"x\n" * 450_000 + file_of(CART).partition(b"\n")[2]
+    chunks = list(decode(io.BytesIO(data), NOW))
+    assert max(chunk.records for chunk in chunks) <= MAX_BLOCK_LINES
+    assert sum(chunk.rows.num_rows for chunk in chunks) == 2
+    assert [reject.line_number for chunk in chunks for reject in chunk.rejects] == [*range(3, 450_003)]
 
 
 @pytest.mark.parametrize("chunk_bytes", [-1, 0, decoding.MAX_CHUNK_BYTES + 1])
