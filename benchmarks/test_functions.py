@@ -10,6 +10,7 @@ import pytest
 from benchmarks import workload
 from ecom_platform.events.decoding import Chunk, decode
 from ecom_platform.events.generator import GeneratorConfig, generate_tables, write_files
+from ecom_platform.events.validation import Problem, validate
 
 ROWS = 100_000
 CONFIG = GeneratorConfig(workload.SEED, workload.AS_OF, ROWS, ROWS)
@@ -37,6 +38,13 @@ def test_decode_a_clean_file(benchmark: Any, content: bytes) -> None:
     """100,000 rows by the fast path, validation included."""
     chunks = benchmark(lambda: list(decode(io.BytesIO(content), workload.AS_OF)))
     assert _rows(chunks) == ROWS
+
+
+def test_validate(benchmark: Any, content: bytes) -> None:
+    """10,000 rows through the rules, one by one, as the tolerant path does."""
+    rows = [line.decode().split(",") for line in content.split(b"\n")[1:10_001]]
+    judged = benchmark(lambda: [validate(row, workload.AS_OF) for row in rows])
+    assert not any(isinstance(each, Problem) for each in judged)
 
 
 def test_decode_row_by_row(benchmark: Any, content: bytes) -> None:

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from ecom_platform.events.schema import HEADER
-from ecom_platform_tests.acceptance.stack import TOP, Stack, engine_answers, run, stack, wait_for
-from ecom_platform_tests.acceptance.ui import clean_environment
+from ecom_platform_tests.acceptance.stack import TOP, Stack, engine_answers, launch, run, stack, wait_for
+from ecom_platform_tests.acceptance.ui import clean_environment, ecom_dev
 
 IMAGE, NOTEBOOK_IMAGE = "ecom-platform:test", "ecom-notebook:test"
 EVENTS = 30_000
@@ -289,6 +289,7 @@ def strike(made: Stack, fault: str) -> None:
     wait_for("some files of the run were loaded", lambda: made.sql(middle) == "t")
     FAULTS[fault](made)
     left = made.number("SELECT count(*) FROM ingested_files WHERE state = 'claimed'")
+    assert left > 0, f"{fault}: the run had ended before"
     made.up()
     status = finish_or_end(made, run_id)
     again = "" if status == "SUCCESS" else f", then the job ingest: {ingest(made)}"
@@ -380,6 +381,12 @@ def laptop(folder: Path) -> None:
         assert applications == ["ecom_platform"], applications
         seconds = result["seconds"]
         say(f"from the host on the stack's cluster: {EVENTS:,} rows, {seconds}")
+        with ecom_dev(home) as dev, dev.new_run() as ended:
+            launch(dev.url, "main")
+        assert ended["status"] == "SUCCESS", dev.log()
+        accounts(made, 0)
+        assert [app["name"] for app in made.master()["completedapps"]] == ["ecom_platform"] * 2
+        say(f"by `ecom dev` on the host, launched in its UI: {2 * EVENTS:,} rows by now, each once")
         refused(home, settings, {"ECOM_LANDING_DIR": str(home / "elsewhere")}, "ECOM_LANDING_DIR")
         unreachable = {"ECOM_SPARK_DRIVER_HOST": "127.0.0.1", "ECOM_SPARK_START_SECONDS": "20"}
         refused(home, settings, unreachable, "ECOM_SPARK_DRIVER_HOST")

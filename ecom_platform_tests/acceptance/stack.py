@@ -72,6 +72,32 @@ def wait_for(what: str, question: Callable[[], Any], seconds: float = 300) -> An
         time.sleep(0.3)
 
 
+def graphql(ui: str, query: str, **variables: Any) -> Any:
+    """What a webserver on this machine answers to a query."""
+    request = urllib.request.Request(  # noqa: S310 (loopback)
+        f"{ui}/graphql",
+        data=json.dumps({"query": query, "variables": variables}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (loopback)
+        found = json.load(answer)
+    assert "errors" not in found, found
+    return found["data"]
+
+
+def launch(ui: str, job: str, **config: int) -> str:
+    """Launch a job; ``config`` is that of raw_events. Returns the id of the run."""
+    run_config = {"ops": {"raw_events": {"config": config}}} if config else {}
+    answer = graphql(
+        ui,
+        "mutation($p: ExecutionParams!) {launchRun(executionParams: $p) {__typename"
+        " ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}",
+        p={"selector": {**_LOCATION, "jobName": job}, "runConfigData": run_config, "mode": "default"},
+    )["launchRun"]
+    assert answer["__typename"] == "LaunchRunSuccess", answer
+    return str(answer["run"]["runId"])
+
+
 @dataclass
 class Stack:
     """One compose project."""
@@ -139,27 +165,11 @@ class Stack:
     # -- Dagster -------------------------------------------------------------------------------
 
     def graphql(self, query: str, **variables: Any) -> Any:
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.variables['DAGSTER_PORT']}/graphql",
-            data=body,
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (loopback)
-            found = json.load(answer)
-        assert "errors" not in found, found
-        return found["data"]
+        return graphql(f"http://127.0.0.1:{self.variables['DAGSTER_PORT']}", query, **variables)
 
     def launch(self, job: str, **config: int) -> str:
         """Launch a job; ``config`` is that of raw_events. Returns the id of the run."""
-        run_config = {"ops": {"raw_events": {"config": config}}} if config else {}
-        answer = self.graphql(
-            "mutation($p: ExecutionParams!) {launchRun(executionParams: $p) {__typename"
-            " ... on LaunchRunSuccess {run {runId}} ... on PythonError {message}}}",
-            p={"selector": {**_LOCATION, "jobName": job}, "runConfigData": run_config, "mode": "default"},
-        )["launchRun"]
-        assert answer["__typename"] == "LaunchRunSuccess", answer
-        return str(answer["run"]["runId"])
+        return launch(f"http://127.0.0.1:{self.variables['DAGSTER_PORT']}", job, **config)
 
     def status(self, run_id: str) -> str:
         """A run's status; asked again while the webserver or its database comes back."""
