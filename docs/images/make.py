@@ -56,8 +56,8 @@ def main() -> None:
             # A second run, so that the plots over time have lines.
             ui.materialize_all(dev, page)
             resize(page, 900)
-            ui.open_page(dev, page, "/assets/user_events?view=plots")
-            page.get_by_text("rows_per_second").first.wait_for()
+            ui.open_plots(dev, page, "user_events")
+            page.get_by_text("rows_per_second").first.scroll_into_view_if_needed()
             take(page, "plots")
 
             resize(page, 760)

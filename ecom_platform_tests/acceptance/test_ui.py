@@ -77,6 +77,12 @@ def test_materialise_everything_then_break_it_then_come_back(tmp_path: Path) -> 
             page.get_by_text(text).first.wait_for()
         page.screenshot(path=tmp_path / "asset.png")
 
+        ui.open_plots(dev, page, "user_events")
+        for figure in ("rows_per_second", "rows_inserted", "latency_p95_seconds"):
+            page.get_by_text(figure, exact=True).first.wait_for()
+        assert page.locator("canvas").count() >= 10
+        page.screenshot(path=tmp_path / "metadata.png")
+
         ui.open_page(dev, page, "/assets/hourly_sales?view=overview")
         for text in ("public.hourly_sales", "Distinct visitors who bought."):
             page.get_by_text(text).first.wait_for()

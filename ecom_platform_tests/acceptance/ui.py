@@ -170,6 +170,13 @@ def run_checks(dev: Dev, page: Page, asset: str) -> dict[str, str]:
     return run
 
 
+def open_plots(dev: Dev, page: Page, asset: str) -> None:
+    """Go to an asset and switch its metadata from the table to plots over time."""
+    open_page(dev, page, f"/assets/{asset}?view=overview")
+    page.get_by_role("button", name="Plots").click()
+    page.locator("canvas").first.wait_for()
+
+
 def wait_for_run(dev: Dev, page: Page, run_id: str) -> None:
     """See a run among the others, and that it succeeded."""
     open_page(dev, page, f"/runs/{run_id}")
