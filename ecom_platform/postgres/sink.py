@@ -31,7 +31,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ecom_platform.errors import FileChangedError, IngestError, StorageError
-from ecom_platform.events.decoding import Chunk, Reject, UnreadableFile, decode, open_events, raw_records
+from ecom_platform.events.decoding import (
+    Chunk,
+    EventFile,
+    Reject,
+    UnreadableFile,
+    decode,
+    open_events,
+    raw_records,
+)
 from ecom_platform.events.validation import ReasonCode
 from ecom_platform.postgres import adbc
 from ecom_platform.postgres.ledger import LOADED, QUARANTINED
@@ -187,18 +195,11 @@ class _Unit:
         """Decode one file into the buffer; returns its size and modification time."""
         tally = self._tallies[file.file_id] = _Tally(file.file_id)
         stamp = _stamp(file)
-        known = self._unreadable.get(file.file_id)
-        if known is not None:
-            _quarantine(tally, known)
-            return stamp
         try:
             with open_events(Path(file.path)) as source:
-                for chunk in _timed(decode(source.stream, self._now), self._add_decode_seconds):
-                    self._take(file, tally, chunk)
+                self._decode(file, tally, source)
                 tally.size_bytes, tally.sha256 = source.size, source.sha256()
         except UnreadableFile as error:
-            if tally.rows_read:
-                raise _NotAsClaimedError(file.file_id, error) from error
             _quarantine(tally, error)
         except OSError as error:
             raise IngestError(
@@ -206,6 +207,20 @@ class _Unit:
                 "Check that ECOM_LANDING_DIR is the same folder, readable, on every machine that runs tasks.",
             ) from error
         return stamp
+
+    def _decode(self, file: UnitFile, tally: _Tally, source: EventFile) -> None:
+        """The rows of a file into the buffer, or its state and reason into ``tally``."""
+        known = self._unreadable.get(file.file_id)
+        if known is not None:
+            _quarantine(tally, known)
+            return
+        try:
+            for chunk in _timed(decode(source.stream, self._now), self._add_decode_seconds):
+                self._take(file, tally, chunk)
+        except UnreadableFile as error:
+            if tally.rows_read:
+                raise _NotAsClaimedError(file.file_id, error) from error
+            _quarantine(tally, error)
 
     def _add_decode_seconds(self, seconds: float) -> None:
         self.decode_seconds += seconds

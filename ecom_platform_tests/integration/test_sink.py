@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gzip
+import hashlib
 import signal
 import subprocess
 import sys
@@ -43,6 +44,16 @@ def take_small_steps(patch: pytest.MonkeyPatch, buffer_rows: int, chunk_bytes: i
     """Let a small file go through many buffers, as a large one does."""
     patch.setattr(sink, "BUFFER_ROWS", buffer_rows)
     patch.setattr(sink, "decode", functools.partial(decode, chunk_bytes=chunk_bytes))
+
+
+def fingerprint(landing: Landing, file_id: int) -> tuple[int, str]:
+    """Size and SHA-256 of a file, by the ledger."""
+    with landing.database.open() as connection:
+        row = connection.execute(
+            "SELECT size_bytes, sha256 FROM ingested_files WHERE file_id = %s", (file_id,)
+        ).fetchone()
+    assert row is not None
+    return row
 
 
 class TestWhatIsStored:
@@ -170,6 +181,7 @@ class TestWhatIsStored:
         assert (bad.reason or "").startswith(reason)
         assert (bad.reason or "").isprintable()
         assert (good.state, good.rows_inserted) == ("loaded", 1)
+        assert fingerprint(landing, bad.file_id) == (len(content), hashlib.sha256(content).hexdigest())
 
     def test_a_header_alone_is_no_rows(self, landing: Landing) -> None:
         (outcome,) = landing.load(landing.drop(a__csv=HEADER.encode()))
@@ -201,6 +213,8 @@ class TestWhatIsStored:
             ("quarantined", 0, 0, 0, 0),
             ("loaded", 3, 2, 0, 1),
         ]
+        packed = b"not packed"
+        assert fingerprint(landing, outcomes[4].file_id) == (len(packed), hashlib.sha256(packed).hexdigest())
         assert landing.rejects() == [
             (2, "id_conflict", "event_id", other),
             (3, "price_nan", "price", bad),
