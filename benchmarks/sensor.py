@@ -43,7 +43,8 @@ WAIT_SECONDS = 180.0
 
 _LATENCY = """
 SELECT extract(epoch FROM b.finished_at - f.landed_at)::double precision
-FROM ingested_files AS f JOIN stream_batches AS b USING (batch_id) WHERE f.name = %s AND f.state = 'loaded'
+FROM ingested_files AS f JOIN stream_batches AS b USING (batch_id)
+WHERE f.name = %s AND b.finished_at IS NOT NULL
 """
 _TICKS = """query {sensorOrError(sensorSelector: {sensorName: "new_csv_files",
     repositoryLocationName: "ecom_platform", repositoryName: "__repository__"})
