@@ -136,7 +136,7 @@ def configure(folder: ServerFolder, account: Account) -> None:
 
 def _machine(socket_folder: Path) -> dict[str, str]:
     """What is filled into ``postgresql.conf.template``."""
-    shared_buffers = max(64 * 1024**2, min(1024**3, _memory_bytes() // 8))
+    shared_buffers = max(64 * 1024**2, min(4 * 1024**3, _memory_bytes() // 8))
     return {
         # An item of a list, so quoted as an item and then as a value.
         "socket_folder": _quoted('"{}"'.format(str(socket_folder).replace('"', '""'))),
