@@ -7,6 +7,7 @@ import json
 import subprocess
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 
 from ecom_platform.errors import StorageError, UsageError
 from ecom_platform.events.schema import HEADER
+from ecom_platform.landing.claim import finish, recover
 from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
 from ecom_platform.landing.trace import trace
@@ -21,6 +23,7 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import audit, ledger, rejects
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.embedded import binary
+from ecom_platform.postgres.outcome import FileOutcome
 from ecom_platform.postgres.rejects import Verdict
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
 
@@ -48,6 +51,22 @@ def stored(landing: Landing) -> int:
 def execute(landing: Landing, sql: str) -> None:
     with landing.database.transaction() as connection:
         connection.execute(sql)
+
+
+def dump(landing: Landing, backup: Path) -> Path:
+    subprocess.run([binary("pg_dump"), "-Fc", "-f", backup, landing.database.url], check=True)
+    return backup
+
+
+def restore(landing: Landing, backup: Path) -> None:
+    execute(landing, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    subprocess.run([binary("pg_restore"), "--no-owner", "-d", landing.database.url, backup], check=True)
+
+
+def put_away(landing: Landing, outcomes: list[FileOutcome]) -> None:
+    with landing.database.open() as connection:
+        for state in ledger.states(connection, [outcome.file_id for outcome in outcomes]).values():
+            finish(landing.zone, state)
 
 
 def assert_ledger_holds(landing: Landing) -> None:
@@ -179,6 +198,20 @@ class TestReload:
         assert reload_since(landing.database, landing.zone, before) == ["b.csv"]
         assert reload_since(landing.database, landing.zone, before + timedelta(days=1)) == []
 
+    def test_every_file_of_a_name_comes_back(self, landing: Landing) -> None:
+        before = datetime.now(UTC)
+        for _ in range(3):
+            drop(landing, "a.csv", line(), line())
+        execute(landing, "DELETE FROM user_events")
+        assert reload_since(landing.database, landing.zone, before) == ["a.csv", "2-a.csv", "3-a.csv"]
+        landing.ingest()
+        assert stored(landing) == 6
+        assert_ledger_holds(landing)
+
+    def test_the_same_file_said_twice(self, landing: Landing) -> None:
+        drop(landing, "a.csv", line())
+        assert reload_files(landing.database, landing.zone, ["a.csv", "1"]) == ["a.csv"]
+
     def test_all_or_nothing(self, landing: Landing) -> None:
         drop(landing, "a.csv", line())
         with pytest.raises(UsageError, match=r"nope\.csv"):
@@ -200,12 +233,10 @@ class TestReconcile:
 
     def test_a_restored_backup(self, landing: Landing, tmp_path: Path) -> None:
         drop(landing, "old.csv", line(), line())
-        backup = tmp_path / "backup.dump"
-        subprocess.run([binary("pg_dump"), "-Fc", "-f", backup, landing.database.url], check=True)
+        backup = dump(landing, tmp_path / "backup.dump")
         drop(landing, "new.csv", line(), line(), line())
         drop(landing, "newer.csv", line())
-        execute(landing, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        subprocess.run([binary("pg_restore"), "--no-owner", "-d", landing.database.url, backup], check=True)
+        restore(landing, backup)
         assert stored(landing) == 2
 
         done = reconcile(landing.database, landing.zone)
@@ -216,6 +247,87 @@ class TestReconcile:
         assert reconcile(landing.database, landing.zone).requeued == ()
         assert_ledger_holds(landing)
         landing.check()
+
+    @pytest.mark.parametrize("put_right", [reconcile, recover])
+    def test_a_backup_made_during_a_load(
+        self, landing: Landing, tmp_path: Path, put_right: Callable[[Database, LandingZone], object]
+    ) -> None:
+        drop(landing, "old.csv", line(), line())
+        (landing.zone.landing / "loading.csv").write_bytes(csv_file(line(), line(), line()))
+        (landing.zone.landing / "unreadable.csv").write_bytes(b"x,y\n")
+        files = landing.take()
+        backup = dump(landing, tmp_path / "backup.dump")
+        put_away(landing, landing.load(files))
+        assert list(landing.zone.claimed.iterdir()) == []
+        # Another of the name of the claimed one, which is not to be taken for it.
+        (landing.zone.landing / "loading.csv").write_bytes(csv_file(line()))
+        restore(landing, backup)
+
+        put_right(landing.database, landing.zone)
+        landing = Landing(landing.database, landing.zone)
+        outcomes = landing.load(files)
+        put_away(landing, outcomes)
+        assert [outcome.state for outcome in outcomes] == ["loaded", "quarantined"]
+        assert stored(landing) == 5
+        landing.ingest()
+        assert stored(landing) == 6
+        done = reconcile(landing.database, landing.zone)
+        assert (done.requeued, done.missing, done.taken_back) == ((), (), 0)
+        assert_ledger_holds(landing)
+        landing.check()
+
+    def test_nothing_is_claimed_by_a_ledger_older_than_the_disk(
+        self, landing: Landing, tmp_path: Path
+    ) -> None:
+        drop(landing, "old.csv", line())
+        backup = dump(landing, tmp_path / "backup.dump")
+        drop(landing, "new.csv", line(), line())
+        (archived,) = landing.zone.archive.rglob("2-new.csv")
+        content = archived.read_bytes()
+        restore(landing, backup)
+        landing = Landing(landing.database, landing.zone)
+
+        (landing.zone.landing / "new.csv").write_bytes(csv_file(line()))
+        with pytest.raises(StorageError, match=r"2-new\.csv.*ecom reconcile"):
+            recover(landing.database, landing.zone)
+        # Nor by who does not recover first, and then the number is one that the file has.
+        with pytest.raises(StorageError, match=r"2-new\.csv.*ecom reconcile"):
+            landing.take()
+        assert archived.read_bytes() == content
+        assert (landing.zone.landing / "new.csv").is_file()
+
+        assert reconcile(landing.database, landing.zone).requeued == ("2-new.csv",)
+        recover(landing.database, landing.zone)
+        landing.ingest()
+        assert stored(landing) == 4
+
+    @pytest.mark.parametrize("folder", ["2026-01-01", None])
+    def test_another_file_of_a_known_number_and_name(self, landing: Landing, folder: str | None) -> None:
+        """As where an older ledger went on before anybody reconciled: on another day, or of another size."""
+        drop(landing, "a.csv", line())
+        (known,) = landing.zone.archive.rglob("1-a.csv")
+        if folder is None:
+            known.write_bytes(csv_file(line(), line()))
+            expected = 3
+        else:
+            (landing.zone.archive / folder).mkdir()
+            (landing.zone.archive / folder / "1-a.csv").write_bytes(csv_file(line()))
+            expected = 2
+        assert reconcile(landing.database, landing.zone).requeued == ("a.csv",)
+        landing.ingest()
+        assert stored(landing) == expected
+
+    def test_a_finished_file_replaces_no_other(self, landing: Landing) -> None:
+        files = landing.drop(a__csv=csv_file(line()))
+        outcomes = landing.load(files)
+        (finished,) = outcomes
+        target = landing.zone.archived_path(1, "a.csv", datetime.fromtimestamp(finished.finished_at, UTC))
+        target.parent.mkdir(parents=True)
+        target.write_bytes(b"another")
+        with pytest.raises(StorageError, match="another file is there"):
+            put_away(landing, outcomes)
+        assert target.read_bytes() == b"another"
+        assert Path(files[0].path).is_file()
 
     def test_numbers_go_on_above_what_is_on_disk(self, landing: Landing) -> None:
         folder = landing.zone.archive / "2026-01-01"

@@ -28,7 +28,7 @@ ORDER BY f.file_id;
 SELECT reason, count(*) FROM rejected_events WHERE file_id = :file_id GROUP BY reason ORDER BY reason;
 
 -- name: loaded_since
-SELECT file_id, name, state, reason, finished_at, sha256
+SELECT file_id, name, state, reason, finished_at, sha256, size_bytes
 FROM ingested_files
 WHERE state = 'loaded' AND finished_at >= :since
 ORDER BY file_id;

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ecom_platform.errors import StorageError
 from ecom_platform.landing.claim import claim, recover
 from ecom_platform.landing.scan import LandedFile, look
 from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone
@@ -97,10 +98,34 @@ def test_killed_between_commit_and_move(database: Database, zone: LandingZone, s
 def test_a_claimed_file_the_ledger_does_not_know_is_reported_and_kept(
     database: Database, zone: LandingZone
 ) -> None:
-    stranger = zone.claimed / "77-a.csv"
+    stranger = zone.claimed / "0-a.csv"
     stranger.write_text("x")
-    assert recover(database, zone).unknown == ("77-a.csv",)
+    claim(database, zone, [drop(zone, "b.csv")])
+    assert recover(database, zone).unknown == ("0-a.csv",)
     assert stranger.is_file()
+
+
+@pytest.mark.parametrize("folder", ["claimed", "archive/2026-01-01"])
+def test_a_ledger_older_than_the_disk_is_refused(database: Database, zone: LandingZone, folder: str) -> None:
+    stranger = zone.claimed.parent / folder / "77-a.csv"
+    stranger.parent.mkdir(exist_ok=True)
+    stranger.write_text("x")
+    (zone.archive / "notes.txt").touch()
+    claim(database, zone, [drop(zone, "b.csv")])
+    with pytest.raises(StorageError, match=r"77-a\.csv .*`ecom reconcile`"):
+        recover(database, zone)
+    assert stranger.is_file()
+
+
+@pytest.mark.parametrize("folder", ["claimed", "quarantine"])
+def test_a_claim_replaces_no_file(database: Database, zone: LandingZone, folder: str) -> None:
+    stranger = zone.claimed.parent / folder / "1-a.csv"
+    stranger.write_text("another")
+    with pytest.raises(StorageError, match=r"1-a\.csv .*`ecom reconcile`"):
+        claim(database, zone, [drop(zone, "a.csv")])
+    assert stranger.read_text() == "another"
+    assert (zone.landing / "a.csv").is_file()
+    assert claimed(database) == []
 
 
 def test_a_restored_ledger_may_know_the_number_under_another_name(
