@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.scan import LandedFile
+from ecom_platform.landing.scan import LandedFile, unreadable
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection, Database
@@ -143,10 +143,27 @@ def put_right(connection: Connection, zone: LandingZone) -> Recovery:
             unknown.append(f"{file_id}-{name}")
         elif finish(zone, state):
             counts[state.state] += 1
+        elif state.state == ledger.CLAIMED and _give_up_unreadable(connection, zone, file_id, name):
+            counts[ledger.QUARANTINED] += 1
     renamed, missing, taken_back = _complete_claims(connection, zone, set(present))
     return Recovery(
         counts[ledger.LOADED], counts[ledger.QUARANTINED], renamed, missing, tuple(unknown), taken_back
     )
+
+
+def _give_up_unreadable(connection: Connection, zone: LandingZone, file_id: int, name: str) -> bool:
+    """Put a claimed file away that this process may not open, so that the others are loaded.
+
+    The scan leaves such files alone; this one changed after it.
+    """
+    path = zone.claimed_path(file_id, name)
+    reason = unreadable(path)
+    if reason is None:
+        return False
+    log.warning("%s is %s", path, reason)
+    ledger.quarantine(connection, file_id, f"unreadable: the file is {reason}")
+    connection.commit()
+    return zone.to_quarantine(file_id, name, f"unreadable: the file is {reason}")
 
 
 def finish(zone: LandingZone, file: ledger.FileState) -> bool:

@@ -1,5 +1,6 @@
 """Claiming, and putting right what an interruption left behind. Real PostgreSQL."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -136,6 +137,20 @@ def test_a_restored_ledger_may_know_the_number_under_another_name(
     (zone.claimed / f"{file_id}-new.csv").rename(zone.claimed / f"{file_id}-old.csv")
     assert recover(database, zone).unknown == (f"{file_id}-old.csv",)
     assert (zone.claimed / f"{file_id}-old.csv").is_file()
+
+
+def test_a_claimed_file_that_we_may_not_read_does_not_stop_the_others(
+    database: Database, zone: LandingZone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = claim(database, zone, [drop(zone, "a.csv"), drop(zone, "b.csv")])
+    readable = os.access
+    monkeypatch.setattr(os, "access", lambda path, *rest, **_: "b.csv" in str(path) and readable(path, *rest))
+    assert recover(database, zone).quarantined == 1
+    assert [file.file_id for file in claimed(database)] == [second]
+    with database.open() as connection:
+        state = ledger.states(connection, [first])[first]
+    assert "not readable" in (state.reason or "")
+    assert zone.path_of(state).is_file()
 
 
 def test_ten_thousand_files(database: Database, zone: LandingZone) -> None:
