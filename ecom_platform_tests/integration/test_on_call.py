@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import time
 import uuid
@@ -15,15 +16,16 @@ import pytest
 
 from ecom_platform.errors import StorageError, UsageError
 from ecom_platform.events.schema import HEADER
-from ecom_platform.landing.claim import finish, recover
+from ecom_platform.landing.claim import claim, finish, recover
 from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
+from ecom_platform.landing.scan import look
 from ecom_platform.landing.trace import trace
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import audit, ledger, rejects
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.embedded import binary
-from ecom_platform.postgres.outcome import FileOutcome
+from ecom_platform.postgres.outcome import FileOutcome, UnitFile
 from ecom_platform.postgres.rejects import Verdict
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
 
@@ -73,6 +75,42 @@ def assert_ledger_holds(landing: Landing) -> None:
     with landing.database.open() as connection:
         for finding in (audit.counts_reconcile(connection), audit.table_matches_ledger(connection)):
             assert finding.passed, finding
+
+
+class TestSwappedIn:
+    """Something else in the place of a file, after the landing folder was looked at."""
+
+    @pytest.mark.parametrize("kind", ["link", "pipe"])
+    @pytest.mark.parametrize("interrupted", [False, True])
+    def test_is_quarantined_and_nothing_of_it_read(
+        self, landing: Landing, tmp_path: Path, kind: str, interrupted: bool
+    ) -> None:
+        (tmp_path / "secret").write_bytes(csv_file(b"the secret of another"))
+        for name in ("a.csv", "b.csv"):
+            (landing.zone.landing / name).write_bytes(csv_file(line()))
+        seen = [look(landing.zone.landing).files[name] for name in ("a.csv", "b.csv")]
+        swapped = landing.zone.landing / "a.csv"
+        swapped.unlink()
+        if kind == "link":
+            swapped.symlink_to(tmp_path / "secret")
+        else:
+            os.mkfifo(swapped)
+        if interrupted:  # between the row and the rename
+            with landing.database.transaction() as connection:
+                ledger.register(connection, ["a.csv", "b.csv"], [1, 1], [file.landed_at for file in seen])
+            recover(landing.database, landing.zone)
+        else:
+            claim(landing.database, landing.zone, seen)
+        with landing.database.open() as connection:
+            taken = ledger.claimed(connection)
+        paths = [str(landing.zone.claimed_path(file.file_id, file.name)) for file in taken]
+        units = [UnitFile(file.file_id, file.name, path) for file, path in zip(taken, paths, strict=True)]
+        outcomes = landing.load(units)
+        assert [outcome.state for outcome in outcomes] == ["quarantined", "loaded"]
+        put_away(landing, outcomes)
+        assert "not_a_file" in ask(landing, "a.csv").verdict
+        assert landing.rejects() == []
+        assert stored(landing) == 1
 
 
 class TestTrace:
