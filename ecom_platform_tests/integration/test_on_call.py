@@ -27,6 +27,7 @@ from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.embedded import binary
 from ecom_platform.postgres.outcome import FileOutcome, UnitFile
 from ecom_platform.postgres.rejects import Verdict
+from ecom_platform.postgres.statements import queries
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
 
 
@@ -127,6 +128,55 @@ class TestTrace:
         (landing.zone.landing / "a.csv.gz").write_bytes(gzip.compress(csv_file(line(), line(key))))
         landing.ingest()
         assert ask(landing, key).facts[0]["line"] == 3
+
+    def test_the_line_that_is_stored_not_the_one_that_was_refused(self, landing: Landing) -> None:
+        key = str(uuid.uuid4())
+        good = line(key)
+        drop(landing, "a.csv", line(), good.replace(b"19.99", b"NaN"), good, good.replace(b"19.99", b"20.00"))
+        stored_fact, *refused = ask(landing, key).facts
+        assert (stored_fact["line"], stored_fact["as_in_file"]) == (4, True)
+        assert [(fact["line"], fact["reason"]) for fact in refused] == [(3, "price_nan"), (5, "id_conflict")]
+        assert "line 4. It was refused in 2 other rows." in ask(landing, key).verdict
+
+    @pytest.mark.parametrize("spelled", [str.lower, str.upper, str.swapcase, str.title])
+    def test_an_id_in_any_case(self, landing: Landing, spelled: Callable[[str], str]) -> None:
+        stored_key, refused_key = (
+            "abcdef12-3456-4abc-8def-abcdefabcdef",
+            "fedcba98-3456-4abc-8def-abcdefabcdef",
+        )
+        drop(
+            landing,
+            "a.csv",
+            line(),
+            line(spelled(stored_key)),
+            line(spelled(refused_key)).replace(b",DE", b",\xff\\"),
+        )
+        for asked in (str.lower, str.upper):
+            assert ask(landing, asked(stored_key)).facts[0]["line"] == 3
+            assert ask(landing, asked(refused_key)).facts[0]["line"] == 4
+
+    def test_a_row_that_was_changed_in_the_table(self, landing: Landing) -> None:
+        key = str(uuid.uuid4())
+        drop(landing, "a.csv", line(), line(key))
+        execute(landing, "UPDATE user_events SET price = 1")
+        assert "line 3, which has other values" in ask(landing, key).verdict
+
+    def test_a_corrected_row(self, landing: Landing, tmp_path: Path) -> None:
+        key = str(uuid.uuid4())
+        drop(landing, "a.csv", line(key).replace(b"19.99", b"NaN"))
+        fixed = tmp_path / "fixed.csv"
+        fixed.write_bytes(csv_file(line(key)))
+        replay_corrected(landing.database, fixed)
+        answer = ask(landing, key)
+        assert "a.csv (no line that can be read there has it" in answer.verdict
+        assert answer.facts[1]["line"] == 2 and answer.facts[1]["replayed_at"]
+
+    def test_rejects_are_not_searched_one_by_one(self, landing: Landing) -> None:
+        statement = str(queries("oncall").event_rejects.sql).replace("%(event_id)s", "'x'")
+        with landing.database.transaction() as connection:
+            connection.execute("SET LOCAL enable_seqscan = off")
+            plan = connection.execute("EXPLAIN " + statement).fetchall()
+        assert "rejected_events_id" in str(plan)
 
     def test_a_refused_event(self, landing: Landing) -> None:
         key = str(uuid.uuid4())

@@ -7,10 +7,11 @@ LEFT JOIN stream_batches AS b USING (batch_id)
 WHERE e.event_id = :event_id::uuid;
 
 -- name: event_rejects
--- Refused rows in which the id stands, however it is written.
+-- Refused rows in which the id stands first, however it is written, by the index of this expression.
 SELECT r.reject_id, r.file_id, r.file_name, r.line_number, r.reason, r.replayed_at
 FROM rejected_events AS r
-WHERE position(:lower::bytea IN r.raw) > 0 OR position(:upper::bytea IN r.raw) > 0
+WHERE substring(lower(encode(r.raw, 'escape')) FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+    = :event_id
 ORDER BY r.reject_id
 LIMIT 20;
 
