@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ecom_platform.errors import StorageError, UsageError
@@ -24,11 +25,14 @@ from ecom_platform.landing.trace import trace
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import audit, ledger, rejects
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.embedded import binary
+from ecom_platform.postgres.embedded import EmbeddedServer, binary
 from ecom_platform.postgres.outcome import FileOutcome, UnitFile
 from ecom_platform.postgres.rejects import Verdict
+from ecom_platform.postgres.schema import migrate
 from ecom_platform.postgres.statements import queries
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -363,6 +367,46 @@ class TestReconcile:
         assert (done.requeued, done.missing, done.taken_back) == ((), (), 0)
         assert_ledger_holds(landing)
         landing.check()
+
+    def test_a_restore_where_the_tables_have_an_owner(self, tmp_path: Path, zone: LandingZone) -> None:
+        """As in the compose stack: the runbook's commands, and every role may what it could before."""
+        roles = (REPOSITORY / "docker" / "init" / "10-roles.sql").read_text().splitlines()
+        names = ("owner", "ingest", "reader", "dagster")
+        script = [f"\\set {name}_password x" for name in names]
+        script += [text for text in roles if not text.startswith("\\set")]
+        with EmbeddedServer(tmp_path / "postgres") as server:
+            superuser = ["-v", "ON_ERROR_STOP=1", "-q", "-d", server.url]
+            subprocess.run([binary("psql"), *superuser], input="\n".join(script), text=True, check=True)
+            owner, ingest, reader = (
+                Database(server.url.replace("//ecom@", f"//ecom_{name}@")) for name in names[:3]
+            )
+            migrate(owner)
+            landing = Landing(ingest, zone)
+            drop(landing, "old.csv", line(), line())
+            privileges = "SELECT defaclacl::text FROM pg_default_acl ORDER BY 1"
+            with owner.open() as connection:
+                before = connection.execute(privileges).fetchall()
+            backup = tmp_path / "backup.dump"
+            subprocess.run([binary("pg_dump"), "-Fc", "-f", backup, server.url], check=True)
+            drop(landing, "new.csv", line())
+
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                execute(landing, "DROP SCHEMA public CASCADE")
+            steps = ("SET ROLE ecom_owner", "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+            commands = [argument for step in steps for argument in ("-c", step)]
+            subprocess.run([binary("psql"), *superuser, *commands], check=True)
+            options = ["--role=ecom_owner", "--no-owner", "--single-transaction", "-d", server.url]
+            subprocess.run([binary("pg_restore"), *options, backup], check=True)
+
+            assert reconcile(ingest, zone).requeued == ("new.csv",)
+            landing = Landing(ingest, zone)
+            landing.ingest()
+            assert stored(Landing(ingest, zone)) == 3
+            with reader.open() as connection:
+                assert connection.execute("SELECT count(*) FROM user_events").fetchall() == [(3,)]
+            with owner.open() as connection:
+                assert connection.execute(privileges).fetchall() == before
+            landing.check()
 
     def test_nothing_is_claimed_by_a_ledger_older_than_the_disk(
         self, landing: Landing, tmp_path: Path
