@@ -126,9 +126,9 @@ def recover(database: Database, zone: LandingZone) -> Recovery:
 def _refuse_older_ledger(connection: Connection, zone: LandingZone) -> None:
     """Whether the ledger knows the highest number on disk: an ingest that goes on without the rows of
     such a file would look like a success."""
-    newest = max(zone.newest_numbers(), default=None)
-    if newest is not None and newest[0] not in ledger.states(connection, [newest[0]]):
-        _refuse_used([newest[1]])
+    highest = zone.highest()
+    if highest is not None and highest[0] not in ledger.states(connection, [highest[0]]):
+        _refuse_used([highest[1]])
 
 
 def put_right(connection: Connection, zone: LandingZone) -> Recovery:

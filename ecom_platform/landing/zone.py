@@ -92,16 +92,19 @@ class LandingZone:
         places = (self.claimed_path(file_id, name), today, self.quarantined_path(file_id, name))
         return next((place for place in places if os.path.lexists(place)), None)
 
-    def newest_numbers(self) -> Iterator[tuple[int, Path]]:
-        """Number and place of what is claimed and of the newest day of the archive.
+    def highest(self) -> tuple[int, Path] | None:
+        """The highest number among the claimed files and the newest day of the archive, and its file.
 
-        Numbers grow with time, so the highest are among them, and older days cost nothing.
+        Numbers grow with time, so it is the highest of all, and older days cost nothing.
         """
+        found: tuple[int, Path] | None = None
         for folder in (self.claimed, *self.archive_days()[-1:]):
-            for path in folder.iterdir():
-                ours = _OURS.match(path.name)
-                if ours:
-                    yield int(ours[1]), path
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    number = entry.name.partition("-")[0]
+                    if number.isascii() and number.isdigit() and (found is None or int(number) > found[0]):
+                        found = int(number), folder / entry.name
+        return found
 
     def to_archive(self, file_id: int, name: str, finished_at: datetime) -> bool:
         """Move a loaded file away; ``False`` if it had been moved before."""
