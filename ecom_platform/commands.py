@@ -143,6 +143,7 @@ def reconcile(as_json: bool) -> int:
     with provide(settings) as database, ingest_lock(database, settings.lock_wait_seconds):
         done = put_right(database, _zone(settings))
     click.echo(f"{len(done.requeued)} files that the ledger did not know land again.", err=True)
+    click.echo(f"{done.taken_back} files that were finished after the backup are loaded again.", err=True)
     click.echo(f"{done.put_away} finished files were moved to where they belong.", err=True)
     for name in done.missing:
         click.echo(f"{name} is loaded by the ledger's word, but not in the archive.", err=True)

@@ -1,5 +1,6 @@
-"""A second opinion: what must be in the tables, by code that shares nothing with the package's.
+"""A second opinion: what must be in the tables, by code that is not the package's.
 
+Of the package it takes the lists of known values and the connection to PostgreSQL, nothing else.
 Plain Python, one row after the other. It reads files line by line (the files of the tests have no
 quoted line ends) and knows the rules of an event from docs/events.md.
 """

@@ -7,9 +7,12 @@ rejects. Does not belong here: the grammar of lines (``splitting``), or what bec
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import io
+import os
+import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -54,6 +57,7 @@ class FileReason(StrEnum):
     WRONG_HEADER = "wrong_header"
     NOT_UTF8_HEADER = "not_utf8_header"
     CORRUPT_GZIP = "corrupt_gzip"
+    NOT_A_FILE = "not_a_file"
 
     @property
     def description(self) -> str:
@@ -66,6 +70,7 @@ _FILE_DESCRIPTIONS: dict[FileReason, str] = {
     FileReason.WRONG_HEADER: f"The header is not made of exactly the {len(COLUMNS)} names of the columns.",
     FileReason.NOT_UTF8_HEADER: "The header is not valid UTF-8.",
     FileReason.CORRUPT_GZIP: "The compressed data is damaged, cut off or not gzip at all.",
+    FileReason.NOT_A_FILE: "A symbolic link, a folder, a pipe or a device took the place of the file.",
 }
 
 
@@ -338,9 +343,31 @@ class EventFile:
 
 @contextmanager
 def open_events(path: Path) -> Iterator[EventFile]:
-    """Open a file of events; a name that ends in ``.gz`` is unpacked on the way."""
-    with path.open("rb", buffering=0) as raw:
+    """Open a file of events; a name that ends in ``.gz`` is unpacked on the way.
+
+    Raises :class:`UnreadableFile` for what is no regular file, and :class:`OSError`.
+    """
+    with io.FileIO(path, "rb", opener=_open_regular) as raw:
         yield EventFile(path, raw)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """A descriptor of a regular file. Whoever could write in the landing folder may have put something
+    else in its place since it was looked at: a link would lay its target open, a pipe would hold us up.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in _NOT_OPENED:
+            raise UnreadableFile(FileReason.NOT_A_FILE, _NOT_OPENED[error.errno]) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnreadableFile(FileReason.NOT_A_FILE, "a folder, a pipe or a device")
+    return descriptor
+
+
+_NOT_OPENED = {errno.ELOOP: "a symbolic link", errno.ENXIO: "a socket or a device"}
 
 
 class _HashingReader(io.RawIOBase):

@@ -87,7 +87,7 @@ def _header_of(connection: Connection, zone: LandingZone, file_id: int) -> str:
     try:
         with open_events(zone.path_of(state) if state else Path()) as source:
             return source.stream.readline(65_536).decode("utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError, UnreadableFile):
         return HEADER  # the file is gone from the archive: the declared order is the likely one
 
 

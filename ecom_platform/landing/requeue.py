@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ecom_platform.errors import StorageError, UsageError
-from ecom_platform.landing.claim import claim_lock, recover
+from ecom_platform.landing.claim import claim_lock, put_right
+from ecom_platform.landing.no_replace import place, prefixed
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection, Database
@@ -27,11 +27,13 @@ _OURS = re.compile(r"^([0-9]+)-(.+)$", re.DOTALL)
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
     """What disk and ledger disagreed about. ``requeued`` files land again; ``missing`` ones are loaded
-    by the ledger's word but no longer in the archive; ``put_away`` were finished but not yet moved."""
+    by the ledger's word but no longer in the archive; ``put_away`` were finished but not yet moved;
+    ``taken_back`` are claimed by the ledger's word and had been finished: they are loaded again."""
 
     requeued: tuple[str, ...]
     missing: tuple[str, ...]
     put_away: int
+    taken_back: int
 
 
 def reload_files(database: Database, zone: LandingZone, files: Sequence[str]) -> list[str]:
@@ -68,67 +70,72 @@ def _known(connection: Connection, file: str) -> ledger.FileState:
 
 
 def _land_copies(zone: LandingZone, states: Sequence[ledger.FileState]) -> list[str]:
-    sources = {state.name: zone.path_of(state) for state in states}
-    for name, source in sources.items():
+    sources = {state.file_id: (state.name, zone.path_of(state)) for state in states}
+    for name, source in sources.values():
         if not source.is_file():
             raise StorageError(
                 f"{name} is not in the archive any more: {source} does not exist.",
                 "Nothing was requeued. Restore it there, or drop the file into the landing folder yourself.",
             )
-        if (zone.landing / name).exists():
+        if os.path.lexists(zone.landing / name):
             raise UsageError(
                 f"A file {name} waits in the landing folder.", "Nothing was requeued; ingest it first."
             )
-    for name, source in sources.items():
-        _land_copy(zone, source, name)
-    return list(sources)
+    return [place(source, zone.landing, _names(file_id, name)) for file_id, (name, source) in sources.items()]
 
 
-def _land_copy(zone: LandingZone, source: Path, name: str) -> None:
-    hidden = zone.landing / f".{name}.requeued"
-    hidden.unlink(missing_ok=True)
-    try:
-        os.link(source, hidden)
-    except OSError:
-        shutil.copyfile(source, hidden)
-    hidden.rename(zone.landing / name)
+def _names(file_id: int, name: str) -> tuple[str, str]:
+    """As what a file may land again: its own name, or the numbered one where that is taken."""
+    return name, prefixed(str(file_id), name)
 
 
 def reconcile(database: Database, zone: LandingZone) -> Reconciliation:
     """Put right what a restored database and a newer disk disagree about; loads nothing itself."""
-    recovery = recover(database, zone)
     with claim_lock(database) as connection:
+        recovery = put_right(connection, zone)
         on_disk = list(_numbered(zone))
         known = ledger.states(connection, {number for number, _, _ in on_disk})
         strangers = [
-            (name, path)
+            (number, name, path)
             for number, name, path in on_disk
-            if number not in known or known[number].name != name
+            if not _is_known(zone, known.get(number), name, path)
         ]
-        highest = max((number for number, _, _ in on_disk), default=0)
+        highest = max((number for number, _, _ in [*on_disk, *_in(zone.quarantine)]), default=0)
         ledger.skip_file_ids(connection, highest)
-        requeued = tuple(_land_again(zone, name, path) for name, path in strangers)
+        requeued = tuple(_land_again(zone, *stranger) for stranger in strangers)
         missing = tuple(_missing(connection, zone))
-    return Reconciliation(requeued, missing, recovery.archived + recovery.quarantined)
+    put_away = recovery.archived + recovery.quarantined
+    return Reconciliation(requeued, missing, put_away, recovery.taken_back)
+
+
+def _is_known(zone: LandingZone, state: ledger.FileState | None, name: str, path: Path) -> bool:
+    """Whether the file at ``path`` is the one that the ledger means by its number.
+
+    The number and the name may be those of another file, where a ledger was restored and went on.
+    """
+    if state is None or state.name != name or zone.path_of(state) != path:
+        return False
+    return state.state == ledger.CLAIMED or path.stat().st_size == state.size_bytes
 
 
 def _numbered(zone: LandingZone) -> Iterator[tuple[int, str, Path]]:
     """Everything of ours in archive and claimed folder: its number, its name, where it is."""
-    folders: Iterable[Path] = (zone.claimed, *sorted(zone.archive.iterdir()))
-    for folder in folders:
-        for path in sorted(folder.iterdir()):
-            ours = _OURS.match(path.name)
-            if ours:
-                yield int(ours[1]), ours[2], path
+    for folder in (zone.claimed, *zone.archive_days()):
+        yield from _in(folder)
 
 
-def _land_again(zone: LandingZone, name: str, path: Path) -> str:
-    """Move a file back under its own name, or under its numbered one where that is taken."""
-    target = zone.landing / name
-    if target.exists():
-        target = zone.landing / path.name
-    path.rename(target)
-    return target.name
+def _in(folder: Path) -> Iterator[tuple[int, str, Path]]:
+    for path in sorted(folder.iterdir()):
+        ours = _OURS.match(path.name)
+        if ours:
+            yield int(ours[1]), ours[2], path
+
+
+def _land_again(zone: LandingZone, number: int, name: str, path: Path) -> str:
+    """Move a file back. Killed in between, it is in both places and is loaded twice: all duplicates."""
+    landed_as = place(path, zone.landing, _names(number, name))
+    path.unlink()
+    return landed_as
 
 
 def _missing(connection: Connection, zone: LandingZone) -> Iterator[str]:

@@ -60,7 +60,12 @@ class Scan:
     refused: dict[str, str]
 
 
-def look(folder: Path) -> Look:
+def may_read(path: str) -> bool:
+    """Whether this process may open a file for reading. Root may open every one."""
+    return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def look(folder: Path, readable: Callable[[str], bool] = may_read) -> Look:
     """List ``folder`` once. Raises :class:`StorageError`: unreadable is not the same as empty."""
     files: dict[str, LandedFile] = {}
     refused: dict[str, str] = {}
@@ -68,7 +73,7 @@ def look(folder: Path) -> Look:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if not _ignored(entry.name):
-                    _sort(entry, files, refused)
+                    _sort(entry, files, refused, readable)
     except OSError as error:
         raise StorageError(
             f"The landing folder {folder} cannot be read: {error.strerror}.",
@@ -81,12 +86,18 @@ def _ignored(name: str) -> bool:
     return name.startswith(_IGNORED_PREFIXES) or name.endswith(_IGNORED_SUFFIXES)
 
 
-def _sort(entry: os.DirEntry[str], files: dict[str, LandedFile], refused: dict[str, str]) -> None:
+def _sort(
+    entry: os.DirEntry[str],
+    files: dict[str, LandedFile],
+    refused: dict[str, str],
+    readable: Callable[[str], bool],
+) -> None:
     try:
         status = entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return  # taken away since it was listed
-    reason = refusal(entry.name, status.st_mode)
+    # A run that claimed what it cannot open would fail, and so would every run after it.
+    reason = refusal(entry.name, status.st_mode) or unreadable(Path(entry.path), readable)
     if reason is None:
         files[entry.name] = LandedFile(entry.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     else:
@@ -108,6 +119,18 @@ def refusal(name: str, mode: int) -> str | None:
     if len(name.encode()) > MAX_NAME_BYTES:
         return f"a name longer than {MAX_NAME_BYTES} bytes"
     return None
+
+
+def unreadable(path: Path, readable: Callable[[str], bool] = may_read) -> str | None:
+    """Why this process cannot open a file, or ``None``; as soon as it may, the file is taken."""
+    if readable(str(path)):
+        return None
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return None
+    owner, mode = status.st_uid, stat.S_IMODE(status.st_mode)
+    return f"not readable for this user (its owner is {owner}, its mode {mode:04o})"
 
 
 def rests(now: LandedFile, before: LandedFile | None, clock: float, settle_seconds: float) -> bool:

@@ -6,19 +6,23 @@ belong here: how the answer is printed (``commands``).
 
 from __future__ import annotations
 
-import gzip
-import mmap
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from ecom_platform.landing.lines import rows_with
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection
+from ecom_platform.postgres.rejects import is_stored
 from ecom_platform.postgres.statements import queries
+
+# Of rows with one id in one file, the stored one is the first, but for corrections.
+_ROWS_COMPARED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +48,25 @@ def trace(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
 def trace_event(connection: Connection, zone: LandingZone, event_id: UUID) -> Trace:
     """Where an event is stored, on which line of which file it came, and where it was refused."""
     key = str(event_id)
-    facts = [_stored_fact(connection, zone, row) for row in queries("oncall").event(connection, event_id=key)]
-    refused = queries("oncall").event_rejects(connection, lower=key.encode(), upper=key.upper().encode())
-    rejects = [_reject_fact(row) for row in refused]
+    stored = queries("oncall").event(connection, event_id=key)
+    facts = [_stored_fact(connection, zone, event_id, row) for row in stored]
+    rejects = [_reject_fact(row) for row in queries("oncall").event_rejects(connection, event_id=key)]
     return Trace(bool(facts or rejects), _event_verdict(key, facts, rejects), [*facts, *rejects])
 
 
-def _stored_fact(connection: Connection, zone: LandingZone, row: tuple[Any, ...]) -> dict[str, Any]:
-    key, file_id, name, batch_id, run_id, ingested_at = row
+def _stored_fact(
+    connection: Connection, zone: LandingZone, event_id: UUID, row: tuple[Any, ...]
+) -> dict[str, Any]:
+    _, file_id, name, batch_id, run_id, ingested_at = row
     state = ledger.states(connection, [file_id]).get(file_id)
     path = zone.path_of(state) if state else None
+    line, same = _line_of(connection, path, event_id) if path else (None, None)
     return {
         "stored": True,
         "file_id": file_id,
         "file": name,
-        "line": _line_of(path, key) if path else None,
+        "line": line,
+        "as_in_file": same,
         "batch_id": batch_id,
         "run_id": run_id,
         "ingested_at": _text(ingested_at),
@@ -82,11 +90,22 @@ def _reject_fact(row: tuple[Any, ...]) -> dict[str, Any]:
 def _event_verdict(key: str, stored: list[dict[str, Any]], rejects: list[dict[str, Any]]) -> str:
     refused = f" It was refused in {len(rejects)} other rows." if stored and rejects else ""
     if stored:
-        return f"{key} is stored once, from {stored[0]['file']}, line {stored[0]['line']}.{refused}"
+        return f"{key} is stored once, from {_origin(stored[0])}.{refused}"
     if rejects:
         first = rejects[0]
         return f"{key} is not stored: {first['file']}, line {first['line']} was refused ({first['reason']})."
     return f"{key} is neither stored nor refused: no file that was loaded has it."
+
+
+def _origin(fact: dict[str, Any]) -> str:
+    if fact["line"] is None:
+        return (
+            f"{fact['file']} (no line that can be read there has it: the file is gone, or a correction came)"
+        )
+    place = f"{fact['file']}, line {fact['line']}"
+    return (
+        place if fact["as_in_file"] else f"{place}, which has other values: the stored row was changed since"
+    )
 
 
 def trace_file(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
@@ -140,25 +159,17 @@ def _file_verdict(name: str, facts: list[dict[str, Any]], waiting: bool) -> str:
     )
 
 
-def _line_of(path: Path, key: str) -> int | None:
-    """The physical line on which ``key`` first stands, in lower or upper case."""
-    try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as packed:
-                return _first_line(packed.read(), key)
-        with path.open("rb") as plain, mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return _first_line(content, key)
-    except (OSError, ValueError):  # gone from the archive, or empty
-        return None
+def _line_of(connection: Connection, path: Path, event_id: UUID) -> tuple[int | None, bool | None]:
+    """The line of the row that is stored, ``True``; else the first valid one of this id, ``False``.
 
-
-def _first_line(content: bytes | mmap.mmap, key: str) -> int | None:
-    places = [at for at in (content.find(key.encode()), content.find(key.upper().encode())) if at >= 0]
-    if not places:
-        return None
-    block = 1024**2
-    end = min(places)
-    return 1 + sum(content[at : min(at + block, end)].count(b"\n") for at in range(0, end, block))
+    A lower line with the id may have been refused, or be in conflict after a correction.
+    """
+    first: int | None = None
+    for line, row in islice(rows_with(path, event_id), _ROWS_COMPARED):
+        if is_stored(connection, row):
+            return line, True
+        first = first or line
+    return first, None if first is None else False
 
 
 def _text(moment: datetime | None) -> str | None:

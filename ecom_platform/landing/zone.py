@@ -14,6 +14,7 @@ All lie on one file system, so a move is a rename and a file is never in two pla
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,6 +75,37 @@ class LandingZone:
             if ours:
                 yield int(ours[1]), ours[2]
 
+    def archive_days(self) -> list[Path]:
+        """The folders of the archive, oldest first."""
+        return sorted(folder for folder in self.archive.iterdir() if folder.is_dir())
+
+    def put_away(self, file_id: int, name: str) -> Path | None:
+        """Where a file lies that some ledger once knew as finished, on whatever day: not this one's
+        word, as :meth:`path_of` is, but the disk's."""
+        places = [*(day / f"{file_id}-{name}" for day in reversed(self.archive_days()))]
+        places.append(self.quarantined_path(file_id, name))
+        return next((place for place in places if os.path.lexists(place)), None)
+
+    def taken_place(self, file_id: int, name: str) -> Path | None:
+        """A file that lies where this one would, now or when it is finished today."""
+        today = self.archived_path(file_id, name, datetime.now(UTC))
+        places = (self.claimed_path(file_id, name), today, self.quarantined_path(file_id, name))
+        return next((place for place in places if os.path.lexists(place)), None)
+
+    def highest(self) -> tuple[int, Path] | None:
+        """The highest number among the claimed files and the newest day of the archive, and its file.
+
+        Numbers grow with time, so it is the highest of all, and older days cost nothing.
+        """
+        found: tuple[int, Path] | None = None
+        for folder in (self.claimed, *self.archive_days()[-1:]):
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    number = entry.name.partition("-")[0]
+                    if number.isascii() and number.isdigit() and (found is None or int(number) > found[0]):
+                        found = int(number), folder / entry.name
+        return found
+
     def to_archive(self, file_id: int, name: str, finished_at: datetime) -> bool:
         """Move a loaded file away; ``False`` if it had been moved before."""
         target = self.archived_path(file_id, name, finished_at)
@@ -82,12 +114,24 @@ class LandingZone:
 
     def to_quarantine(self, file_id: int, name: str, reason: str) -> bool:
         """Move an unreadable file away, its reason beside it; ``False`` if it had been moved before."""
-        target = self.quarantined_path(file_id, name)
+        source, target = self.claimed_path(file_id, name), self.quarantined_path(file_id, name)
+        _refuse_to_replace(source, target)
         target.with_name(target.name + REASON_SUFFIX).write_text(reason + "\n", encoding="utf-8")
-        return _move(self.claimed_path(file_id, name), target)
+        return _move(source, target)
+
+
+def _refuse_to_replace(source: Path, target: Path) -> None:
+    """Nobody but us moves files here, so what is there before a move is there during it."""
+    if os.path.lexists(source) and os.path.lexists(target):
+        raise StorageError(
+            f"{source} cannot be moved to {target}: another file is there.",
+            "Nothing was overwritten. Move that one into the landing folder, where it is loaded again, "
+            "and run `ecom reconcile`.",
+        )
 
 
 def _move(source: Path, target: Path) -> bool:
+    _refuse_to_replace(source, target)
     try:
         source.rename(target)
     except FileNotFoundError:

@@ -2,21 +2,31 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ecom_platform.events.schema import EARLIEST_EVENT_TIME
 from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
+from ecom_platform.landing.trace import trace
 from ecom_platform.orchestration.assets.sales import LINEAGE, RecountConfig
 from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.metadata import column_lineage
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
 from ecom_platform.orchestration.times import utc
+from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all
 from ecom_platform.streaming.ingest import ingest
+
+
+class TraceConfig(dg.Config):
+    """What to follow through the platform."""
+
+    wanted: str = Field(
+        min_length=1, description="An event_id, or a file: its name, ledger id or archive path."
+    )
 
 
 class ReloadConfig(dg.Config):
@@ -26,6 +36,13 @@ class ReloadConfig(dg.Config):
     since: str | None = Field(
         default=None, description="Everything loaded at or after this time, ISO 8601, UTC."
     )
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        """As the command has it. Pydantic wants a :class:`ValueError`."""
+        if bool(self.files) == bool(self.since):
+            raise ValueError("Give either files or since, such as 2026-01-31.")
+        return self
 
 
 class ReplayConfig(dg.Config):
@@ -46,6 +63,22 @@ def _ingest(
     context.log.info(f"Ingested: {result.totals}")
 
 
+@dg.op
+def trace_event_or_file(
+    context: dg.OpExecutionContext,
+    config: TraceConfig,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+) -> None:
+    """What became of an event or a file. The run succeeds, whatever the answer."""
+    with postgres.database.open() as connection:
+        answer = trace(connection, landing.zone, config.wanted)
+    context.log.info("\n".join([answer.verdict, *(str(fact) for fact in answer.facts)]))
+    context.add_output_metadata(
+        {"known": answer.known, "verdict": answer.verdict, "facts": dg.MetadataValue.json(answer.facts)}
+    )
+
+
 @dg.op(pool=POOL)
 def reload_archived_files(
     context: dg.OpExecutionContext,
@@ -55,7 +88,7 @@ def reload_archived_files(
     pyspark: SparkResource,
 ) -> None:
     """Bring archived files back and load them: deleted rows return, the rest are duplicates."""
-    if config.since is not None:
+    if config.since:
         names = reload_since(postgres.database, landing.zone, utc("since", config.since))
     else:
         names = reload_files(postgres.database, landing.zone, config.files)
@@ -71,7 +104,9 @@ def reconcile_disk_and_ledger(
     pyspark: SparkResource,
 ) -> None:
     """After a database was restored: load again what its ledger does not know."""
-    context.log.info(f"{reconcile(postgres.database, landing.zone)}")
+    with ingest_lock(postgres.database, landing.settings.lock_wait_seconds):
+        done = reconcile(postgres.database, landing.zone)
+    context.log.info(f"{done}")
     _ingest(context, postgres, landing, pyspark)
 
 
@@ -88,6 +123,12 @@ def replay_rejected_rows(
     else:
         done = replay_as_they_are(postgres.database, landing.zone)
     context.log.info(f"{dict(done.verdicts)}; unmatched: {done.unmatched}")
+
+
+@dg.job(name="trace")
+def trace_job() -> None:
+    """What became of an event or a file: file, line, batch, run, verdict."""
+    trace_event_or_file()
 
 
 @dg.job(name="reload")
@@ -137,4 +178,4 @@ def recount_job() -> None:
     recount_days()
 
 
-MAINTENANCE_JOBS = [reload_job, reconcile_job, replay_rejects_job, recount_job]
+MAINTENANCE_JOBS = [trace_job, reload_job, reconcile_job, replay_rejects_job, recount_job]

@@ -199,7 +199,7 @@ def table_matches_ledger(connection: Connection) -> Finding:
         not differing,
         "0 files that differ",
         f"{len(differing)} files that differ",
-        "Rows changed behind the platform's back would show here, with the file they came from.",
+        "Rows deleted or added behind the platform's back would show here, with the file they are of.",
         named(
             (f"{name} (file {file_id})", f"{found} of {expected}")
             for file_id, name, expected, found in differing

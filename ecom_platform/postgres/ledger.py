@@ -46,6 +46,7 @@ class FileState:
     reason: str | None
     finished_at: datetime | None
     sha256: str | None
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def replay(connection: Connection, reject_id: int, event: pa.RecordBatch) -> Ver
     file_id, reason = locked
     values = _values(event)
     inserted = connection.execute(text("replay", "insert_event"), (*values, file_id)).rowcount
-    if not inserted and not _is_stored(connection, values):
+    if not inserted and not _same_content(connection, values):
         return Verdict.STILL_CONFLICTS
     if inserted:
         queries("rollups").note_event(connection, event_id=values[0])
@@ -104,7 +104,12 @@ def replay(connection: Connection, reject_id: int, event: pa.RecordBatch) -> Ver
     return Verdict.INSERTED if inserted else Verdict.DUPLICATE
 
 
-def _is_stored(connection: Connection, values: list[Any]) -> bool:
+def is_stored(connection: Connection, event: pa.RecordBatch) -> bool:
+    """Whether ``event``, one decoded row, is in the table with exactly these values."""
+    return _same_content(connection, _values(event))
+
+
+def _same_content(connection: Connection, values: list[Any]) -> bool:
     found = connection.execute(text("replay", "same_content"), (*values, values[0])).fetchone()
     return found is not None and bool(found[0])
 

@@ -4,25 +4,35 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import subprocess
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ecom_platform.errors import StorageError, UsageError
 from ecom_platform.events.schema import HEADER
+from ecom_platform.landing.claim import claim, finish, recover
 from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
+from ecom_platform.landing.scan import look
 from ecom_platform.landing.trace import trace
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import audit, ledger, rejects
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.embedded import binary
+from ecom_platform.postgres.embedded import EmbeddedServer, binary
+from ecom_platform.postgres.outcome import FileOutcome, UnitFile
 from ecom_platform.postgres.rejects import Verdict
+from ecom_platform.postgres.schema import migrate
+from ecom_platform.postgres.statements import queries
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -50,10 +60,62 @@ def execute(landing: Landing, sql: str) -> None:
         connection.execute(sql)
 
 
+def dump(landing: Landing, backup: Path) -> Path:
+    subprocess.run([binary("pg_dump"), "-Fc", "-f", backup, landing.database.url], check=True)
+    return backup
+
+
+def restore(landing: Landing, backup: Path) -> None:
+    execute(landing, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    subprocess.run([binary("pg_restore"), "--no-owner", "-d", landing.database.url, backup], check=True)
+
+
+def put_away(landing: Landing, outcomes: list[FileOutcome]) -> None:
+    with landing.database.open() as connection:
+        for state in ledger.states(connection, [outcome.file_id for outcome in outcomes]).values():
+            finish(landing.zone, state)
+
+
 def assert_ledger_holds(landing: Landing) -> None:
     with landing.database.open() as connection:
         for finding in (audit.counts_reconcile(connection), audit.table_matches_ledger(connection)):
             assert finding.passed, finding
+
+
+class TestSwappedIn:
+    """Something else in the place of a file, after the landing folder was looked at."""
+
+    @pytest.mark.parametrize("kind", ["link", "pipe"])
+    @pytest.mark.parametrize("interrupted", [False, True])
+    def test_is_quarantined_and_nothing_of_it_read(
+        self, landing: Landing, tmp_path: Path, kind: str, interrupted: bool
+    ) -> None:
+        (tmp_path / "secret").write_bytes(csv_file(b"the secret of another"))
+        for name in ("a.csv", "b.csv"):
+            (landing.zone.landing / name).write_bytes(csv_file(line()))
+        seen = [look(landing.zone.landing).files[name] for name in ("a.csv", "b.csv")]
+        swapped = landing.zone.landing / "a.csv"
+        swapped.unlink()
+        if kind == "link":
+            swapped.symlink_to(tmp_path / "secret")
+        else:
+            os.mkfifo(swapped)
+        if interrupted:  # between the row and the rename
+            with landing.database.transaction() as connection:
+                ledger.register(connection, ["a.csv", "b.csv"], [1, 1], [file.landed_at for file in seen])
+            recover(landing.database, landing.zone)
+        else:
+            claim(landing.database, landing.zone, seen)
+        with landing.database.open() as connection:
+            taken = ledger.claimed(connection)
+        paths = [str(landing.zone.claimed_path(file.file_id, file.name)) for file in taken]
+        units = [UnitFile(file.file_id, file.name, path) for file, path in zip(taken, paths, strict=True)]
+        outcomes = landing.load(units)
+        assert [outcome.state for outcome in outcomes] == ["quarantined", "loaded"]
+        put_away(landing, outcomes)
+        assert "not_a_file" in ask(landing, "a.csv").verdict
+        assert landing.rejects() == []
+        assert stored(landing) == 1
 
 
 class TestTrace:
@@ -70,6 +132,55 @@ class TestTrace:
         (landing.zone.landing / "a.csv.gz").write_bytes(gzip.compress(csv_file(line(), line(key))))
         landing.ingest()
         assert ask(landing, key).facts[0]["line"] == 3
+
+    def test_the_line_that_is_stored_not_the_one_that_was_refused(self, landing: Landing) -> None:
+        key = str(uuid.uuid4())
+        good = line(key)
+        drop(landing, "a.csv", line(), good.replace(b"19.99", b"NaN"), good, good.replace(b"19.99", b"20.00"))
+        stored_fact, *refused = ask(landing, key).facts
+        assert (stored_fact["line"], stored_fact["as_in_file"]) == (4, True)
+        assert [(fact["line"], fact["reason"]) for fact in refused] == [(3, "price_nan"), (5, "id_conflict")]
+        assert "line 4. It was refused in 2 other rows." in ask(landing, key).verdict
+
+    @pytest.mark.parametrize("spelled", [str.lower, str.upper, str.swapcase, str.title])
+    def test_an_id_in_any_case(self, landing: Landing, spelled: Callable[[str], str]) -> None:
+        stored_key, refused_key = (
+            "abcdef12-3456-4abc-8def-abcdefabcdef",
+            "fedcba98-3456-4abc-8def-abcdefabcdef",
+        )
+        drop(
+            landing,
+            "a.csv",
+            line(),
+            line(spelled(stored_key)),
+            line(spelled(refused_key)).replace(b",DE", b",\xff\\"),
+        )
+        for asked in (str.lower, str.upper):
+            assert ask(landing, asked(stored_key)).facts[0]["line"] == 3
+            assert ask(landing, asked(refused_key)).facts[0]["line"] == 4
+
+    def test_a_row_that_was_changed_in_the_table(self, landing: Landing) -> None:
+        key = str(uuid.uuid4())
+        drop(landing, "a.csv", line(), line(key))
+        execute(landing, "UPDATE user_events SET price = 1")
+        assert "line 3, which has other values" in ask(landing, key).verdict
+
+    def test_a_corrected_row(self, landing: Landing, tmp_path: Path) -> None:
+        key = str(uuid.uuid4())
+        drop(landing, "a.csv", line(key).replace(b"19.99", b"NaN"))
+        fixed = tmp_path / "fixed.csv"
+        fixed.write_bytes(csv_file(line(key)))
+        replay_corrected(landing.database, fixed)
+        answer = ask(landing, key)
+        assert "a.csv (no line that can be read there has it" in answer.verdict
+        assert answer.facts[1]["line"] == 2 and answer.facts[1]["replayed_at"]
+
+    def test_rejects_are_not_searched_one_by_one(self, landing: Landing) -> None:
+        statement = str(queries("oncall").event_rejects.sql).replace("%(event_id)s", "'x'")
+        with landing.database.transaction() as connection:
+            connection.execute("SET LOCAL enable_seqscan = off")
+            plan = connection.execute("EXPLAIN " + statement).fetchall()
+        assert "rejected_events_id" in str(plan)
 
     def test_a_refused_event(self, landing: Landing) -> None:
         key = str(uuid.uuid4())
@@ -179,6 +290,20 @@ class TestReload:
         assert reload_since(landing.database, landing.zone, before) == ["b.csv"]
         assert reload_since(landing.database, landing.zone, before + timedelta(days=1)) == []
 
+    def test_every_file_of_a_name_comes_back(self, landing: Landing) -> None:
+        before = datetime.now(UTC)
+        for _ in range(3):
+            drop(landing, "a.csv", line(), line())
+        execute(landing, "DELETE FROM user_events")
+        assert reload_since(landing.database, landing.zone, before) == ["a.csv", "2-a.csv", "3-a.csv"]
+        landing.ingest()
+        assert stored(landing) == 6
+        assert_ledger_holds(landing)
+
+    def test_the_same_file_said_twice(self, landing: Landing) -> None:
+        drop(landing, "a.csv", line())
+        assert reload_files(landing.database, landing.zone, ["a.csv", "1"]) == ["a.csv"]
+
     def test_all_or_nothing(self, landing: Landing) -> None:
         drop(landing, "a.csv", line())
         with pytest.raises(UsageError, match=r"nope\.csv"):
@@ -200,12 +325,10 @@ class TestReconcile:
 
     def test_a_restored_backup(self, landing: Landing, tmp_path: Path) -> None:
         drop(landing, "old.csv", line(), line())
-        backup = tmp_path / "backup.dump"
-        subprocess.run([binary("pg_dump"), "-Fc", "-f", backup, landing.database.url], check=True)
+        backup = dump(landing, tmp_path / "backup.dump")
         drop(landing, "new.csv", line(), line(), line())
         drop(landing, "newer.csv", line())
-        execute(landing, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        subprocess.run([binary("pg_restore"), "--no-owner", "-d", landing.database.url, backup], check=True)
+        restore(landing, backup)
         assert stored(landing) == 2
 
         done = reconcile(landing.database, landing.zone)
@@ -216,6 +339,127 @@ class TestReconcile:
         assert reconcile(landing.database, landing.zone).requeued == ()
         assert_ledger_holds(landing)
         landing.check()
+
+    @pytest.mark.parametrize("put_right", [reconcile, recover])
+    def test_a_backup_made_during_a_load(
+        self, landing: Landing, tmp_path: Path, put_right: Callable[[Database, LandingZone], object]
+    ) -> None:
+        drop(landing, "old.csv", line(), line())
+        (landing.zone.landing / "loading.csv").write_bytes(csv_file(line(), line(), line()))
+        (landing.zone.landing / "unreadable.csv").write_bytes(b"x,y\n")
+        files = landing.take()
+        backup = dump(landing, tmp_path / "backup.dump")
+        put_away(landing, landing.load(files))
+        assert list(landing.zone.claimed.iterdir()) == []
+        # Another of the name of the claimed one, which is not to be taken for it.
+        (landing.zone.landing / "loading.csv").write_bytes(csv_file(line()))
+        restore(landing, backup)
+
+        put_right(landing.database, landing.zone)
+        landing = Landing(landing.database, landing.zone)
+        outcomes = landing.load(files)
+        put_away(landing, outcomes)
+        assert [outcome.state for outcome in outcomes] == ["loaded", "quarantined"]
+        assert stored(landing) == 5
+        landing.ingest()
+        assert stored(landing) == 6
+        done = reconcile(landing.database, landing.zone)
+        assert (done.requeued, done.missing, done.taken_back) == ((), (), 0)
+        assert_ledger_holds(landing)
+        landing.check()
+
+    def test_a_restore_where_the_tables_have_an_owner(self, tmp_path: Path, zone: LandingZone) -> None:
+        """As in the compose stack: the runbook's commands, and every role may what it could before."""
+        roles = (REPOSITORY / "docker" / "init" / "10-roles.sql").read_text().splitlines()
+        names = ("owner", "ingest", "reader", "dagster")
+        script = [f"\\set {name}_password x" for name in names]
+        script += [text for text in roles if not text.startswith("\\set")]
+        with EmbeddedServer(tmp_path / "postgres") as server:
+            superuser = ["-v", "ON_ERROR_STOP=1", "-q", "-d", server.url]
+            subprocess.run([binary("psql"), *superuser], input="\n".join(script), text=True, check=True)
+            owner, ingest, reader = (
+                Database(server.url.replace("//ecom@", f"//ecom_{name}@")) for name in names[:3]
+            )
+            migrate(owner)
+            landing = Landing(ingest, zone)
+            drop(landing, "old.csv", line(), line())
+            privileges = "SELECT defaclacl::text FROM pg_default_acl ORDER BY 1"
+            with owner.open() as connection:
+                before = connection.execute(privileges).fetchall()
+            backup = tmp_path / "backup.dump"
+            subprocess.run([binary("pg_dump"), "-Fc", "-f", backup, server.url], check=True)
+            drop(landing, "new.csv", line())
+
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                execute(landing, "DROP SCHEMA public CASCADE")
+            steps = ("SET ROLE ecom_owner", "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+            commands = [argument for step in steps for argument in ("-c", step)]
+            subprocess.run([binary("psql"), *superuser, *commands], check=True)
+            options = ["--role=ecom_owner", "--no-owner", "--single-transaction", "-d", server.url]
+            subprocess.run([binary("pg_restore"), *options, backup], check=True)
+
+            assert reconcile(ingest, zone).requeued == ("new.csv",)
+            landing = Landing(ingest, zone)
+            landing.ingest()
+            assert stored(Landing(ingest, zone)) == 3
+            with reader.open() as connection:
+                assert connection.execute("SELECT count(*) FROM user_events").fetchall() == [(3,)]
+            with owner.open() as connection:
+                assert connection.execute(privileges).fetchall() == before
+            landing.check()
+
+    def test_nothing_is_claimed_by_a_ledger_older_than_the_disk(
+        self, landing: Landing, tmp_path: Path
+    ) -> None:
+        drop(landing, "old.csv", line())
+        backup = dump(landing, tmp_path / "backup.dump")
+        drop(landing, "new.csv", line(), line())
+        (archived,) = landing.zone.archive.rglob("2-new.csv")
+        content = archived.read_bytes()
+        restore(landing, backup)
+        landing = Landing(landing.database, landing.zone)
+
+        (landing.zone.landing / "new.csv").write_bytes(csv_file(line()))
+        with pytest.raises(StorageError, match=r"2-new\.csv.*ecom reconcile"):
+            recover(landing.database, landing.zone)
+        # Nor by who does not recover first, and then the number is one that the file has.
+        with pytest.raises(StorageError, match=r"2-new\.csv.*ecom reconcile"):
+            landing.take()
+        assert archived.read_bytes() == content
+        assert (landing.zone.landing / "new.csv").is_file()
+
+        assert reconcile(landing.database, landing.zone).requeued == ("2-new.csv",)
+        recover(landing.database, landing.zone)
+        landing.ingest()
+        assert stored(landing) == 4
+
+    @pytest.mark.parametrize("folder", ["2026-01-01", None])
+    def test_another_file_of_a_known_number_and_name(self, landing: Landing, folder: str | None) -> None:
+        """As where an older ledger went on before anybody reconciled: on another day, or of another size."""
+        drop(landing, "a.csv", line())
+        (known,) = landing.zone.archive.rglob("1-a.csv")
+        if folder is None:
+            known.write_bytes(csv_file(line(), line()))
+            expected = 3
+        else:
+            (landing.zone.archive / folder).mkdir()
+            (landing.zone.archive / folder / "1-a.csv").write_bytes(csv_file(line()))
+            expected = 2
+        assert reconcile(landing.database, landing.zone).requeued == ("a.csv",)
+        landing.ingest()
+        assert stored(landing) == expected
+
+    def test_a_finished_file_replaces_no_other(self, landing: Landing) -> None:
+        files = landing.drop(a__csv=csv_file(line()))
+        outcomes = landing.load(files)
+        (finished,) = outcomes
+        target = landing.zone.archived_path(1, "a.csv", datetime.fromtimestamp(finished.finished_at, UTC))
+        target.parent.mkdir(parents=True)
+        target.write_bytes(b"another")
+        with pytest.raises(StorageError, match="another file is there"):
+            put_away(landing, outcomes)
+        assert target.read_bytes() == b"another"
+        assert Path(files[0].path).is_file()
 
     def test_numbers_go_on_above_what_is_on_disk(self, landing: Landing) -> None:
         folder = landing.zone.archive / "2026-01-01"

@@ -45,8 +45,8 @@ def generated_events_stored_once(context: dg.AssetCheckExecutionContext, postgre
     The events are drawn again from the recorded seed, so the answer does not rest on the files
     or on what the ledger says of them.
 
-    If it fails, rows were deleted or changed in the table: `ecom reload FILE…` brings those of the files
-    that are named below back.
+    If it fails, rows were deleted from the table, or given another id: `ecom reload FILE…` brings those of
+    the files that are named below back.
     """
     with postgres.transaction() as connection:
         generation = ledger.latest_generation(connection, context.run.run_id)

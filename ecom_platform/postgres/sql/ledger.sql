@@ -19,12 +19,12 @@ WHERE state = 'claimed' AND file_id = ANY(:file_ids)
 ORDER BY file_id;
 
 -- name: file_states
-SELECT file_id, name, state, reason, finished_at, sha256
+SELECT file_id, name, state, reason, finished_at, sha256, size_bytes
 FROM ingested_files
 WHERE file_id = ANY(:file_ids);
 
 -- name: newest_by_name
-SELECT DISTINCT ON (name) file_id, name, state, reason, finished_at, sha256
+SELECT DISTINCT ON (name) file_id, name, state, reason, finished_at, sha256, size_bytes
 FROM ingested_files
 WHERE name = ANY(:names)
 ORDER BY name, file_id DESC;

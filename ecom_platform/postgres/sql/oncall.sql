@@ -7,10 +7,11 @@ LEFT JOIN stream_batches AS b USING (batch_id)
 WHERE e.event_id = :event_id::uuid;
 
 -- name: event_rejects
--- Refused rows in which the id stands, however it is written.
+-- Refused rows in which the id stands first, however it is written, by the index of this expression.
 SELECT r.reject_id, r.file_id, r.file_name, r.line_number, r.reason, r.replayed_at
 FROM rejected_events AS r
-WHERE position(:lower::bytea IN r.raw) > 0 OR position(:upper::bytea IN r.raw) > 0
+WHERE substring(lower(encode(r.raw, 'escape')) FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+    = :event_id
 ORDER BY r.reject_id
 LIMIT 20;
 
@@ -28,7 +29,7 @@ ORDER BY f.file_id;
 SELECT reason, count(*) FROM rejected_events WHERE file_id = :file_id GROUP BY reason ORDER BY reason;
 
 -- name: loaded_since
-SELECT file_id, name, state, reason, finished_at, sha256
+SELECT file_id, name, state, reason, finished_at, sha256, size_bytes
 FROM ingested_files
 WHERE state = 'loaded' AND finished_at >= :since
 ORDER BY file_id;

@@ -9,11 +9,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import os
 import random
+import socket
 import subprocess
 import sys
 import time
 import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -345,6 +348,37 @@ def test_open_events_takes_the_fingerprint_of_the_bytes_on_disk(tmp_path: Path, 
     # Known even now that the file is closed, since it was read to its end.
     assert file.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
     assert file.size == path.stat().st_size
+
+
+def _link(path: Path) -> None:
+    (path.parent / "secret").write_bytes(file_of(VIEW))
+    path.symlink_to(path.parent / "secret")
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    ("put", "what"),
+    [
+        (_link, "a symbolic link"),
+        (os.mkfifo, "a pipe"),
+        (Path.mkdir, "a folder"),
+        (_socket, "a socket"),
+    ],
+)
+def test_open_events_opens_nothing_but_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put: Callable[[Path], None], what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)  # the path of a socket is short
+    put(Path("events.csv"))
+    with pytest.raises(UnreadableFile, match=what) as caught, open_events(Path("events.csv")):
+        pass
+    assert caught.value.reason == FileReason.NOT_A_FILE
+    with pytest.raises(FileNotFoundError), open_events(Path("none.csv")):
+        pass
 
 
 def test_the_fingerprint_covers_what_was_not_decoded(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Claiming, and putting right what an interruption left behind. Real PostgreSQL."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from ecom_platform.errors import StorageError
 from ecom_platform.landing.claim import claim, recover
 from ecom_platform.landing.scan import LandedFile, look
 from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone
@@ -97,10 +99,34 @@ def test_killed_between_commit_and_move(database: Database, zone: LandingZone, s
 def test_a_claimed_file_the_ledger_does_not_know_is_reported_and_kept(
     database: Database, zone: LandingZone
 ) -> None:
-    stranger = zone.claimed / "77-a.csv"
+    stranger = zone.claimed / "0-a.csv"
     stranger.write_text("x")
-    assert recover(database, zone).unknown == ("77-a.csv",)
+    claim(database, zone, [drop(zone, "b.csv")])
+    assert recover(database, zone).unknown == ("0-a.csv",)
     assert stranger.is_file()
+
+
+@pytest.mark.parametrize("folder", ["claimed", "archive/2026-01-01"])
+def test_a_ledger_older_than_the_disk_is_refused(database: Database, zone: LandingZone, folder: str) -> None:
+    stranger = zone.claimed.parent / folder / "77-a.csv"
+    stranger.parent.mkdir(exist_ok=True)
+    stranger.write_text("x")
+    (zone.archive / "notes.txt").touch()
+    claim(database, zone, [drop(zone, "b.csv")])
+    with pytest.raises(StorageError, match=r"77-a\.csv .*`ecom reconcile`"):
+        recover(database, zone)
+    assert stranger.is_file()
+
+
+@pytest.mark.parametrize("folder", ["claimed", "quarantine"])
+def test_a_claim_replaces_no_file(database: Database, zone: LandingZone, folder: str) -> None:
+    stranger = zone.claimed.parent / folder / "1-a.csv"
+    stranger.write_text("another")
+    with pytest.raises(StorageError, match=r"1-a\.csv .*`ecom reconcile`"):
+        claim(database, zone, [drop(zone, "a.csv")])
+    assert stranger.read_text() == "another"
+    assert (zone.landing / "a.csv").is_file()
+    assert claimed(database) == []
 
 
 def test_a_restored_ledger_may_know_the_number_under_another_name(
@@ -111,6 +137,20 @@ def test_a_restored_ledger_may_know_the_number_under_another_name(
     (zone.claimed / f"{file_id}-new.csv").rename(zone.claimed / f"{file_id}-old.csv")
     assert recover(database, zone).unknown == (f"{file_id}-old.csv",)
     assert (zone.claimed / f"{file_id}-old.csv").is_file()
+
+
+def test_a_claimed_file_that_we_may_not_read_does_not_stop_the_others(
+    database: Database, zone: LandingZone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = claim(database, zone, [drop(zone, "a.csv"), drop(zone, "b.csv")])
+    readable = os.access
+    monkeypatch.setattr(os, "access", lambda path, *rest, **_: "b.csv" in str(path) and readable(path, *rest))
+    assert recover(database, zone).quarantined == 1
+    assert [file.file_id for file in claimed(database)] == [second]
+    with database.open() as connection:
+        state = ledger.states(connection, [first])[first]
+    assert "not readable" in (state.reason or "")
+    assert zone.path_of(state).is_file()
 
 
 def test_ten_thousand_files(database: Database, zone: LandingZone) -> None:

@@ -64,6 +64,24 @@ class TestRefusal:
         assert refusal(name, stat.S_IFREG) is None
 
 
+def as_somebody_else(folder: Path, question: Callable[[], bool]) -> bool:
+    """The answer of a process that is not root, standing in ``folder``: root may open every file."""
+    if os.geteuid() != 0:
+        return question()
+    folder.chmod(0o755)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chdir(folder)
+            os.setgroups([])
+            os.setgid(65_534)
+            os.setuid(65_534)
+            os._exit(0 if question() else 1)
+        finally:
+            os._exit(2)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 class TestLook:
     def test_hidden_and_unfinished_names_are_passed_over(self, tmp_path: Path) -> None:
         for name in (".a.csv", "_a.csv", "a.csv.tmp", "a.csv.part", "a.csv"):
@@ -78,6 +96,22 @@ class TestLook:
         seen = look(tmp_path)
         assert set(seen.files) == {"real.csv"}
         assert set(seen.refused) == {"link.csv", "folder.csv", "pipe.csv"}
+
+    def test_a_file_that_we_may_not_read_is_refused_until_we_may(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        for name in ("secret.csv", "open.csv"):
+            (tmp_path / name).touch()
+        (tmp_path / "secret.csv").chmod(0o000)
+
+        def only_the_open_one() -> bool:
+            seen = look(Path())
+            return set(seen.files) == {"open.csv"} and "mode 0000" in seen.refused["secret.csv"]
+
+        assert as_somebody_else(tmp_path, only_the_open_one)
+        (tmp_path / "secret.csv").chmod(0o644)
+        assert as_somebody_else(tmp_path, lambda: len(look(Path()).files) == 2)
 
     def test_an_unreadable_folder_is_not_an_empty_one(self, tmp_path: Path) -> None:
         with pytest.raises(StorageError, match="cannot be read"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -13,8 +14,10 @@ from pydantic import ValidationError
 
 from ecom_platform.errors import SettingsError, UsageError
 from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS
+from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.assets.raw_events import RawEventsConfig
 from ecom_platform.orchestration.assets.sales import RecountConfig
+from ecom_platform.orchestration.maintenance import ReloadConfig
 from ecom_platform.orchestration.metadata import check_result, table_metadata
 from ecom_platform.orchestration.resources import resources
 from ecom_platform.orchestration.times import utc
@@ -22,6 +25,7 @@ from ecom_platform.postgres.audit import Finding
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.rollups import HOURLY_SALES, Days, reconciles
 from ecom_platform.settings import load_settings
+from ecom_platform_tests.landing import Landing, csv_file, line
 
 CHECKS = {
     "raw_events": {"files_hold_generated_events"},
@@ -170,7 +174,7 @@ def test_jobs(location: dg.Definitions) -> None:
     repository = location.get_repository_def()
     names = {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"}
     assert names == {
-        *("main", "ingest", "recount_sales", "reload", "reconcile", "replay_rejects"),
+        *("main", "ingest", "recount_sales", "trace", "reload", "reconcile", "replay_rejects"),
         *("audit", "report", "retention", "upkeep"),
     }
     assert all(repository.get_job(name).description for name in names)
@@ -298,6 +302,43 @@ def test_a_partition_of_the_recount_mends_its_day(
             passed.append(reconciles(database, HOURLY_SALES, "revenue_reconciles").passed)
         assert instance.get_latest_materialization_event(dg.AssetKey("conversion_funnel"))
     assert passed == [False, True]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"files": []}, {"files": ["a.csv"], "since": "2026-01-31"}, {"since": ""}],
+)
+def test_a_reload_of_both_or_neither_is_refused_as_by_the_command(config: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="either files or since"):
+        ReloadConfig(**config)
+    assert ReloadConfig(files=["a.csv"]).since is None
+    assert ReloadConfig(since="2026-01-31").files == []
+
+
+def test_the_answer_of_a_trace_is_in_the_log_and_in_metadata(
+    location: dg.Definitions, monkeypatch: pytest.MonkeyPatch, database: Database, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ECOM_HOME", str(tmp_path))
+    monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
+    zone = LandingZone.of(load_settings({"ECOM_HOME": str(tmp_path)}))
+    zone.prepare()
+    landing = Landing(database, zone)
+    (zone.landing / "a.csv").write_bytes(csv_file(line(), b"bad"))
+    landing.ingest()
+    answers = {}
+    with dg.DagsterInstance.ephemeral() as instance:
+        for wanted in ("a.csv", "b.csv"):
+            config = {"ops": {"trace_event_or_file": {"config": {"wanted": wanted}}}}
+            result = location.resolve_job_def("trace").execute_in_process(
+                run_config=config, instance=instance
+            )
+            assert result.success
+            (output,) = [event for event in result.all_events if event.is_successful_output]
+            answers[wanted] = {name: value.value for name, value in output.step_output_data.metadata.items()}
+            logged = [entry.user_message for entry in instance.all_logs(result.run_id)]
+            assert any(str(answers[wanted]["verdict"]) in message for message in logged)
+    assert answers["a.csv"]["known"] and answers["a.csv"]["facts"][0]["rows"]["rejected"] == 1
+    assert answers["b.csv"] == {"known": False, "verdict": "b.csv was never claimed.", "facts": []}
 
 
 def test_another_master_in_the_runs_config_is_refused() -> None:
