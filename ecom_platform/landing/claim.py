@@ -8,7 +8,8 @@ finishes the rename. Killed after the rows were stored but before the file was m
 is a finished file in the claimed folder: the next claim moves it.
 
 A database that was restored from a backup is older than the disk. Its numbers would be given again to
-other files, so nothing is claimed before ``reconcile`` has brought the two in agreement.
+other files, so those that the disk has are passed over; ``reconcile`` brings the two in agreement, now or
+later.
 """
 
 from __future__ import annotations
@@ -114,21 +115,23 @@ def _refuse_used(places: Iterable[Path | None]) -> None:
 
 
 def recover(database: Database, zone: LandingZone) -> Recovery:
-    """Finish the moves that an interrupted run had left undone.
-
-    Raises :class:`StorageError` where the ledger is older than the disk.
-    """
+    """Finish the moves that an interrupted run had left undone."""
     with claim_lock(database) as connection:
-        _refuse_older_ledger(connection, zone)
+        _pass_over_used_numbers(connection, zone)
         return put_right(connection, zone)
 
 
-def _refuse_older_ledger(connection: Connection, zone: LandingZone) -> None:
-    """Whether the ledger knows the highest number on disk: an ingest that goes on without the rows of
-    such a file would look like a success."""
+def _pass_over_used_numbers(connection: Connection, zone: LandingZone) -> None:
+    """Where the disk has numbers that the ledger has yet to give, it is not to give them."""
     highest = zone.highest()
     if highest is not None and highest[0] not in ledger.states(connection, [highest[0]]):
-        _refuse_used([highest[1]])
+        ledger.skip_file_ids(connection, highest[0])
+        connection.commit()
+        log.warning(
+            "%s is not in the ledger: the database is older than the landing zone (restored from a backup?), "
+            "or another one. `ecom reconcile` loads what the ledger does not know.",
+            highest[1],
+        )
 
 
 def put_right(connection: Connection, zone: LandingZone) -> Recovery:

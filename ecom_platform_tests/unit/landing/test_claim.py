@@ -107,15 +107,20 @@ def test_a_claimed_file_the_ledger_does_not_know_is_reported_and_kept(
 
 
 @pytest.mark.parametrize("folder", ["claimed", "archive/2026-01-01"])
-def test_a_ledger_older_than_the_disk_is_refused(database: Database, zone: LandingZone, folder: str) -> None:
+def test_numbers_that_the_disk_has_are_passed_over(
+    database: Database, zone: LandingZone, folder: str, caplog: pytest.LogCaptureFixture
+) -> None:
     stranger = zone.claimed.parent / folder / "77-a.csv"
     stranger.parent.mkdir(exist_ok=True)
     stranger.write_text("x")
     (zone.archive / "notes.txt").touch()
     claim(database, zone, [drop(zone, "b.csv")])
-    with pytest.raises(StorageError, match=r"77-a\.csv .*`ecom reconcile`"):
-        recover(database, zone)
+    recover(database, zone)
+    assert "77-a.csv is not in the ledger" in caplog.text
+    assert "`ecom reconcile`" in caplog.text
     assert stranger.is_file()
+    (file_id,) = claim(database, zone, [drop(zone, "c.csv")])
+    assert file_id > 77
 
 
 @pytest.mark.parametrize("folder", ["claimed", "quarantine"])
