@@ -18,7 +18,10 @@ from ecom_platform.orchestration.resources import LandingZoneResource, PostgresR
 from ecom_platform.orchestration.times import utc
 from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all
+from ecom_platform.reporting.report import write_report
 from ecom_platform.streaming.ingest import ingest
+
+_ROLLUPS = (HOURLY_SALES, CONVERSION_FUNNEL)
 
 
 class TraceConfig(dg.Config):
@@ -59,8 +62,13 @@ def _ingest(
     landing: LandingZoneResource,
     pyspark: SparkResource,
 ) -> None:
+    """Load what waits, and bring what follows from it up to date."""
     result = ingest(landing.settings, postgres.database, lambda: pyspark.spark_session, context.run_id)
     context.log.info(f"Ingested: {result.totals}")
+    for rollup, done in refresh_all(postgres.database, _ROLLUPS):
+        context.log.info(f"{rollup}: {done}")
+    report = write_report(postgres.database, landing.settings.reports_dir, context.run_id)
+    context.log.info(f"Report: {report.path}")
 
 
 @dg.op
@@ -152,8 +160,7 @@ def replay_rejects_job() -> None:
 @dg.op
 def recount_days(context: dg.OpExecutionContext, config: RecountConfig, postgres: PostgresResource) -> None:
     """Count days of both sales tables anew from the events."""
-    both = (HOURLY_SALES, CONVERSION_FUNNEL)
-    for rollup, done in refresh_all(postgres.database, both, config.days()):
+    for rollup, done in refresh_all(postgres.database, _ROLLUPS, config.days()):
         metadata: dict[str, Any] = {
             "changed_events": done.events,
             "recounted_events": done.recounted,

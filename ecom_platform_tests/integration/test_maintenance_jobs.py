@@ -55,7 +55,7 @@ def stored(database: Database) -> int:
 
 
 @pytest.mark.usefixtures("spark_settings")  # ends the JVM
-def test_the_jobs(landing: Landing, tmp_path: Path) -> None:
+def test_the_jobs(landing: Landing, settings: Settings, tmp_path: Path) -> None:
     """One test for all: each run stops the Spark session, and the next begins a new one."""
     database = landing.database
 
@@ -64,6 +64,10 @@ def test_the_jobs(landing: Landing, tmp_path: Path) -> None:
     assert stored(database) == 5
     newest = "SELECT name, rows_inserted, rows_rejected FROM ingested_files ORDER BY file_id DESC LIMIT 1"
     assert execute(database, newest) == [("a.csv", 2, 1)]
+    # What follows from the table follows.
+    steps = "SELECT sum(views + carts + purchases)::int FROM conversion_funnel"
+    assert execute(database, steps) == [(5,)]
+    assert (settings.home / "reports" / "report.html").is_file()
 
     execute(database, "DELETE FROM user_events WHERE file_id = 2")
     since = execute(database, "SELECT finished_at FROM ingested_files WHERE file_id = 2")[0][0].isoformat()
