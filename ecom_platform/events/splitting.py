@@ -44,6 +44,8 @@ MAX_SPAN_BYTES = 1 << 16
 MAX_SPAN_FIELDS = 64
 # Whatever their length: each line that is not plain becomes an object.
 MAX_BLOCK_LINES = 200_000
+# Of so little, a row by itself takes less than the vectorised path takes to begin.
+SMALL_BLOCK_BYTES = 4_096
 
 # What follows the last line in a block's data, so that reading a fixed width from any field stays inside.
 PADDING = bytes(64)
@@ -122,7 +124,8 @@ class BlockReader:
             data, size, at_end = self._fill()
             if not size:
                 break
-            block = _Scan(data, size, at_end, self._line, self._width, self._one_by_one).block()
+            one_by_one = self._one_by_one or size <= SMALL_BLOCK_BYTES
+            block = _Scan(data, size, at_end, self._line, self._width, one_by_one).block()
             yield block
             self._advance(block, data[block.consumed : size])
             if len(self._pending) > MAX_LINE_BYTES and b"\n" not in self._pending:
