@@ -252,8 +252,13 @@ def _merge(certain: pa.RecordBatch, accepted: list[_Accepted]) -> pa.RecordBatch
     if not accepted:
         return certain
     columns = [*zip(*(values for _, values in accepted), strict=True), [line for line, _ in accepted]]
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, DECODED_SCHEMA, strict=True)]
-    both = pa.concat_batches([certain, pa.RecordBatch.from_arrays(arrays, schema=DECODED_SCHEMA)])
+    arrays = [
+        arrow.from_values(values, field.type) for values, field in zip(columns, DECODED_SCHEMA, strict=True)
+    ]
+    judged = pa.RecordBatch.from_arrays(arrays, schema=DECODED_SCHEMA)
+    if not certain.num_rows:
+        return judged
+    both = pa.concat_batches([certain, judged])
     return both.take(pa.array(np.argsort(both["line_number"].to_numpy(), kind="stable")))
 
 
