@@ -200,6 +200,9 @@ def test_files_are_loaded_as_they_land_and_ingest_beside_it_waits_for_its_own(pl
     assert platform.query(
         "SELECT count(*) FROM stream_batches WHERE latency_p95_ms IS NULL AND rows > 0"
     ) == [(0,)]
+    assert platform.query("SELECT DISTINCT trigger_ms FROM stream_batches WHERE finished_at IS NOT NULL") == [
+        (100,)
+    ]
     platform.check()
 
 
