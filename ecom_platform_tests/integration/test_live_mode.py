@@ -209,7 +209,7 @@ def test_files_are_loaded_as_they_land_and_ingest_beside_it_waits_for_its_own(pl
 def _asks_for_the_lock(platform: Platform, ingest: subprocess.Popen[bytes]) -> bool:
     """Whether the bounded run has got so far."""
     assert ingest.poll() is None
-    asking = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_locks AS l LEFT JOIN%'"
+    asking = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_locks AS l%LEFT JOIN%'"
     return bool(platform.query(asking + " AND pid <> pg_backend_pid()")[0][0])
 
 
