@@ -73,7 +73,11 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class BatchFigures:
-    """What one micro-batch did; times in milliseconds, latency from landing to commit."""
+    """What one micro-batch did; times in milliseconds, latency from landing to commit.
+
+    Those of tasks are added up, but for ``longest_task_ms``, which is of the one that took longest.
+    ``slots`` is how many tasks could run at once; ``trigger_ms`` is 0 where the query has no trigger.
+    """
 
     rows: int
     rows_inserted: int
@@ -84,6 +88,10 @@ class BatchFigures:
     store_ms: float
     commit_ms: float
     tasks: int
+    longest_task_ms: float
+    slots: int
+    trigger_ms: float
+    worker_cpu_ms: float
     worker_peak_bytes: int
     latency_p50_ms: float | None
     latency_p95_ms: float | None

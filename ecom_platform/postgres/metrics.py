@@ -27,7 +27,10 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One micro-batch. Times in milliseconds; those of tasks that ran side by side are added up."""
+    """One micro-batch. Times in milliseconds; those of tasks that ran side by side are added up.
+
+    The last four are ``None`` where they were not recorded; ``trigger_ms`` is 0 in a bounded run.
+    """
 
     number: int
     started_at: datetime
@@ -46,6 +49,10 @@ class Batch:
     latency_p50_ms: float | None
     latency_p95_ms: float | None
     worker_peak_bytes: int
+    longest_task_ms: float | None = None
+    slots: int | None = None
+    trigger_ms: float | None = None
+    worker_cpu_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +89,14 @@ class Relation:
     index_bytes: int
 
 
-def record(connection: Connection, run_id: str, metrics: Iterable[Metric]) -> None:
-    """Store figures of a run, in the place of earlier ones of the same names."""
+def record(connection: Connection, run_id: str, metrics: Iterable[Metric], anew: Iterable[str] = ()) -> None:
+    """Store figures of a run, in the place of earlier ones of the same names.
+
+    Earlier ones of the names in ``anew`` go even if there are none of them any more.
+    """
     rows = list(metrics)
-    queries("metrics").forget_metrics(connection, run_id=run_id, names=sorted({row.name for row in rows}))
+    names = sorted({*anew, *(row.name for row in rows)})
+    queries("metrics").forget_metrics(connection, run_id=run_id, names=names)
     queries("metrics").record_metrics(
         connection,
         run_id=run_id,
@@ -129,7 +140,7 @@ def files(connection: Connection, run_id: str) -> Files:
 
 
 def rejects(connection: Connection, run_id: str) -> list[tuple[str, int]]:
-    """Rows that a run refused, by reason, the most frequent first."""
+    """Rows that a run refused and that nobody has replayed, by reason, the most frequent first."""
     return [(reason, rows) for reason, rows in queries("metrics").run_rejects(connection, run_id=run_id)]
 
 

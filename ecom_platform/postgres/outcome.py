@@ -41,11 +41,20 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class UnitResult:
-    """The outcomes of a unit, on which machine it ran, and where its time and memory went."""
+    """The outcomes of a unit, on which machine it ran, and where its time and memory went.
+
+    ``cpu_seconds`` is processor time that its process used meanwhile, in all its threads.
+    """
 
     outcomes: list[FileOutcome]
     decode_seconds: float
     store_seconds: float
     commit_seconds: float
+    cpu_seconds: float
     peak_bytes: int
     host: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Time for which decoding, copying and COMMIT account."""
+        return self.decode_seconds + self.store_seconds + self.commit_seconds

@@ -6,16 +6,17 @@ are shown (``reporting``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
+from ecom_platform.postgres import live_status, lock
 from ecom_platform.postgres.connection import Connection
 from ecom_platform.postgres.statements import queries
 
 # The period that the figures are of, ending with the last day that has events.
 PERIOD_DAYS = 30
-TOP_PRODUCTS = 13
+TOP_PRODUCTS = 10
 LAST_LOADS = 6
 TOP_COUNTRIES = 8
 
@@ -53,20 +54,31 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one run brought in."""
+    """What one run brought in.
+
+    ``moment`` is when its last file was finished, or when it began if none was. ``unfinished``: a
+    micro-batch of it has not come to its end, which is in order only while it is ``loading``.
+    """
 
     run_id: str
-    finished_at: datetime
+    moment: datetime
+    unfinished: bool
     loaded: int
     quarantined: int
     rows_inserted: int
     rows_duplicate: int
     rows_rejected: int
+    loading: bool = False
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it ended in the middle of a micro-batch; its files are loaded by the next run."""
+        return self.unfinished and not self.loading
 
 
 @dataclass(frozen=True, slots=True)
 class Shop:
-    """What stands on the first screen. ``days``, the oldest first, are those of two periods."""
+    """What stands on the first screen. ``days``, the oldest first, are the calendar days of two periods."""
 
     days: list[Day]
     categories: list[Steps]
@@ -90,6 +102,8 @@ def shop(connection: Connection) -> Shop:
         rows = ask.funnel_by(connection, dimension=dimension, first=first, limit=TOP_COUNTRIES)
         return [Steps(*row) for row in rows]
 
+    at_work = _loading_run(connection)
+    loads = [Load(*row) for row in ask.last_loads(connection, limit=LAST_LOADS)]
     return Shop(
         days=days,
         categories=steps("category"),
@@ -97,6 +111,15 @@ def shop(connection: Connection) -> Shop:
         countries=steps("user_location"),
         category_revenue=list(ask.revenue_by_category(connection, since=since)),
         products=[Product(*row) for row in ask.top_products(connection, since=since, limit=TOP_PRODUCTS)],
-        loads=[Load(*row) for row in ask.last_loads(connection, limit=LAST_LOADS)],
+        loads=[replace(load, loading=load.run_id == at_work) for load in loads],
         waiting_files=int(ask.waiting_files(connection)),
     )
+
+
+def _loading_run(connection: Connection) -> str | None:
+    """The run that is loading at this moment, which whoever holds the ingest lock does."""
+    holder = lock.holder(connection)
+    if holder is None:
+        return None
+    live = live_status.newest(connection) if holder.live else None
+    return live.run_id if live is not None else queries("shop").newest_run(connection)

@@ -333,6 +333,7 @@ def load_unit(
     the unit is stored then.
     """
     now = datetime.now(UTC)
+    cpu = time.process_time()
     unreadable: dict[int, UnreadableFile] = {}
     retry = _Retry()
     while True:
@@ -343,7 +344,8 @@ def load_unit(
                 committed_at = time.time()
                 outcomes = _read_outcomes(session, files, committed_at)
             seconds = unit.decode_seconds, unit.store_seconds, unit.commit_seconds
-            return UnitResult(outcomes, *seconds, _peak_bytes(), socket.gethostname())
+            used = time.process_time() - cpu
+            return UnitResult(outcomes, *seconds, used, _peak_bytes(), socket.gethostname())
         except _NotAsClaimedError as error:
             unreadable[error.file_id] = error.error
         except (adbc.Error, FileChangedError, _RowGoneError) as error:

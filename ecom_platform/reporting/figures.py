@@ -6,6 +6,7 @@ Belongs here: reading a run's figures from the tables, wall time by part, and th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,8 @@ from datetime import datetime
 from ecom_platform.postgres import metrics
 from ecom_platform.postgres.connection import Connection
 from ecom_platform.postgres.metrics import Batch, Files, Generated, Metric, Relation
+from ecom_platform.reporting.sampler import PARTS as PROCESSES
+from ecom_platform.reporting.sampler import WORKERS
 
 # Where the time of a micro-batch goes, in the order in which it is spent.
 WAITING, LISTING, PLANNING = "waiting", "listing", "planning"
@@ -23,17 +26,24 @@ PARTS = (WAITING, LISTING, PLANNING, DECODE, COPY, COMMIT, TASKS, BOOKKEEPING)
 QUANTILES = tuple(step / 20 for step in range(21))
 
 # Figures of the run as a whole that are compared with the last runs, with what they are called and
-# whether more of it is better.
-COMPARED: dict[str, tuple[str, str, bool]] = {
+# whether more of it is better; None: neither.
+COMPARED: dict[str, tuple[str, str, bool | None]] = {
     "rows_per_second": ("Rows per second", "rows/s", True),
     "stream_seconds": ("Stream", "s", False),
+    "latency_mean_seconds": ("Latency, mean", "s", False),
     "latency_p95_seconds": ("Latency, 95%", "s", False),
-    "cpu_seconds": ("Processor time", "s", False),
+    "processor_seconds": ("Processor time", "s", False),
+    "memory_peak_bytes": ("Memory, at the most", "bytes", False),
+    "csv_bytes": ("CSV files", "bytes", None),
     "generate_rows_per_second": ("Generated per second", "rows/s", True),
     "rows_rejected": ("Rows rejected", "rows", False),
     "rows_duplicate": ("Duplicates", "rows", False),
 }
 GROWTH = ("table_bytes", "index_bytes")
+# Derived figures that may have no part left when they are derived again.
+MAY_VANISH = ("rejects",)
+# Figures by part that are shown one by one, beside processor time.
+LABELLED = ("memory_peak_bytes", "duplicates", "rejects", "table_bytes", "index_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +94,28 @@ class Run:
         return found
 
     @property
+    def cpu_by_process(self) -> dict[str, float]:
+        """Processor time by process: of those that the sampler saw on this host, and of workers elsewhere."""
+        sampled = self.parts("cpu_seconds")
+        used = [batch.worker_cpu_ms for batch in self.batches if batch.worker_cpu_ms is not None]
+        if WORKERS not in sampled and used:
+            sampled[WORKERS] = sum(used) / 1000
+        return {part: sampled[part] for part in PROCESSES if part in sampled}
+
+    @property
     def cores(self) -> int:
+        """Processors of this host."""
         return int(self.value("cores") or 1)
+
+    @property
+    def slots(self) -> int:
+        """Tasks that could run at once, on whatever hosts: the most of any micro-batch."""
+        return max((batch.slots or self.cores for batch in self.batches), default=1)
+
+    @property
+    def trigger_seconds(self) -> float:
+        """The interval of the live mode's trigger; 0: a bounded run, or not known."""
+        return max((batch.trigger_ms or 0.0 for batch in self.batches), default=0.0) / 1000
 
 
 def gather(connection: Connection, run_id: str) -> Run:
@@ -103,31 +133,49 @@ def gather(connection: Connection, run_id: str) -> Run:
 
 
 def wall_seconds(batches: Sequence[Batch], cores: int) -> list[dict[str, float]]:
-    """Seconds of each micro-batch by part.
+    """Seconds of each micro-batch by part; ``cores`` stands in for slots that were not recorded.
 
-    Times of tasks are sums over tasks that ran side by side, so they are divided by as many as can have.
-    *Waiting* is the time since the batch before for which neither Spark nor a task accounts: that for the
-    trigger. *Task overhead* is what is left of the batch itself: starting tasks, sending results back,
-    moving files away.
+    Times of tasks are sums over tasks that ran side by side. Together they are scaled to what they took:
+    the sum divided by as many as can have run at once, or the longest task where that is more (one large
+    file beside small ones). *Task overhead* is what is left of the batch itself: starting tasks, sending
+    results back, moving files away.
+
+    The time since the batch before for which Spark does not account is *waiting* for the trigger, up to
+    the trigger's interval; beyond that nothing had landed, which is nobody's time. A bounded run has no
+    trigger: what lies between its batches is *bookkeeping*.
     """
     result = []
     before: Batch | None = None
     for batch in batches:
-        side_by_side = max(min(batch.tasks, cores), 1) * 1000
+        share = _side_by_side(batch, cores) / 1000
         spent = {
             LISTING: batch.listing_ms / 1000,
             PLANNING: batch.planning_ms / 1000,
-            DECODE: batch.decode_ms / side_by_side,
-            COPY: batch.store_ms / side_by_side,
-            COMMIT: batch.commit_ms / side_by_side,
+            DECODE: batch.decode_ms * share,
+            COPY: batch.store_ms * share,
+            COMMIT: batch.commit_ms * share,
             BOOKKEEPING: batch.bookkeeping_ms / 1000,
+            WAITING: 0.0,
         }
         spent[TASKS] = max(batch.duration_ms / 1000 - spent[DECODE] - spent[COPY] - spent[COMMIT], 0.0)
         gap = (batch.started_at - before.finished_at).total_seconds() if before else 0.0
-        spent[WAITING] = max(gap - spent[LISTING] - spent[PLANNING] - spent[BOOKKEEPING], 0.0)
+        rest = max(gap - spent[LISTING] - spent[PLANNING] - spent[BOOKKEEPING], 0.0)
+        if batch.trigger_ms:
+            spent[WAITING] = min(rest, batch.trigger_ms / 1000)
+        elif batch.trigger_ms is not None:
+            spent[BOOKKEEPING] += rest
         result.append({part: spent[part] for part in PARTS})
         before = batch
     return result
+
+
+def _side_by_side(batch: Batch, cores: int) -> float:
+    """By which the sums over the tasks of a batch are multiplied to be the time that they took."""
+    summed = batch.decode_ms + batch.store_ms + batch.commit_ms
+    if not summed:
+        return 0.0
+    evenly = summed / max(min(batch.tasks, batch.slots or cores), 1)
+    return max(evenly, batch.longest_task_ms or 0.0) / summed
 
 
 def latency_metrics(
@@ -161,6 +209,8 @@ def derived_metrics(run: Run) -> list[Metric]:
         Metric("rows_rejected", files.rows_rejected, "rows"),
         Metric("worker_peak_bytes", max(batch.worker_peak_bytes for batch in run.batches), "bytes"),
     ]
+    if run.cpu_by_process:
+        found.append(Metric("processor_seconds", sum(run.cpu_by_process.values()), "s"))
     if run.generated is not None:
         made = run.generated
         found.append(Metric("generate_seconds", made.seconds, "s"))
@@ -179,6 +229,23 @@ def derived_metrics(run: Run) -> list[Metric]:
             if whole:
                 found.append(Metric(name, size, "bytes"))
     return found
+
+
+def labelled(run: Run) -> dict[str, float]:
+    """Every figure under a label of its own that is the same in each run, as the UI plots them over runs.
+
+    Those of the run as a whole by their name; by process, cause or table as ``name_part``.
+    """
+    found = {row.name: row.value for row in run.measured if not row.part}
+    by_part = {"cpu_seconds": run.cpu_by_process}
+    by_part |= {name: run.parts(name) for name in LABELLED}
+    for name, parts in by_part.items():
+        found |= {f"{name}_{_snake_case(part)}": value for part, value in parts.items()}
+    return found
+
+
+def _snake_case(part: str) -> str:
+    return re.sub(r"\W+", "_", part).lower()
 
 
 def duplicates(files: Files) -> dict[str, int]:

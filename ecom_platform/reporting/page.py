@@ -59,6 +59,8 @@ def _shop(shop: Shop) -> str:
     current, before = shop.days[-PERIOD_DAYS:], shop.days[:-PERIOD_DAYS]
     return "\n".join(
         [
+            # What is in `first` fits on a window of 1280 by 800 together with what is above it.
+            '<div class="first">',
             _cards(_shop_cards(current, before)),
             '<div class="grid">',
             _card(
@@ -67,9 +69,12 @@ def _shop(shop: Shop) -> str:
             ),
             _card("From view to purchase", charts.funnel(shop)),
             _card("Top products <small>by revenue</small>", charts.products(shop)),
-            _card("Revenue by category", charts.categories(shop) + _conversion(shop)),
-            "</div>",
             _card("Last loads", _loads(shop)),
+            "</div></div>",
+            '<div class="grid">',
+            _card("Revenue by category", charts.categories(shop)),
+            _card("Conversion <small>by device and country</small>", _conversion(shop)),
+            "</div>",
         ]
     )
 
@@ -114,7 +119,7 @@ def _loads(shop: Shop) -> str:
         return "<p>None yet.</p>"
     rows = (
         (
-            f"{load.finished_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+            f"{load.moment.astimezone(UTC):%Y-%m-%d %H:%M}",
             _state(load),
             f"{load.loaded:,}",
             f"{load.rows_inserted:,}",
@@ -124,20 +129,18 @@ def _loads(shop: Shop) -> str:
         for load in shop.loads
     )
     waiting = f"<p>{shop.waiting_files:,} files wait to be loaded.</p>" if shop.waiting_files else ""
-    return (
-        _table(("Finished", "State", "Files", "New events", "Duplicates", "Rejected"), rows, words=2)
-        + waiting
-    )
+    return _table(("When", "State", "Files", "New events", "Duplicates", "Rejected"), rows, words=2) + waiting
 
 
 def _state(load: Load) -> str:
-    problems = []
+    problems = ["interrupted"] if load.interrupted else []
     if load.quarantined:
         problems.append(f"{load.quarantined:,} files in quarantine")
     if load.rows_rejected:
         problems.append("rows rejected")
     kind = "state warn" if problems else "state"
-    return f'<span class="{kind}">{", ".join(problems) or "complete"}</span>'
+    fine = "loading" if load.loading else "complete"
+    return f'<span class="{kind}">{", ".join(problems) or fine}</span>'
 
 
 # -- the engineering -----------------------------------------------------------------------------
@@ -167,11 +170,10 @@ def _engineering(run: Run, verdict: Verdict) -> str:
 
 
 def _pipeline_cards(run: Run) -> list[tuple[str, str, str]]:
-    cpu = run.value("cpu_seconds")
-    cost, sampled = run.value("sampler_cpu_seconds"), run.value("sampled_seconds")
+    cpu = run.cpu_by_process
     p50, p95 = run.value("latency_p50_seconds"), run.value("latency_p95_seconds")
     mean = run.value("latency_mean_seconds")
-    peak = sum(run.parts("memory_peak_bytes").values())
+    peak = run.value("memory_peak_bytes")
     made = run.generated
     return [
         (
@@ -189,13 +191,13 @@ def _pipeline_cards(run: Run) -> list[tuple[str, str, str]]:
         ),
         (
             "Processor time",
-            units.seconds(cpu) if cpu is not None else "-",
-            f"<span>measured at {cost / sampled:.2%} of the run</span>" if cost and sampled else "",
+            units.seconds(sum(cpu.values())) if cpu else "-",
+            f"<span>{', '.join(cpu)}</span>",
         ),
         (
             "Memory, at the most",
             units.size(peak) if peak else "-",
-            "<span>driver, JVM, workers, PostgreSQL</span>",
+            f"<span>{', '.join(_sampled(run, 'memory_peak_bytes'))}</span>",
         ),
         (
             "Generated",
@@ -205,7 +207,15 @@ def _pipeline_cards(run: Run) -> list[tuple[str, str, str]]:
     ]
 
 
+def _sampled(run: Run, name: str) -> list[str]:
+    """The processes of which there is the figure; others ran elsewhere, or not at all."""
+    known = {row.part for row in run.measured if row.name == name}
+    return [process for process in PROCESSES if process in known]
+
+
 def _plots(run: Run) -> Iterable[tuple[str, str, str]]:
+    cost, sampled = run.value("sampler_cpu_seconds"), run.value("sampled_seconds")
+    measured = f"; measured at {cost / sampled:.2%} of the run" if cost and sampled else ""
     yield "Rows per second <small>by micro-batch</small>", charts.throughput(run), ""
     yield (
         "Seconds of a micro-batch <small>by part</small>",
@@ -222,9 +232,16 @@ def _plots(run: Run) -> Iterable[tuple[str, str, str]]:
         charts.growth(run),
         svg.legend(charts.SIZE_COLORS, charts.SIZE_COLORS),
     )
-    keys = svg.legend(charts.PROCESS_COLORS, PROCESSES)
-    yield f"Processors <small>of {run.cores}, by process</small>", charts.processors(run), keys
-    yield "Memory <small>by process</small>", charts.memory(run), keys
+    yield (
+        f"Processors <small>of {run.cores}, by process{measured}</small>",
+        charts.processors(run),
+        svg.legend(charts.PROCESS_COLORS, _sampled(run, "cpu_cores")),
+    )
+    yield (
+        "Memory <small>by process</small>",
+        charts.memory(run),
+        svg.legend(charts.PROCESS_COLORS, _sampled(run, "memory_bytes")),
+    )
     yield (
         "Rows that were not inserted <small>by cause</small>",
         charts.not_inserted(run) or "<p>Every row that was read is new.</p>",
@@ -252,20 +269,22 @@ def _comparison(run: Run) -> str:
     return _table(("Figure", "This run", "Median before", "Standing", "Last runs"), rows)
 
 
-def _standing(value: float, before: Sequence[float], more_is_better: bool) -> str:
-    """Better than how many of the runs before."""
+def _standing(value: float, before: Sequence[float], more_is_better: bool | None) -> str:
+    """Better than how many of the runs before; more than how many, where neither is better."""
     if not before:
         return "the first"
-    worse = sum(value > old if more_is_better else value < old for old in before)
+    worse = sum(value < old if more_is_better is False else value > old for old in before)
     same = sum(value == old for old in before)
     if same == len(before):
         return "as always"
-    return f"better than {worse} of {len(before)}"
+    return f"{'more' if more_is_better is None else 'better'} than {worse} of {len(before)}"
 
 
 def _amount(value: float, unit: str) -> str:
     if unit == "s":
         return units.seconds(value)
+    if unit == "bytes":
+        return units.size(value)
     return f"{value:,.0f}"
 
 

@@ -14,7 +14,7 @@ from ecom_platform.errors import StorageError
 from ecom_platform.postgres import metrics
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.shop import Shop, shop
-from ecom_platform.reporting.figures import Run, derived_metrics, gather
+from ecom_platform.reporting.figures import MAY_VANISH, Run, derived_metrics, gather
 from ecom_platform.reporting.page import render
 from ecom_platform.reporting.verdict import Evidence, Verdict, judge
 
@@ -34,13 +34,14 @@ class Report:
 def write_report(database: Database, folder: Path, run_id: str) -> Report:
     """The report of ``run_id``, or of the last run that loaded something; written as a whole or not at all.
 
-    Writing it again changes neither the figures nor the file.
+    Writing it again changes the figures only as the tables have changed: what was replayed is no reject.
     """
     run, verdict = None, None
     with database.transaction() as connection:
         subject = metrics.subject_run(connection, run_id)
         if subject is not None:
-            metrics.record(connection, subject, derived_metrics(gather(connection, subject)))
+            derived = derived_metrics(gather(connection, subject))
+            metrics.record(connection, subject, derived, anew=MAY_VANISH)
             run = gather(connection, subject)
             verdict = judge(Evidence.of(run))
         seen = shop(connection)

@@ -2,7 +2,7 @@
 
 Belongs here: finding these processes on this host, reading their counters in a thread, and the figures
 of it. Does not belong here: storing or showing the figures. Workers on other hosts are not seen from here;
-what they say of themselves is in ``stream_batches``.
+what they say of themselves is in ``stream_batches``. How much memory there is at all is ``memory``'s.
 
 The sampler keeps itself cheap: it pauses at least 150 times as long as a look took of its own processor
 time, so it costs two thirds of a percent at most, however slow the machine; and its series never outgrows
@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 
 import psutil
 
+from ecom_platform import memory
 from ecom_platform.postgres.metrics import Metric
 
 DRIVER, JVM, WORKERS, POSTGRES = "driver", "JVM", "Python workers", "PostgreSQL"
@@ -45,15 +46,25 @@ class Point:
 @dataclass(slots=True)
 class Usage:
     """What the looks saw. ``cost_seconds`` is the sampler's own processor time; ``host_cpu_seconds`` that
-    of every process of the host, ours included."""
+    of every process of the host, ours included. Peaks are of every look, whichever points are kept; that of
+    the total is of one moment, so it is no more than the sum of the others."""
 
     started_at: datetime
     points: list[Point] = field(default_factory=list)
+    peak_bytes: dict[str, int] = field(default_factory=dict)
+    peak_total_bytes: int = 0
     cost_seconds: float = 0.0
     host_cpu_seconds: float = 0.0
     cores: int = 1
     memory_total_bytes: int = 0
     memory_available_bytes: int = 0
+
+    def add(self, point: Point) -> None:
+        """One more look."""
+        self.points.append(point)
+        for part, held in point.memory_bytes.items():
+            self.peak_bytes[part] = max(self.peak_bytes.get(part, 0), held)
+        self.peak_total_bytes = max(self.peak_total_bytes, sum(point.memory_bytes.values()))
 
     @property
     def seconds(self) -> float:
@@ -72,12 +83,12 @@ class Usage:
             Metric("memory_total_bytes", self.memory_total_bytes, "bytes"),
             Metric("memory_available_bytes", self.memory_available_bytes, "bytes"),
             Metric("cpu_seconds", sum(self.cpu_seconds(part) for part in PARTS), "s"),
+            Metric("memory_peak_bytes", self.peak_total_bytes, "bytes"),
         ]
         for part in PARTS:
-            peak = max((point.memory_bytes.get(part, 0) for point in self.points), default=0)
-            if peak:
+            if part in self.peak_bytes:
                 figures.append(Metric("cpu_seconds", self.cpu_seconds(part), "s", part))
-                figures.append(Metric("memory_peak_bytes", peak, "bytes", part))
+                figures.append(Metric("memory_peak_bytes", self.peak_bytes[part], "bytes", part))
         return figures + self._series()
 
     def _series(self) -> list[Metric]:
@@ -121,12 +132,11 @@ class _Watch:
         self._parts: dict[psutil.Process, str] = {}
         self._base: dict[psutil.Process, float] = {}
         self._started = time.perf_counter()
-        memory = psutil.virtual_memory()
         self.usage = Usage(
             datetime.now(UTC),
             cores=psutil.cpu_count() or 1,
-            memory_total_bytes=memory.total,
-            memory_available_bytes=memory.available,
+            memory_total_bytes=memory.total_bytes(),
+            memory_available_bytes=_available_bytes(),
         )
         self._host_base = _host_cpu_seconds()
         # Processes that are there now have used processor time before; later ones start from zero.
@@ -163,21 +173,19 @@ class _Watch:
         for process, part in list(self._parts.items()):
             try:
                 with process.oneshot():
-                    seconds, memory = _cpu_seconds(process), process.memory_info()
+                    seconds, held = _cpu_seconds(process), process.memory_info()
             except psutil.Error:
                 del self._parts[process]  # it ended
                 continue
             used[part] = used.get(part, 0.0) + seconds - self._base.get(process, 0.0)
             # Pages that the processes of a part share (PostgreSQL's buffers, a forked Python) count once.
-            together = getattr(memory, "shared", 0)
-            private[part] = private.get(part, 0) + memory.rss - together
+            together = getattr(held, "shared", 0)
+            private[part] = private.get(part, 0) + held.rss - together
             shared[part] = max(shared.get(part, 0), together)
         memory_bytes = {part: private[part] + shared[part] for part in PARTS if part in private}
-        self.usage.points.append(Point(time.perf_counter() - self._started, used, memory_bytes))
+        self.usage.add(Point(time.perf_counter() - self._started, used, memory_bytes))
         self.usage.host_cpu_seconds = _host_cpu_seconds() - self._host_base
-        self.usage.memory_available_bytes = min(
-            self.usage.memory_available_bytes, psutil.virtual_memory().available
-        )
+        self.usage.memory_available_bytes = min(self.usage.memory_available_bytes, _available_bytes())
 
 
 def _found(postmaster: int | None) -> Iterator[tuple[psutil.Process, str]]:
@@ -217,6 +225,10 @@ def _cpu_seconds(process: psutil.Process) -> float:
     times = process.cpu_times()
     ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
     return float(times.user + times.system + ended)
+
+
+def _available_bytes() -> int:
+    return memory.available_bytes(psutil.virtual_memory().available)
 
 
 def _host_cpu_seconds() -> float:

@@ -49,7 +49,11 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The figures that the rules look at. ``parts`` is wall time in seconds (``figures.PARTS``)."""
+    """The figures that the rules look at. ``parts`` is wall time in seconds (``figures.PARTS``).
+
+    ``cores`` are those of this host, ``slots`` the tasks that can run at once, wherever;
+    ``trigger_seconds`` is the interval that a live run waits for, 0 in a bounded one.
+    """
 
     rows_read: int
     rows_rejected: int = 0
@@ -57,6 +61,8 @@ class Evidence:
     batches: int = 1
     parts: dict[str, float] = field(default_factory=dict)
     cores: int = 1
+    slots: int = 1
+    trigger_seconds: float = 0.0
     sampled_seconds: float = 0.0
     our_cpu_seconds: float = 0.0
     host_cpu_seconds: float = 0.0
@@ -74,6 +80,8 @@ class Evidence:
             batches=len(run.batches),
             parts={part: sum(batch[part] for batch in spent) for part in spent[0]} if spent else {},
             cores=run.cores,
+            slots=run.slots,
+            trigger_seconds=run.trigger_seconds,
             sampled_seconds=run.value("sampled_seconds") or 0.0,
             our_cpu_seconds=run.value("cpu_seconds") or 0.0,
             host_cpu_seconds=run.value("host_cpu_seconds") or 0.0,
@@ -85,6 +93,12 @@ class Evidence:
     @property
     def seconds(self) -> float:
         return sum(self.parts.values())
+
+    @property
+    def advised_trigger(self) -> float:
+        """The interval after which batches follow one another without a pause: the work of one."""
+        work = (self.seconds - self.parts.get(WAITING, 0.0)) / self.batches
+        return max(round(work, 1), 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +114,8 @@ def judge(evidence: Evidence) -> Verdict:
     """The bottleneck of a run.
 
     In this order: nothing was read; a fifth of the rows was refused; less than a tenth of the memory was
-    left; other programs had the processors; else the part that took most of the time, where listing,
+    left, of the machine's or our container's; other programs had the processors; else the part that took
+    most of the time, where waiting counts only if a lower trigger would shorten it, and listing,
     planning, starting tasks and bookkeeping count together as what a micro-batch costs by itself.
     """
     if evidence.rows_read == 0:
@@ -131,7 +146,7 @@ def _starved(evidence: Evidence) -> Verdict | None:
         if left < LITTLE_MEMORY:
             return Verdict(
                 Cause.MEMORY,
-                "The workers were short of memory: at the least "
+                "The machine was short of memory: at the least "
                 f"{evidence.memory_available_bytes / 2**20:,.0f} MiB, {left:.0%} of all, were left.",
                 "Give the machine more memory, lower ECOM_SPARK_DRIVER_MEMORY, or run fewer tasks at once "
                 "with ECOM_SPARK_MASTER=local[N].",
@@ -152,8 +167,10 @@ def _starved(evidence: Evidence) -> Verdict | None:
 def _largest(evidence: Evidence) -> Verdict:
     of = evidence.parts.get
     fixed = sum(of(part, 0.0) for part in (LISTING, PLANNING, TASKS, BOOKKEEPING))
+    # Waiting that no lower trigger would shorten is not what held the run back.
+    lower = evidence.advised_trigger < evidence.trigger_seconds
     rules = {
-        _trigger: of(WAITING, 0.0),
+        _trigger: of(WAITING, 0.0) if lower else 0.0,
         _disk: of(COMMIT, 0.0),
         _postgres: of(COPY, 0.0),
         _decoding: of(DECODE, 0.0),
@@ -170,8 +187,9 @@ def _trigger(evidence: Evidence, seconds: float, share: float) -> Verdict:
         Cause.TRIGGER,
         f"Micro-batches waited for their trigger {share:.0%} of the time, {seconds:.1f} s; each had "
         f"{work:.1f} s of work.",
-        f"Lower ECOM_TRIGGER_SECONDS to about {max(work, 0.1):.1f}: a shorter wait is a shorter latency and "
-        "costs nothing until batches follow one another.",
+        f"Lower ECOM_TRIGGER_SECONDS from {evidence.trigger_seconds:g} to about "
+        f"{evidence.advised_trigger:.1f}: a shorter wait is a shorter latency and costs nothing until "
+        "batches follow one another.",
     )
 
 
@@ -214,10 +232,11 @@ def _postgres(evidence: Evidence, seconds: float, share: float) -> Verdict:
 
 
 def _decoding(evidence: Evidence, seconds: float, share: float) -> Verdict:
+    tasks = f"{evidence.slots} task{'s' * (evidence.slots > 1)} at once"
     return Verdict(
         Cause.DECODING,
-        f"The workers are the slower side: decoding took {share:.0%} of the time, {seconds:.1f} s on "
-        f"{evidence.cores} cores, copying {evidence.parts.get(COPY, 0.0):.1f} s.",
+        f"The workers are the slower side: decoding took {share:.0%} of the time, {seconds:.1f} s with "
+        f"{tasks}, copying {evidence.parts.get(COPY, 0.0):.1f} s.",
         "More cores or executors (ECOM_SPARK_MASTER), and files that every core gets a share of: several of "
         "8 MiB and more rather than one large one.",
     )

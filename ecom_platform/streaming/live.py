@@ -190,7 +190,7 @@ class LiveMode:
                 dispatcher.finished(outcome.file_id for outcome in batch.outcomes)
 
             query = Query(session, self._job, checkpoint, units, plan.units_per_batch, on_batch)
-            query.start(processingTime=f"{round(self._settings.trigger_seconds * 1000)} milliseconds")
+            query.start(round(self._settings.trigger_seconds * 1000))
             claimer.start()
             if not self._began:
                 self._say(f"live: waiting for files in {self._zone.landing}")

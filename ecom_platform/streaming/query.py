@@ -142,7 +142,7 @@ def run_bounded(
             files = ledger.claimed(connection)
         write_units(units, plan_units(files, session.sparkContext.defaultParallelism, plan.files_per_unit))
         query = Query(session, job, checkpoint, units, plan.units_per_batch, count)
-        query.start(availableNow=True)
+        query.start()
         query.wait()
         query.record_progress()
     result.seconds = time.perf_counter() - started
@@ -169,8 +169,13 @@ class Query:
         self._batches = _Batches(job, on_batch)
         self._query: StreamingQuery | None = None
 
-    def start(self, **trigger: Any) -> None:
-        """Start it on a trigger as :meth:`DataStreamWriter.trigger` takes it."""
+    def start(self, trigger_ms: int | None = None) -> None:
+        """Start it: a micro-batch each ``trigger_ms``; ``None``: at once, until nothing is left."""
+        # 0 is written down of a bounded run; a live one at 0 has no pause either, but may have nothing to do.
+        self._batches.trigger_ms = 0 if trigger_ms is None else max(trigger_ms, 1)
+        trigger: dict[str, Any] = (
+            {"availableNow": True} if trigger_ms is None else {"processingTime": f"{trigger_ms} milliseconds"}
+        )
         with self._errors():
             source = self._session.readStream.option("maxFilesPerTrigger", self._units_per_batch)
             self._query = (
@@ -281,6 +286,7 @@ class _Batches:
         self._on_batch = on_batch
         self._in_hand = threading.Lock()
         self._closed = False
+        self.trigger_ms = 0
         # py4j turns an exception into text; the original is kept here.
         self.error: EcomError | None = None
 
@@ -308,10 +314,13 @@ class _Batches:
         loader = _loader(self._job.database.task_url, str(self._job.zone.claimed), batch_id)
         # Not mapInArrow: a line of text each way gains nothing from it, and it makes driver and
         # workers import pandas, a second each.
-        units = [_read_result(result) for result in units_frame.rdd.map(loader).collect()]
+        rdd = units_frame.rdd
+        # Asked each time: executors of a cluster come and go.
+        slots = rdd.context.defaultParallelism
+        units = [_read_result(result) for result in rdd.map(loader).collect()]
         outcomes = [outcome for unit in units for outcome in unit.outcomes]
         _put_away(self._job.zone, outcomes)
-        figures = _figures(units, outcomes, time.perf_counter() - started)
+        figures = batch_figures(units, time.perf_counter() - started, slots, self.trigger_ms)
         with self._job.database.open(wait_seconds=RECONNECT_SECONDS) as connection:
             ledger.finish_batch(connection, batch_id, len(outcomes), figures)
         self._on_batch(Batch(outcomes, figures, tuple(unit.host for unit in units)))
@@ -369,7 +378,11 @@ def _put_away(zone: LandingZone, outcomes: list[FileOutcome]) -> None:
         )
 
 
-def _figures(units: list[UnitResult], outcomes: list[FileOutcome], seconds: float) -> ledger.BatchFigures:
+def batch_figures(
+    units: Sequence[UnitResult], seconds: float, slots: int, trigger_ms: float
+) -> ledger.BatchFigures:
+    """What a micro-batch of these units did in so many seconds, where ``slots`` tasks could run at once."""
+    outcomes = [outcome for unit in units for outcome in unit.outcomes]
     latencies = [(outcome.committed_at - outcome.landed_at, outcome.rows_read) for outcome in outcomes]
 
     def latency_ms(quantile: float) -> float | None:
@@ -386,6 +399,10 @@ def _figures(units: list[UnitResult], outcomes: list[FileOutcome], seconds: floa
         store_ms=sum(unit.store_seconds for unit in units) * 1000,
         commit_ms=sum(unit.commit_seconds for unit in units) * 1000,
         tasks=len(units),
+        longest_task_ms=max((unit.seconds for unit in units), default=0.0) * 1000,
+        slots=slots,
+        trigger_ms=trigger_ms,
+        worker_cpu_ms=sum(unit.cpu_seconds for unit in units) * 1000,
         worker_peak_bytes=max((unit.peak_bytes for unit in units), default=0),
         latency_p50_ms=latency_ms(0.50),
         latency_p95_ms=latency_ms(0.95),

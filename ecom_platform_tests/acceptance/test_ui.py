@@ -102,6 +102,13 @@ def test_materialise_everything_then_break_it_then_come_back(tmp_path: Path) -> 
             page.get_by_text(text).first.wait_for()
         assert asked == [(home / "reports" / "report.html").as_uri()]
         page.screenshot(path=tmp_path / "report.png", full_page=True)
+        # What the owner of the shop looks for is on a small window without scrolling.
+        page.set_viewport_size({"width": 1280, "height": 800})
+        for card in page.locator(".first .card").all():
+            box = card.bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] <= 800, card.inner_text()
+        page.set_viewport_size({"width": 1400, "height": 800})
 
         ui.open_check(dev, page, "user_events", "counts_reconcile")
         page.get_by_text("Expected 30,000 rows read; found 30,000 rows accounted for.").first.wait_for()

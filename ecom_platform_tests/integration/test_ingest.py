@@ -80,6 +80,14 @@ def test_what_has_landed_is_loaded_archived_and_counted(platform: Platform) -> N
     assert len(list(platform.zone.archive.rglob("*.csv"))) == 30
     assert result.stream.latency(0.5) is not None
     platform.check()
+    with platform.database.open() as connection:
+        (batch,) = connection.execute(
+            "SELECT slots, trigger_ms, worker_cpu_ms, longest_task_ms, duration_ms FROM stream_batches"
+        ).fetchall()
+    slots, trigger_ms, worker_cpu_ms, longest_task_ms, duration_ms = batch
+    assert (slots, trigger_ms) == (platform.spark.sparkContext.defaultParallelism, 0)
+    assert worker_cpu_ms > 0
+    assert 0 < longest_task_ms < duration_ms
 
 
 def test_a_landing_folder_and_a_home_with_blanks_and_the_like_in_their_names(

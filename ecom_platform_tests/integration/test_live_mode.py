@@ -200,13 +200,16 @@ def test_files_are_loaded_as_they_land_and_ingest_beside_it_waits_for_its_own(pl
     assert platform.query(
         "SELECT count(*) FROM stream_batches WHERE latency_p95_ms IS NULL AND rows > 0"
     ) == [(0,)]
+    assert platform.query("SELECT DISTINCT trigger_ms FROM stream_batches WHERE finished_at IS NOT NULL") == [
+        (100,)
+    ]
     platform.check()
 
 
 def _asks_for_the_lock(platform: Platform, ingest: subprocess.Popen[bytes]) -> bool:
     """Whether the bounded run has got so far."""
     assert ingest.poll() is None
-    asking = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_locks AS l LEFT JOIN%'"
+    asking = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_locks AS l%LEFT JOIN%'"
     return bool(platform.query(asking + " AND pid <> pg_backend_pid()")[0][0])
 
 

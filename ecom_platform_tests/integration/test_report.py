@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import adbc, ledger, metrics, retention, upkeep
+from ecom_platform.postgres import adbc, ledger, live_status, metrics, retention, upkeep
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.ledger import BatchFigures
+from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, IngestLock
 from ecom_platform.postgres.metrics import Metric
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh
 from ecom_platform.postgres.sink import load_unit
 from ecom_platform.reporting.report import Report, write_report
-from ecom_platform.reporting.sampler import sampling
+from ecom_platform.reporting.sampler import Point, Usage, sampling
 from ecom_platform.reporting.verdict import Cause
+from ecom_platform.streaming.query import batch_figures
 from ecom_platform_tests.landing import Landing, csv_file, line
 
 
@@ -36,6 +39,8 @@ class Run(Landing):
         super().__init__(database, zone)
         self.run_id = run_id
         self.batches = 0
+        # Of a bounded run, which has none.
+        self.trigger_ms = 0.0
 
     def batch(self, *contents: bytes, pause: float = 0.0) -> None:
         for number, content in enumerate(contents):
@@ -44,27 +49,25 @@ class Run(Landing):
         files = self.take()
         time.sleep(pause)
         started = time.perf_counter()
-        with self.database.transaction() as connection:
-            batch_id = ledger.start_batch(connection, "test", self.batches, self.run_id)
+        batch_id = self.begin()
         unit = load_unit(self.database.url, files, batch_id)
-        outcomes = unit.outcomes
-        figures = BatchFigures(
-            rows=sum(outcome.rows_read for outcome in outcomes),
-            rows_inserted=sum(outcome.rows_inserted for outcome in outcomes),
-            rows_duplicate=sum(outcome.rows_duplicate for outcome in outcomes),
-            rows_rejected=sum(outcome.rows_rejected for outcome in outcomes),
-            duration_ms=(time.perf_counter() - started) * 1000,
-            decode_ms=unit.decode_seconds * 1000,
-            store_ms=unit.store_seconds * 1000,
-            commit_ms=unit.commit_seconds * 1000,
-            tasks=1,
-            worker_peak_bytes=unit.peak_bytes,
-            latency_p50_ms=None,
-            latency_p95_ms=None,
-            latency_p99_ms=None,
-        )
+        figures = batch_figures([unit], time.perf_counter() - started, 1, self.trigger_ms)
         with self.database.transaction() as connection:
-            ledger.finish_batch(connection, batch_id, len(outcomes), figures)
+            ledger.finish_batch(connection, batch_id, len(unit.outcomes), figures)
+        self.batches += 1
+
+    def begin(self) -> int:
+        with self.database.transaction() as connection:
+            return ledger.start_batch(connection, "test", self.batches, self.run_id)
+
+    def interrupted_batch(self, *contents: bytes) -> None:
+        """One that is killed after its COMMIT, before its end is written down."""
+        for number, content in enumerate(contents):
+            (self.zone.landing / f"{self.run_id}-killed-{number}.csv").write_bytes(content)
+        files = self.take()
+        batch_id = self.begin()
+        if files:
+            load_unit(self.database.url, files, batch_id)
         self.batches += 1
 
     def record(self, *rows: Metric) -> None:
@@ -99,6 +102,13 @@ def ask(database: Database, sql: str) -> Any:
     return row[0] if len(row) == 1 else row
 
 
+def parts(run: Run) -> dict[str, float]:
+    """Seconds by part, as they are stored."""
+    with run.database.open() as connection:
+        stored = metrics.of_run(connection, run.run_id)
+    return {row.part: row.value for row in stored if row.name == "part_seconds"}
+
+
 @contextmanager
 def busy_strangers(number: int) -> Iterator[None]:
     """Programs that want a core each and do not descend from this one: what is running beside a load."""
@@ -114,9 +124,26 @@ def busy_strangers(number: int) -> Iterator[None]:
 
 class TestStaged:
     def test_slow_trigger(self, run: Run, tmp_path: Path) -> None:
+        run.trigger_ms = 2_000
         for _ in range(3):
             run.batch(csv_file(line()), pause=1.0)
         assert run.cause(tmp_path) is Cause.TRIGGER
+
+    def test_pauses_of_a_run_that_has_no_trigger(self, run: Run, tmp_path: Path) -> None:
+        for _ in range(3):
+            run.batch(csv_file(line()), pause=0.5)
+        assert run.cause(tmp_path) is Cause.START
+        assert parts(run)["waiting"] == 0
+        assert parts(run)["bookkeeping"] > 0.9
+
+    def test_a_live_mode_with_nothing_to_do(self, run: Run, tmp_path: Path) -> None:
+        """A pause of which the trigger explains a tenth is mostly nobody's time."""
+        run.trigger_ms = 100
+        run.batch(csv_file(line()))
+        run.batch(csv_file(line()), pause=1.0)
+        run.report(tmp_path)
+        assert parts(run)["waiting"] == pytest.approx(0.1)
+        assert parts(run)["bookkeeping"] == 0
 
     def test_starved_worker(self, run: Run, tmp_path: Path) -> None:
         """Three busy programs of somebody else on each core, and the sampler at its work."""
@@ -174,23 +201,26 @@ class TestStaged:
 
 def test_figures_agree_with_independent_ones(run: Run, tmp_path: Path) -> None:
     twice = line()
+    started = time.perf_counter()
     for number in range(3):
         lines = [line() for _ in range(2_000)]
         run.batch(csv_file(*lines, twice), csv_file(*lines[:10], b"bad", b"worse"), pause=0.2 * number)
+    elapsed = time.perf_counter() - started
     report = run.report(tmp_path)
     seen = report.run
     assert seen is not None
     with run.database.open() as connection:
         stored = {(m.name, m.part): m.value for m in metrics.of_run(connection, "run")}
-    # Rows and seconds by the table of events, which only knows when transactions began.
+    # Rows and seconds by the table of events, which knows when each transaction began: the run began before
+    # the first and ended after the last. And by our own clock, which ran before and after both.
     rows, first, last = ask(
         run.database, "SELECT count(*), min(ingested_at), max(ingested_at) FROM user_events"
     )
     assert stored["rows_inserted", ""] == rows == 6_001
-    assert 0 <= stored["stream_seconds", ""] - (last - first).total_seconds() < 1.5
-    assert stored["rows_per_second", ""] == pytest.approx(
-        stored["rows_read", ""] / stored["stream_seconds", ""]
-    )
+    read = ask(run.database, "SELECT sum(rows_read)::bigint FROM ingested_files")
+    assert read == 3 * (2_001 + 12)
+    assert read / elapsed < stored["rows_per_second", ""] < read / (last - first).total_seconds()
+    assert (last - first).total_seconds() < stored["stream_seconds", ""] < elapsed
     # Sizes by another of PostgreSQL's functions, and by the files themselves.
     total = ask(run.database, "SELECT pg_total_relation_size('user_events')")
     assert stored["table_bytes", "user_events"] + stored["index_bytes", "user_events"] == total
@@ -201,8 +231,168 @@ def test_figures_agree_with_independent_ones(run: Run, tmp_path: Path) -> None:
     assert stored["duplicates", "within a file"] == 0
     assert stored["rejects", "missing_fields"] == 3 * 2
     # Parts of the time are no more than the whole.
-    parts = sum(value for (name, part), value in stored.items() if name == "part_seconds")
-    assert parts == pytest.approx(stored["stream_seconds", ""], rel=0.2, abs=0.2)
+    assert sum(parts(run).values()) == pytest.approx(stored["stream_seconds", ""], rel=0.2, abs=0.2)
+    # No process uses more than all of the processors.
+    assert 0 < stored["processor_seconds", ""] < (os.cpu_count() or 1) * elapsed
+
+
+def test_files_of_a_batch_that_failed_half_way_are_not_rows_per_second(run: Run, tmp_path: Path) -> None:
+    run.batch(csv_file(line(), b"bad"))
+    run.interrupted_batch(csv_file(*(line() for _ in range(500)), b"bad", b"worse"))
+    seen = run.report(tmp_path).run
+    assert seen is not None
+    assert (seen.files.loaded, seen.files.rows_read) == (1, 2)
+    assert seen.rows_per_second == pytest.approx(2 / seen.seconds)
+    assert seen.rejects == [("missing_fields", 1)]
+
+
+def test_rejects_that_were_replayed_are_none_any_more(run: Run, tmp_path: Path) -> None:
+    run.batch(csv_file(line(), b"bad", b"worse"))
+    replay = (
+        "UPDATE rejected_events SET replayed_at = now() WHERE line_number = 3;"
+        "UPDATE ingested_files SET rows_rejected = 1, rows_inserted = 2 WHERE rows_rejected = 2"
+    )
+    stored = "SELECT count(*), sum(value) FROM performance_metrics WHERE name = 'rejects'"
+    run.report(tmp_path)
+    assert ask(run.database, stored) == (1, 2)
+    execute(run.database, replay)
+    run.report(tmp_path)
+    assert ask(run.database, stored) == (1, 1)
+    execute(run.database, "UPDATE rejected_events SET replayed_at = now()")
+    run.report(tmp_path)
+    assert ask(run.database, stored) == (0, None)
+
+
+class TestLastLoads:
+    def states(self, run: Run, folder: Path) -> dict[str, tuple[bool, bool]]:
+        return {load.run_id: (load.interrupted, load.loading) for load in run.report(folder).shop.loads}
+
+    def test_a_run_that_was_killed_is_interrupted(self, run: Run, zone: LandingZone, tmp_path: Path) -> None:
+        run.batch(csv_file(line()))
+        killed = Run(run.database, zone, "killed")
+        killed.batch(csv_file(line()))
+        killed.interrupted_batch()
+        early = Run(run.database, zone, "killed before its first COMMIT")
+        early.interrupted_batch()
+        states = self.states(run, tmp_path)
+        assert states["run"] == (False, False)
+        assert states["killed"] == states["killed before its first COMMIT"] == (True, False)
+        page = (tmp_path / "report.html").read_text()
+        # With the one that the landing zone of each of these three has begun.
+        assert page.count('<span class="state warn">interrupted</span>') == 3
+        assert page.count('<span class="state">complete</span>') == 1
+
+    def test_the_live_run_in_progress_is_loading(self, run: Run, tmp_path: Path) -> None:
+        run.batch(csv_file(line()))
+        with run.database.transaction() as connection:
+            live_status.begin(connection, "run", "host", 1)
+        with IngestLock(run.database, LIVE_APPLICATION_NAME) as lock:
+            assert lock.try_take()
+            run.interrupted_batch(csv_file(line()))
+            assert self.states(run, tmp_path)["run"] == (False, True)
+            assert '<span class="state">loading</span>' in (tmp_path / "report.html").read_text()
+        assert self.states(run, tmp_path)["run"] == (True, False)
+
+    def test_the_bounded_run_in_progress_is_loading(self, run: Run, tmp_path: Path) -> None:
+        run.batch(csv_file(line()))
+        with IngestLock(run.database) as lock:
+            assert lock.try_take()
+            run.interrupted_batch(csv_file(line()))
+            assert self.states(run, tmp_path)["run"] == (False, True)
+
+
+def on(day: str, price: str = "10.00") -> bytes:
+    """A purchase of a day."""
+    return line().replace(b"2026-01-02", day.encode()).replace(b"19.99", price.encode())
+
+
+def test_days_without_events_are_days(run: Run, tmp_path: Path) -> None:
+    run.batch(csv_file(on("2026-02-01", "1.00"), on("2026-02-10", "2.00"), on("2026-04-01", "4.00")))
+    days = run.report(tmp_path).shop.days
+    # From sixty days before the last to the last, whichever have events.
+    assert [day.day for day in days] == [date(2026, 2, 1) + timedelta(days=n) for n in range(60)]
+    sold = {day.day.isoformat(): (float(day.revenue), day.purchases) for day in days if day.purchases}
+    assert sold == {"2026-02-01": (1.0, 1), "2026-02-10": (2.0, 1), "2026-04-01": (4.0, 1)}
+    # The thirty days before are thirty days: 4 is a third more than 1 + 2.
+    assert "+33.3%" in (tmp_path / "report.html").read_text()
+
+
+def test_days_begin_with_the_first_that_has_events(run: Run, tmp_path: Path) -> None:
+    run.batch(csv_file(on("2026-03-30"), on("2026-04-01")))
+    shop = run.report(tmp_path).shop
+    assert [(day.day.day, day.purchases) for day in shop.days] == [(30, 1), (31, 0), (1, 1)]
+
+
+def test_the_owner_of_the_shop_comes_first(run: Run, tmp_path: Path) -> None:
+    """In the block that fits on a window: revenue, funnel, products, loads; then the rest."""
+    run.batch(csv_file(line()))
+    text = run.report(tmp_path).path.read_text()
+    first, rest = text.split('<div class="first">')[1].split("<h3>Revenue by category")
+    heads = re.findall(r"<h3>([^<]+?)\s*<", first)
+    assert heads == ["Revenue by day", "From view to purchase", "Top products", "Last loads"]
+    assert first.count("<div") == first.count("</div>")  # closed, but for the grid of what comes next
+    assert "The pipeline" in rest
+
+
+def test_the_page_names_only_processes_that_were_seen(run: Run, tmp_path: Path) -> None:
+    """A driver and a JVM were sampled here; the workers only say of themselves how much they used."""
+    run.batch(csv_file(line()))
+    started = datetime(2026, 1, 1, tzinfo=UTC)
+    usage = Usage(started)
+    for number in range(3):
+        usage.add(Point(float(number), {"driver": 1.0, "JVM": 2.0}, {"driver": 2**20, "JVM": 2**21}))
+    run.record(*usage.metrics())
+    text = run.report(tmp_path).path.read_text()
+    assert "<b>3 MiB</b><span>driver, JVM</span>" in text
+    assert "<span>driver, JVM, Python workers</span>" in text
+    assert "PostgreSQL</span>" not in text
+    assert text.count("</i>Python workers</span>") == 0
+    assert text.count("</i>JVM</span>") == 2
+
+
+@pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+@pytest.mark.filterwarnings("ignore:Property `ScheduleDefinition.environment_vars` is deprecated")
+def test_the_ui_gets_figures_by_process_cause_and_table(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run.batch(csv_file(line(), b"bad"))
+    run.record(Metric("memory_peak_bytes", 7.0, "bytes", "JVM"), Metric("cpu_seconds", 1.5, "s", "JVM"))
+    monkeypatch.setenv("ECOM_HOME", str(tmp_path))
+    monkeypatch.setenv("ECOM_POSTGRES_URL", run.database.url)
+    monkeypatch.chdir(tmp_path)  # no .env of this machine
+    from ecom_platform.definitions import defs  # Dagster warns while it loads: within the filter
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = defs.resolve_job_def("report").execute_in_process(instance=instance)
+    (seen,) = result.asset_materializations_for_node("performance_report")
+    values = {name: entry.value for name, entry in seen.metadata.items()}
+    assert values["memory_peak_bytes_jvm"] == 7
+    assert values["cpu_seconds_jvm"] == 1.5
+    assert values["cpu_seconds_python_workers"] > 0
+    assert values["rejects_missing_fields"] == 1
+    assert values["duplicates_within_a_file"] == 0
+    assert values["table_bytes_user_events"] == values["table_bytes"] > 0
+
+
+def test_what_is_compared_with_the_last_runs(run: Run, zone: LandingZone, tmp_path: Path) -> None:
+    before = Run(run.database, zone, "before")
+    for each in (before, run):
+        each.batch(csv_file(*(line() for _ in range(10 if each is run else 5))))
+        each.record(
+            Metric("latency_mean_seconds", 2.0 if each is run else 3.0, "s"),
+            Metric("memory_peak_bytes", 2**30, "bytes"),
+        )
+        text = each.report(tmp_path).path.read_text()
+    table = text.split("This run and the last ones")[1].split("</table>")[0]
+    rows = {
+        cells[0]: cells[1:4]
+        for cells in (re.findall(r"<td[^>]*>(.*?)</td>", row) for row in table.split("<tr>")[2:])
+    }
+    assert rows["Latency, mean"] == ["2 s", "3 s", "better than 1 of 1"]
+    assert rows["Memory, at the most"] == ["1 GiB", "1 GiB", "as always"]
+    assert rows["CSV files"][2] == "more than 1 of 1"
+    assert rows["CSV files"][0].endswith(" B") or rows["CSV files"][0].endswith(" KiB")
+    assert "Processor time" in rows
 
 
 def test_history_is_of_the_last_runs_without_this_one(database: Database) -> None:

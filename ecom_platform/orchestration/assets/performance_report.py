@@ -9,6 +9,7 @@ from ecom_platform.orchestration.metadata import GROUP, OWNERS
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES
 from ecom_platform.reporting import charts, svg
+from ecom_platform.reporting.figures import labelled
 from ecom_platform.reporting.report import Report, write_report
 
 
@@ -25,8 +26,9 @@ def performance_report(
     """How the shop does and how the last load went: a page under `ECOM_HOME/reports`, and its plots here.
 
     Every figure is a row of `performance_metrics`; those of the run as a whole are below, under *Plots*
-    over time. The bottleneck and the recommendation follow from the figures by rules (docs/reporting.md).
-    After a run that loaded nothing it is the report of the last one that did.
+    over time, and by their parts processor time, memory, duplicates, rejects and sizes. The bottleneck and
+    the recommendation follow from the figures by rules (docs/reporting.md). After a run that loaded nothing
+    it is the report of the last one that did.
     """
     report = write_report(postgres.database, landing.settings.reports_dir, context.run.run_id)
     return dg.MaterializeResult(metadata=_metadata(report))
@@ -41,8 +43,7 @@ def _metadata(report: Report) -> dict[str, Any]:
         "recommendation": report.verdict.recommendation,
         "plots": dg.MetadataValue.md(_markdown(charts.in_the_ui(report.run))),
     }
-    whole = {row.name: row.value for row in report.run.measured if not row.part}
-    return metadata | {name: round(value, 4) for name, value in whole.items()}
+    return metadata | {name: round(value, 4) for name, value in labelled(report.run).items()}
 
 
 def _markdown(plots: Any) -> str:

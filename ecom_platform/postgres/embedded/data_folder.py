@@ -9,7 +9,6 @@ Sources: PostgreSQL's manual, "initdb", "postgres" (single-user mode), "Setting 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
+from ecom_platform import memory
 from ecom_platform.errors import DatabaseError
 from ecom_platform.postgres.embedded.account import Account
 from ecom_platform.postgres.embedded.folder import ServerFolder
@@ -136,7 +136,7 @@ def configure(folder: ServerFolder, account: Account) -> None:
 
 def _machine(socket_folder: Path) -> dict[str, str]:
     """What is filled into ``postgresql.conf.template``."""
-    shared_buffers = max(64 * 1024**2, min(4 * 1024**3, _memory_bytes() // 8))
+    shared_buffers = max(64 * 1024**2, min(4 * 1024**3, memory.total_bytes() // 8))
     return {
         # An item of a list, so quoted as an item and then as a value.
         "socket_folder": _quoted('"{}"'.format(str(socket_folder).replace('"', '""'))),
@@ -150,12 +150,3 @@ def _machine(socket_folder: Path) -> dict[str, str]:
 def _quoted(value: str) -> str:
     """``value`` as a quoted string of postgresql.conf."""
     return "'" + value.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n") + "'"
-
-
-def _memory_bytes() -> int:
-    """The memory of the machine, or of the container where that is less."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit = ""
-    with contextlib.suppress(FileNotFoundError):
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-    return min(machine, int(limit)) if limit.isdigit() else machine

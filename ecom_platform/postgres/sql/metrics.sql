@@ -38,14 +38,16 @@ SELECT
     query_batch_id, started_at, finished_at, files, rows, rows_rejected, coalesce(tasks, 1),
     duration_ms, coalesce(listing_ms, 0), coalesce(planning_ms, 0), coalesce(bookkeeping_ms, 0),
     decode_ms, store_ms, coalesce(commit_ms, 0),
-    latency_p50_ms, latency_p95_ms, coalesce(worker_peak_bytes, 0)
+    latency_p50_ms, latency_p95_ms, coalesce(worker_peak_bytes, 0),
+    longest_task_ms, slots, trigger_ms, worker_cpu_ms
 FROM stream_batches
 WHERE run_id = :run_id AND finished_at IS NOT NULL
     AND batch_id > (SELECT max(batch_id) FROM stream_batches WHERE run_id = :run_id) - 2000
 ORDER BY started_at;
 
 -- name: run_files^
--- What a run brought to a final state; duplicates by cause, as in the duplicate audit.
+-- What a run brought to a final state in the micro-batches whose time is known: with the files of one that
+-- failed half-way, its rows per second would be too many. Duplicates by cause, as in the duplicate audit.
 SELECT
     count(*) FILTER (WHERE f.state = 'loaded') AS loaded,
     count(*) FILTER (WHERE f.state = 'quarantined') AS quarantined,
@@ -63,15 +65,16 @@ SELECT
     )::bigint AS redropped_file
 FROM ingested_files AS f
 JOIN stream_batches AS b USING (batch_id)
-WHERE b.run_id = :run_id
+WHERE b.run_id = :run_id AND b.finished_at IS NOT NULL
     AND b.batch_id > (SELECT max(batch_id) FROM stream_batches WHERE run_id = :run_id) - 2000;
 
 -- name: run_rejects
+-- Of the same micro-batches. What was replayed is counted as inserted or duplicate by now.
 SELECT r.reason, count(*) AS rows
 FROM stream_batches AS b
 JOIN ingested_files AS f USING (batch_id)
 JOIN rejected_events AS r USING (file_id)
-WHERE b.run_id = :run_id AND f.rows_rejected > 0
+WHERE b.run_id = :run_id AND b.finished_at IS NOT NULL AND f.rows_rejected > 0 AND r.replayed_at IS NULL
     AND b.batch_id > (SELECT max(batch_id) FROM stream_batches WHERE run_id = :run_id) - 2000
 GROUP BY r.reason
 ORDER BY rows DESC, r.reason;

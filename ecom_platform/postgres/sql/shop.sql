@@ -1,19 +1,26 @@
 -- name: revenue_by_day
--- Of the last days that have events, the oldest first.
-SELECT day, revenue, views, carts, purchases
-FROM (
+-- Of the calendar days up to the last that has events, the oldest first; none before the first that has any.
+WITH known AS (
     SELECT
-        (hour AT TIME ZONE 'UTC')::date AS day,
-        sum(revenue) AS revenue,
-        sum(views)::bigint AS views,
-        sum(carts)::bigint AS carts,
-        sum(purchases)::bigint AS purchases
+        (min(hour) AT TIME ZONE 'UTC')::date AS first,
+        (max(hour) AT TIME ZONE 'UTC')::date AS last
     FROM hourly_sales
-    GROUP BY 1
-    ORDER BY 1 DESC
-    LIMIT :days
-) AS newest
-ORDER BY day;
+),
+calendar AS (
+    SELECT greatest(first, last - :days::int + 1) + number AS day
+    FROM known, generate_series(0, least(last - first, :days::int - 1)) AS number
+)
+SELECT
+    c.day,
+    coalesce(sum(s.revenue), 0) AS revenue,
+    coalesce(sum(s.views), 0)::bigint AS views,
+    coalesce(sum(s.carts), 0)::bigint AS carts,
+    coalesce(sum(s.purchases), 0)::bigint AS purchases
+FROM calendar AS c
+LEFT JOIN hourly_sales AS s
+    ON s.hour >= c.day::timestamp AT TIME ZONE 'UTC' AND s.hour < (c.day + 1)::timestamp AT TIME ZONE 'UTC'
+GROUP BY c.day
+ORDER BY c.day;
 
 -- name: funnel_by
 -- Steps by one of the funnel's columns, over the days from :first on; the most viewed first.
@@ -44,20 +51,28 @@ ORDER BY revenue DESC, product_id
 LIMIT :limit;
 
 -- name: last_loads
--- Loads by run, the newest first; a file that waits belongs to none.
+-- Loads by run, the newest first; a file that waits belongs to none. A run that was interrupted before its
+-- first COMMIT has no file, and the moment at which it began its micro-batch.
 SELECT
     b.run_id,
-    max(f.finished_at) AS finished_at,
+    coalesce(max(f.finished_at), max(b.started_at)) AS moment,
+    bool_or(b.finished_at IS NULL) AS unfinished,
     count(*) FILTER (WHERE f.state = 'loaded') AS loaded,
     count(*) FILTER (WHERE f.state = 'quarantined') AS quarantined,
-    sum(f.rows_inserted)::bigint AS rows_inserted,
-    sum(f.rows_duplicate)::bigint AS rows_duplicate,
-    sum(f.rows_rejected)::bigint AS rows_rejected
-FROM (SELECT batch_id, run_id FROM stream_batches ORDER BY batch_id DESC LIMIT 2000) AS b
-JOIN ingested_files AS f USING (batch_id)
+    coalesce(sum(f.rows_inserted), 0)::bigint AS rows_inserted,
+    coalesce(sum(f.rows_duplicate), 0)::bigint AS rows_duplicate,
+    coalesce(sum(f.rows_rejected), 0)::bigint AS rows_rejected
+FROM (
+    SELECT batch_id, run_id, started_at, finished_at FROM stream_batches ORDER BY batch_id DESC LIMIT 2000
+) AS b
+LEFT JOIN ingested_files AS f USING (batch_id)
 GROUP BY b.run_id
-ORDER BY finished_at DESC
+HAVING count(f.file_id) > 0 OR bool_or(b.finished_at IS NULL)
+ORDER BY moment DESC
 LIMIT :limit;
+
+-- name: newest_run$
+SELECT run_id FROM stream_batches ORDER BY batch_id DESC LIMIT 1;
 
 -- name: waiting_files$
 SELECT count(*) FROM ingested_files WHERE state = 'claimed';

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from ecom_platform.postgres.metrics import Batch, Files, Metric
 from ecom_platform.reporting import charts
 from ecom_platform.reporting.figures import (
+    BOOKKEEPING,
     COMMIT,
     COPY,
     DECODE,
@@ -18,9 +20,12 @@ from ecom_platform.reporting.figures import (
     WAITING,
     Run,
     derived_metrics,
+    labelled,
     latency_metrics,
     wall_seconds,
 )
+from ecom_platform.reporting.sampler import DRIVER, WORKERS
+from ecom_platform.reporting.verdict import Cause, Evidence, judge
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -56,17 +61,94 @@ def test_tasks_that_ran_side_by_side_share_the_time() -> None:
     assert spent[TASKS] == pytest.approx(5.0 - 3.1)
 
 
+def test_tasks_take_as_long_as_the_longest_of_them() -> None:
+    """One huge file beside a tiny one: two tasks on two cores, and hardly anything side by side."""
+    uneven = {"tasks": 2, "slots": 2, "decode_ms": 24_000, "store_ms": 36_000, "longest_task_ms": 58_000}
+    (spent,) = wall_seconds([batch(0, 0, 62.0, **uneven)], 2)
+    assert spent[DECODE] + spent[COPY] == pytest.approx(58)
+    assert spent[COPY] / spent[DECODE] == pytest.approx(1.5)
+    assert spent[TASKS] == pytest.approx(4)
+    seen = judge(Evidence.of(run([batch(0, 0, 62.0, **uneven)], [Metric("cores", 2, "cores")])))
+    assert seen.cause is Cause.POSTGRES
+    assert "copying took 56% of the time, 34.8 s" in seen.sentence
+
+
+def test_tasks_share_the_slots_of_the_session_not_the_cores_of_the_driver() -> None:
+    one_slot = {"tasks": 2, "slots": 1, "decode_ms": 24_000, "store_ms": 36_000, "longest_task_ms": 31_000}
+    (spent,) = wall_seconds([batch(0, 0, 62.0, **one_slot)], 2)
+    assert (spent[DECODE], spent[COPY]) == (24, 36)
+    cluster = {"tasks": 32, "slots": 16, "decode_ms": 64_000, "longest_task_ms": 2_000}
+    (spent,) = wall_seconds([batch(0, 0, 6.0, **cluster)], 2)
+    assert spent[DECODE] == 4
+
+
 def test_fewer_tasks_than_cores_do_not_share_with_nobody() -> None:
     (spent,) = wall_seconds([batch(0, 0, 5.0, tasks=2, decode_ms=4_000)], 8)
     assert spent[DECODE] == 2.0
 
 
-def test_waiting_is_what_nobody_accounts_for_between_two_batches() -> None:
-    first, second = batch(0, 0, 1.0), batch(1, 11, 1.0, listing_ms=500, planning_ms=300, bookkeeping_ms=200)
+@pytest.mark.parametrize(
+    ("trigger_ms", "waiting", "bookkeeping"),
+    [
+        (30_000, 9.0, 0.2),
+        # Beyond the trigger's interval nothing had landed.
+        (4_000, 4.0, 0.2),
+        # A bounded run has no trigger to wait for.
+        (0, 0.0, 9.2),
+        # Not recorded: it may have been either.
+        (None, 0.0, 0.2),
+    ],
+)
+def test_time_between_two_batches(trigger_ms: float | None, waiting: float, bookkeeping: float) -> None:
+    first = batch(0, 0, 1.0)
+    spark = {"listing_ms": 500.0, "planning_ms": 300.0, "bookkeeping_ms": 200.0}
+    second = replace(batch(1, 11, 1.0, **spark), trigger_ms=trigger_ms)
     one, two = wall_seconds([first, second], 2)
     assert one[WAITING] == 0
-    assert two[WAITING] == pytest.approx(10.0 - 1.0)
+    assert two[WAITING] == pytest.approx(waiting)
+    assert two[BOOKKEEPING] == pytest.approx(bookkeeping)
     assert two[LISTING] == 0.5
+
+
+def test_a_live_mode_that_had_nothing_to_do_is_not_told_to_lower_its_trigger() -> None:
+    """A file each minute, loaded within two seconds, at a trigger of half a second."""
+    batches = [batch(n, 60.0 * n, 2.0, store_ms=1_500, slots=1, trigger_ms=500) for n in range(5)]
+    assert judge(Evidence.of(run(batches))).cause is Cause.POSTGRES
+    slow = [batch(n, 60.0 * n, 2.0, store_ms=1_500, slots=1, trigger_ms=30_000) for n in range(5)]
+    assert judge(Evidence.of(run(slow))).cause is Cause.TRIGGER
+
+
+def test_processor_time_of_workers_that_the_sampler_cannot_see_is_their_own() -> None:
+    batches = [batch(0, 0, 1.0, worker_cpu_ms=2_500), batch(1, 1, 1.0, worker_cpu_ms=500)]
+    here = [Metric("cpu_seconds", 4.0, "s"), Metric("cpu_seconds", 4.0, "s", DRIVER)]
+    elsewhere = run(batches, here)
+    assert elsewhere.cpu_by_process == {DRIVER: 4.0, WORKERS: 3.0}
+    assert {m.name: m.value for m in derived_metrics(elsewhere)}["processor_seconds"] == 7.0
+    local = run(batches, [*here, Metric("cpu_seconds", 3.5, "s", WORKERS)])
+    assert local.cpu_by_process == {DRIVER: 4.0, WORKERS: 3.5}
+    unknown = run([batch(0, 0, 1.0)])
+    assert "processor_seconds" not in {m.name for m in derived_metrics(unknown)}
+
+
+def test_each_figure_has_a_label_that_a_plot_over_runs_can_rest_on() -> None:
+    measured = [
+        Metric("rows_per_second", 5.0, "rows/s"),
+        Metric("memory_peak_bytes", 9.0, "bytes"),
+        Metric("memory_peak_bytes", 7.0, "bytes", "JVM"),
+        Metric("duplicates", 3.0, "rows", "file dropped again"),
+        Metric("rejects", 2.0, "rows", "price_nan"),
+        Metric("table_bytes", 8.0, "bytes", "user_events"),
+        Metric("latency_seconds", 1.0, "s", "p05"),
+    ]
+    assert labelled(run([batch(0, 0, 1.0, worker_cpu_ms=2_000)], measured)) == {
+        "rows_per_second": 5.0,
+        "memory_peak_bytes": 9.0,
+        "memory_peak_bytes_jvm": 7.0,
+        "cpu_seconds_python_workers": 2.0,
+        "duplicates_file_dropped_again": 3.0,
+        "rejects_price_nan": 2.0,
+        "table_bytes_user_events": 8.0,
+    }
 
 
 def test_parts_that_were_measured_longer_than_the_batch_are_no_negative_rest() -> None:

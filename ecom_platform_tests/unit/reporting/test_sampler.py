@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
+from ecom_platform import memory
 from ecom_platform.postgres.embedded import EmbeddedServer
 from ecom_platform.reporting.sampler import (
     DRIVER,
@@ -92,12 +93,36 @@ def test_a_long_run_has_no_more_points_than_a_short_one() -> None:
 
 def test_cores_in_use_between_two_looks() -> None:
     started = datetime(2026, 1, 1, tzinfo=UTC)
-    usage = Usage(started, [Point(0.0, {JVM: 0.0}, {JVM: 5}), Point(2.0, {JVM: 3.0}, {JVM: 7})])
+    usage = Usage(started)
+    usage.add(Point(0.0, {JVM: 0.0}, {JVM: 5}))
+    usage.add(Point(2.0, {JVM: 3.0}, {JVM: 7}))
     rows = {(row.name, row.part): row for row in usage.metrics() if row.part}
     assert rows["cpu_cores", JVM].value == 1.5
     assert rows["cpu_cores", JVM].measured_at == datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC)
     assert rows["memory_peak_bytes", JVM].value == 7
     assert rows["cpu_seconds", JVM].value == 3.0
+
+
+def test_peaks_are_of_every_look_and_that_of_the_total_of_one_moment() -> None:
+    usage = Usage(datetime(2026, 1, 1, tzinfo=UTC))
+    for number, held in enumerate([{JVM: 5, WORKERS: 1}, {JVM: 9, WORKERS: 2}, {JVM: 4, WORKERS: 6}]):
+        usage.add(Point(float(number), {}, held))
+    del usage.points[1]  # as a long run does
+    rows = {(row.name, row.part): row.value for row in usage.metrics() if row.name == "memory_peak_bytes"}
+    assert rows == {
+        ("memory_peak_bytes", ""): 11,
+        ("memory_peak_bytes", JVM): 9,
+        ("memory_peak_bytes", WORKERS): 6,
+    }
+
+
+def test_memory_is_that_of_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "total_bytes", lambda: 2**30)
+    monkeypatch.setattr(memory, "available_bytes", lambda machine: min(machine, 2**20))
+    with sampling() as usage:
+        pass
+    found = {row.name: row.value for row in usage.metrics()}
+    assert (found["memory_total_bytes"], found["memory_available_bytes"]) == (2**30, 2**20)
 
 
 def test_a_postmaster_that_is_gone_is_no_failure() -> None:

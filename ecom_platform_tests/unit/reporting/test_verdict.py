@@ -25,6 +25,8 @@ def evidence(parts: dict[str, float], **values: object) -> Evidence:
         "batches": 20,
         "parts": {part: parts.get(part, 0.5) for part in PARTS},
         "cores": 4,
+        "slots": 4,
+        "trigger_seconds": 10.0,
         "sampled_seconds": 60.0,
         "our_cpu_seconds": 60.0,
         "host_cpu_seconds": 70.0,
@@ -43,7 +45,12 @@ REJECT_STORM = evidence({COPY: 70.0}, rows_rejected=430_000, reason="price_nan")
 
 SITUATIONS = [
     (SLOW_TRIGGER, Cause.TRIGGER, "180.0 s", "ECOM_TRIGGER_SECONDS"),
-    (NO_MEMORY, Cause.MEMORY, "1,024 MiB", "ECOM_SPARK_DRIVER_MEMORY"),
+    (
+        NO_MEMORY,
+        Cause.MEMORY,
+        "The machine was short of memory: at the least 1,024 MiB",
+        "ECOM_SPARK_DRIVER_MEMORY",
+    ),
     (NO_PROCESSORS, Cause.PROCESSORS, "87%", "machine of its own"),
     (SLOW_DISK, Cause.DISK, "2.75 s a micro-batch", "faster disk"),
     (SLOW_POSTGRES, Cause.POSTGRES, "at work", "Faster cores"),
@@ -55,7 +62,7 @@ SITUATIONS = [
         "pg_stat_activity",
     ),
     (evidence({COPY: 70.0}, postgres_cpu_seconds=None), Cause.POSTGRES, "cannot be seen", "during a load"),
-    (evidence({DECODE: 70.0}), Cause.DECODING, "70.0 s on 4 cores", "More cores"),
+    (evidence({DECODE: 70.0}), Cause.DECODING, "70.0 s with 4 tasks at once", "More cores"),
     (evidence({TASKS: 20.0, PLANNING: 9.0}), Cause.MANY_BATCHES, "50,000 rows each", "ECOM_BATCH_FILES"),
     (evidence({TASKS: 3.0}, batches=1, rows_read=30_000), Cause.START, "30,000 rows are too few", "Nothing"),
     (Evidence(rows_read=0), Cause.NOTHING_LOADED, "No rows", "landing folder"),
@@ -77,8 +84,18 @@ def test_every_cause_has_its_situation() -> None:
 def test_the_advised_trigger_is_the_work_of_a_batch() -> None:
     verdict = judge(SLOW_TRIGGER)
     work = (SLOW_TRIGGER.seconds - 180.0) / 20
-    assert f"to about {work:.1f}" in verdict.recommendation
+    assert f"from 10 to about {work:.1f}" in verdict.recommendation
     assert f"each had {work:.1f} s" in verdict.sentence
+
+
+@pytest.mark.parametrize("trigger_seconds", [0.0, 0.1, 0.6])
+def test_a_trigger_that_could_not_be_lower_is_not_what_is_wrong(trigger_seconds: float) -> None:
+    """Of 0.6 s of work a batch: nothing is won below that."""
+    seen = evidence({WAITING: 180.0, DECODE: 4.0, COPY: 6.0}, trigger_seconds=trigger_seconds)
+    assert seen.advised_trigger == 0.6
+    verdict = judge(seen)
+    assert verdict.cause is Cause.POSTGRES
+    assert "ECOM_TRIGGER_SECONDS" not in verdict.recommendation
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
@@ -91,6 +108,8 @@ def test_the_verdict_is_one_of_shares_not_of_a_fast_or_slow_machine(factor: floa
             batches=seen.batches,
             parts={part: seconds * factor for part, seconds in seen.parts.items()},
             cores=seen.cores,
+            slots=seen.slots,
+            trigger_seconds=seen.trigger_seconds,
             sampled_seconds=seen.sampled_seconds * factor,
             our_cpu_seconds=seen.our_cpu_seconds * factor,
             host_cpu_seconds=seen.host_cpu_seconds * factor,

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecom_platform.streaming.query import weighted_quantile
+from ecom_platform.postgres.outcome import UnitResult
+from ecom_platform.streaming.query import batch_figures, weighted_quantile
 
 
 def test_nothing_has_no_quantile() -> None:
@@ -27,3 +28,17 @@ def test_at_least_the_share_lies_at_or_below(values: list[tuple[float, int]], qu
     else:
         assert result is not None
         assert sum(weight for value, weight in values if value <= result) >= quantile * total * (1 - 1e-9)
+
+
+def test_a_micro_batch_knows_its_longest_task_and_what_its_workers_used() -> None:
+    units = [UnitResult([], 1.0, 2.0, 0.5, 2.75, 100), UnitResult([], 0.1, 0.1, 0.1, 0.25, 300)]
+    figures = batch_figures(units, 4.0, slots=8, trigger_ms=200)
+    assert (figures.decode_ms, figures.store_ms, figures.commit_ms) == (1_100, 2_100, 600)
+    assert (figures.longest_task_ms, figures.worker_cpu_ms) == (3_500, 3_000)
+    assert (figures.tasks, figures.slots, figures.trigger_ms) == (2, 8, 200)
+    assert (figures.duration_ms, figures.worker_peak_bytes) == (4_000, 300)
+
+
+def test_a_micro_batch_whose_units_another_run_has_finished() -> None:
+    figures = batch_figures([], 1.0, slots=2, trigger_ms=0)
+    assert (figures.tasks, figures.longest_task_ms, figures.latency_p50_ms) == (0, 0, None)
