@@ -9,6 +9,7 @@ WITH known AS (
 calendar AS (
     SELECT greatest(first, last - :days::int + 1) + number AS day
     FROM known, generate_series(0, least(last - first, :days::int - 1)) AS number
+    WHERE first IS NOT NULL
 )
 SELECT
     c.day,
