@@ -18,7 +18,6 @@ from ecom_platform.alerts.problem import Kind, Problem, Raised, Resolved, Sign
 
 # Dagster's names for runs of a selection of assets that belongs to no job: by the UI, by code.
 AD_HOC_JOBS = frozenset({"__ASSET_JOB", "__ephemeral_asset_job__"})
-_LONGEST_ERROR = 400
 
 
 def moment(timestamp: float) -> datetime:
@@ -150,8 +149,8 @@ def _raised(check: PlannedCheck, run: EndedRun, link: str) -> Problem:
 
 
 def first_line(class_name: str | None, message: str) -> str:
-    """An error as one line, with the name of its class in front."""
-    text = " ".join(message.split())[:_LONGEST_ERROR]
+    """An error as one line, with the name of its class in front. Whole: it is cut when it is masked."""
+    text = " ".join(message.split())
     return text if class_name is None or text.startswith(class_name) else f"{class_name}: {text}"
 
 
