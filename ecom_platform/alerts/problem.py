@@ -76,6 +76,15 @@ Sign = Raised | Resolved
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """What a source of signs is asked about. Nothing from before ``began`` is told: it is no news.
+    From ``since`` on, later than that or the same, no earlier tick can be trusted to have seen it all."""
+
+    began: datetime
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What is known of a key: the time of the newest sign, and whether a problem is open."""
 

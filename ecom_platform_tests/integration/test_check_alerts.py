@@ -18,6 +18,7 @@ from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 from dagster._core.workspace.autodiscovery import loadable_targets_from_python_file
 from sqlalchemy import text
 
+from ecom_platform.errors import DatabaseError
 from ecom_platform.orchestration.alerting import check_alerts, sensor
 from ecom_platform.orchestration.alerting.platform import file_source
 from ecom_platform.orchestration.alerting.position import OVERLAP, Position
@@ -48,7 +49,7 @@ class Project:
         self.defs, self.instance = defs, instance
         self.cursor: str | None = None
         self.sensor = defs.get_repository_def().get_sensor_def("check_alerts")
-        self.tick()  # the watch begins
+        assert self.tick() == "The watch begins."
 
     def tick(self) -> str:
         context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
@@ -309,6 +310,22 @@ def test_a_restart_between_event_and_tick_loses_nothing(
         assert len(hook.received) == 1
 
 
+def test_what_happens_before_the_first_tick_that_succeeds_is_told(
+    database: Database, start: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is away when the watch begins; a tick that fails keeps no cursor."""
+    project = start(dg.Definitions())
+    monkeypatch.setenv("ECOM_POSTGRES_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    project.instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(asset_key=dg.AssetKey("a"), check_name="c", passed=False, metadata={})
+    )
+    with pytest.raises(DatabaseError):
+        project.tick()
+    monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
+    project.tick()
+    assert rows(database, "SELECT key FROM alerts") == [("check/a/c",)]
+
+
 def test_a_wiped_event_log_is_read_from_its_beginning(
     database: Database, start: Callable[..., Project]
 ) -> None:
@@ -369,6 +386,7 @@ def test_the_heartbeat_comes_once_a_minute_while_all_is_well(
     with webhook() as life:
         monkeypatch.setenv("ECOM_HEARTBEAT_URL", life.url.replace("json://", "http://"))
         project = start(dg.Definitions())
+        project.tick()
         life.wait_for(lambda receiver: len(receiver.received) == 1)
         project.tick()
 
@@ -377,7 +395,7 @@ def test_the_heartbeat_comes_once_a_minute_while_all_is_well(
 
         other = Watch(sources=[broken])
         with pytest.raises(RuntimeError, match="cannot be read"):
-            other.tick(project.instance, None, "")
+            other.tick(project.instance, str(project.cursor), "")
         time.sleep(0.3)
         assert len(life.received) == 1
 
@@ -394,7 +412,7 @@ def test_problems_are_delivered_although_something_cannot_be_watched(
             dg.AssetCheckEvaluation(asset_key=dg.AssetKey("a"), check_name="c", passed=False, metadata={})
         )
         with pytest.raises(RuntimeError):
-            Watch(sources=[broken]).tick(project.instance, project.cursor, "")
+            Watch(sources=[broken]).tick(project.instance, str(project.cursor), "")
         assert [message["title"] for message in hook.received] == ["[ERROR] a: check c failed"]
 
 
@@ -418,6 +436,14 @@ class TestFiles:
 
     def drop(self, landing: Landing, name: str, content: bytes) -> None:
         (landing.zone.landing / name).write_bytes(content)
+
+    def another_run(self, landing: Landing, run_id: str) -> Landing:
+        other = Landing(landing.database, landing.zone)
+        with landing.database.transaction() as connection:
+            connection.execute(
+                "UPDATE stream_batches SET run_id = %s WHERE batch_id = %s", (run_id, other.batch_id)
+            )
+        return other
 
     def test_many_quarantined_files_are_one_message(
         self, landing: Landing, project: Project, hook: Receiver
@@ -452,16 +478,13 @@ class TestFiles:
         assert message["title"] == "[ERROR] user_events: 33.3% of the rows were rejected"
         assert "expected: at most 5.0% of the rows rejected" in message["message"]
         assert "found: 1 of 3 rows (33.3%)" in message["message"]
-        better = Landing(landing.database, landing.zone)
-        with landing.database.transaction() as connection:
-            connection.execute(
-                "UPDATE stream_batches SET run_id = 'better' WHERE batch_id = %s", (better.batch_id,)
-            )
+        better = self.another_run(landing, "better")
         self.drop(better, "good.csv", csv_file(line()))
         better.ingest()
         for _ in range(2):
             project.tick()
         assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
+        assert "over: The newest run that loaded anything rejected 0 of 1 rows (0.0%)" in hook.texts[1]
 
     def test_rejects_that_were_replayed_are_over(
         self, landing: Landing, project: Project, hook: Receiver, database: Database
@@ -480,3 +503,81 @@ class TestFiles:
         landing.ingest()
         project.tick()
         assert hook.received == []
+
+    def test_a_producer_of_rejects_is_one_problem_over_many_runs(
+        self, landing: Landing, project: Project, hook: Receiver, database: Database
+    ) -> None:
+        for number in range(4):
+            run = self.another_run(landing, f"run-{number}")
+            self.drop(run, f"mixed_{number}.csv", csv_file(*(line() for _ in range(9)), b"not an event"))
+            run.ingest()
+            project.tick()
+        assert len(hook.received) == 1
+        ((found, run_id, times),) = rows(database, "SELECT found, run_id, times_seen FROM alerts")
+        assert (run_id, times) == ("run-3", 4)
+        assert found.startswith("1 of 10 rows (10.0%); since ")
+        assert found.endswith(" UTC, 4 of 40 rows (10.0%) in 4 runs")
+        good = self.another_run(landing, "good")
+        self.drop(good, "good.csv", csv_file(line()))
+        good.ingest()
+        project.tick()
+        assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
+
+    def test_bad_files_one_after_the_other_are_one_problem_until_none_comes_for_an_hour(
+        self, landing: Landing, project: Project, hook: Receiver, database: Database
+    ) -> None:
+        for number in range(4):
+            self.drop(landing, f"bad_{number}.csv", b"not,the,header\n1,2,3\n")
+            landing.ingest()
+            for _ in range(2):
+                project.tick()
+        assert len(hook.received) == 1
+        ((found, times),) = rows(database, "SELECT found, times_seen FROM alerts")
+        assert found.startswith("4 that cannot; newest bad_3.csv, ")
+        assert times == 4
+        with database.transaction() as connection:
+            connection.execute(
+                "UPDATE alerts SET occurred_at = occurred_at - interval '1 hour',"
+                " last_event_at = last_event_at - interval '1 hour'"
+            )
+            connection.execute("UPDATE ingested_files SET finished_at = finished_at - interval '1 hour'")
+        self.drop(landing, "bad_0.csv", csv_file(line()))
+        landing.ingest()
+        for _ in range(2):
+            project.tick()
+        assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
+        assert (
+            "over: No file was put into quarantine for 60 minutes. Of the newest 4 that were, 3 have not been"
+            " loaded under their names."
+        ) in hook.texts[1]
+
+    def test_what_happened_while_the_watcher_was_down_is_told(
+        self, landing: Landing, project: Project, hook: Receiver, database: Database
+    ) -> None:
+        """For three days: longer than any look back that does not know of the last tick."""
+        position = json.loads(str(project.cursor))
+        long_ago = datetime.now(UTC) - timedelta(days=4)
+        position["since"] = long_ago.isoformat()
+        position["marks"] = [[long_ago.timestamp(), number] for _, number in position["marks"]]
+        project.cursor = json.dumps(position)
+        self.drop(landing, "bad.csv", b"not,the,header\n1,2,3\n")
+        self.drop(landing, "mixed.csv", csv_file(line(), b"not an event"))
+        landing.ingest()
+        with database.transaction() as connection:
+            connection.execute("UPDATE ingested_files SET finished_at = finished_at - interval '3 days'")
+        project.tick()
+        assert rows(database, "SELECT kind FROM alerts ORDER BY 1") == [("file_quarantined",), ("rejects",)]
+        assert len(hook.received) == 1
+
+    def test_problems_of_the_live_mode_link_to_the_asset(
+        self, landing: Landing, project: Project, database: Database
+    ) -> None:
+        """Its run is none of Dagster's."""
+        with database.transaction() as connection:
+            connection.execute("INSERT INTO live_status (run_id, host, pid) VALUES ('test', 'host', 1)")
+        self.drop(landing, "bad.csv", b"not,the,header\n1,2,3\n")
+        self.drop(landing, "mixed.csv", csv_file(line(), b"not an event"))
+        landing.ingest()
+        project.tick()
+        link = "http://127.0.0.1:3000/assets/user_events"
+        assert rows(database, "SELECT run_id, link FROM alerts") == [(None, link), (None, link)]
