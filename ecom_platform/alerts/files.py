@@ -125,9 +125,9 @@ def _rejects(
         read, rejected, finished_at = newest
         if rejected <= limit * read:
             # A replay changes what is counted, not when it was loaded.
-            for problem in known:
-                after = max(finished_at, problem.last_event_at) + timedelta(microseconds=1)
-                yield Resolved(problem.key, f"After replays, {_share(rejected, read)} are rejected.", after)
+            for over in known:
+                after = max(finished_at, over.last_event_at) + timedelta(microseconds=1)
+                yield Resolved(over.key, f"After replays, {_share(rejected, read)} are rejected.", after)
 
 
 def _total(connection: Connection, first: OpenProblem) -> str:

@@ -158,6 +158,12 @@ def settle(connection: Connection, delivery_ids: Iterable[int], error: str | Non
     connection.commit()
 
 
+def put_back(connection: Connection, delivery_ids: Iterable[int]) -> None:
+    """What was taken and not tried is due, as if nobody had taken it."""
+    tables.mark_untried(connection, delivery_ids)
+    connection.commit()
+
+
 def open_keys(connection: Connection, kind: Kind, source: str = DEFAULT_SOURCE) -> list[str]:
     """Keys of the problems of a kind that are not over."""
     return tables.open_keys(connection, source, kind)

@@ -145,6 +145,11 @@ def mark_failed(
     )
 
 
+def mark_untried(connection: Connection, delivery_ids: Iterable[int]) -> None:
+    """Nobody has tried them after all."""
+    _queries().mark_untried(connection, delivery_ids=list(delivery_ids))
+
+
 def pending(connection: Connection, source: str, targets: Iterable[str]) -> int:
     """Deliveries that are on their way to ``targets``."""
     return int(_queries().pending(connection, source=source, targets=list(targets)))

@@ -127,6 +127,11 @@ SET
     END
 WHERE delivery_id = ANY(:delivery_ids) AND state = 'pending';
 
+-- name: mark_untried!
+UPDATE alert_deliveries
+SET due_at = clock_timestamp(), attempts = greatest(attempts - 1, 0)
+WHERE delivery_id = ANY(:delivery_ids) AND state = 'pending';
+
 -- name: pending$
 -- Notices that are still on their way to the given targets.
 SELECT count(*)
