@@ -145,6 +145,64 @@ def test_a_check_that_raises_and_the_run_it_fails(database: Database, start: Cal
     assert rows(database, "SELECT count(*) FROM alerts WHERE resolved_at IS NULL") == [(0,)]
 
 
+@pytest.mark.filterwarnings("ignore:Specifying a partitions_def on an AssetCheckSpec")
+def test_a_partitioned_check_that_raises_and_then_answers_is_one_problem_a_partition(
+    database: Database, start: Callable[..., Project]
+) -> None:
+    broken = True
+    days = dg.StaticPartitionsDefinition(["monday", "tuesday"])
+
+    @dg.asset(partitions_def=days)
+    def numbers() -> None:
+        pass
+
+    @dg.asset_check(asset=numbers, partitions_def=days)
+    def sane() -> dg.AssetCheckResult:
+        if broken:
+            raise ZeroDivisionError("no answer")
+        return dg.AssetCheckResult(passed=True)
+
+    project = start(dg.Definitions([numbers], asset_checks=[sane]))
+    job = project.defs.resolve_implicit_global_asset_job_def()
+
+    def run(day: str) -> None:
+        job.execute_in_process(instance=project.instance, partition_key=day, raise_on_error=False)
+        project.tick()
+
+    for day in ("monday", "tuesday"):
+        run(day)
+    of_check = "SELECT key, resolved_at IS NOT NULL FROM alerts WHERE kind = 'check_raised' ORDER BY 1"
+    monday, tuesday = "check/numbers/sane/monday", "check/numbers/sane/tuesday"
+    assert rows(database, of_check) == [(monday, False), (tuesday, False)]
+    broken = False
+    run("monday")
+    assert rows(database, of_check) == [(monday, True), (tuesday, False)]
+
+
+def test_a_failed_step_is_told_by_its_assets(database: Database, start: Callable[..., Project]) -> None:
+    @dg.multi_asset(specs=[dg.AssetSpec("left"), dg.AssetSpec(["shop", "right"])])
+    def both() -> dg.MaterializeResult:
+        raise ValueError("no")
+
+    @dg.op
+    def tidy() -> None:
+        raise ValueError("no")
+
+    @dg.job
+    def tidying() -> None:
+        tidy()
+
+    nightly = dg.define_asset_job("nightly", selection="*")
+    project = start(dg.Definitions([both], jobs=[nightly, tidying]))
+    project.run("nightly")
+    project.run("tidying")
+    project.tick()
+    assert rows(database, "SELECT title, asset FROM alerts ORDER BY 1") == [
+        ("job nightly failed in step both", "left, shop/right"),
+        ("job tidying failed in step tidy", None),
+    ]
+
+
 def test_a_warning_is_no_alert_and_ends_one(database: Database, start: Callable[..., Project]) -> None:
     severity = dg.AssetCheckSeverity.WARN
 
