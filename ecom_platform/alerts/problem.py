@@ -21,6 +21,7 @@ class Kind(StrEnum):
     RUN_FAILED = "run_failed"
     RUN_HANGS = "run_hangs"
     FRESHNESS_LOST = "freshness_lost"
+    SENSOR_FAILS = "sensor_fails"
     FILE_QUARANTINED = "file_quarantined"
     REJECTS = "rejects"
     # The sensor on new files has stopped trying; the live mode is not alive when it should be.

@@ -14,6 +14,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 from dagster._core.events import DagsterEvent
+from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 from dagster._core.workspace.autodiscovery import loadable_targets_from_python_file
 from sqlalchemy import text
@@ -24,7 +25,7 @@ from ecom_platform.orchestration.alerting.platform import file_source
 from ecom_platform.orchestration.alerting.position import OVERLAP, Position
 from ecom_platform.orchestration.alerting.sensor import Watch
 from ecom_platform.postgres.connection import Database
-from ecom_platform_tests.alerting import PASSWORD, rows
+from ecom_platform_tests.alerting import PASSWORD, Ticking, rows
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.receivers import Receiver, webhook
 
@@ -456,6 +457,28 @@ def test_the_heartbeat_comes_once_a_minute_while_all_is_well(
             other.tick(project.instance, str(project.cursor), "")
         time.sleep(0.3)
         assert len(life.received) == 1
+
+
+def test_no_heartbeat_while_another_sensor_fails(
+    database: Database, start: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The landing folder is not mounted: daemon and alerts tick, and nothing is loaded."""
+    with webhook() as life:
+        monkeypatch.setenv("ECOM_HEARTBEAT_URL", life.url.replace("json://", "http://"))
+        project = start(dg.Definitions())
+        landing = Ticking(project.instance, "new_csv_files")
+        watch = Watch()
+        for _ in range(3):
+            landing.tick(TickStatus.FAILURE)
+            summary, _ = watch.tick(project.instance, str(project.cursor), "here")
+        assert summary.endswith("; no heartbeat, since new_csv_files fails or is silent.")
+        assert rows(database, "SELECT title FROM alerts") == [("the ticks of sensor new_csv_files fail",)]
+        time.sleep(0.3)
+        assert life.received == []
+        landing.tick(TickStatus.SKIPPED)
+        watch.tick(project.instance, str(project.cursor), "here")
+        life.wait_for(lambda receiver: len(receiver.received) == 1)
+        assert rows(database, "SELECT resolved_at IS NOT NULL FROM alerts") == [(True,)]
 
 
 def test_problems_are_delivered_although_something_cannot_be_watched(

@@ -22,7 +22,7 @@ from ecom_platform.alerts.problem import Kind, Sign, Window
 from ecom_platform.alerts.redaction import secrets_of
 from ecom_platform.alerts.targets import targets
 from ecom_platform.errors import DatabaseError
-from ecom_platform.orchestration.alerting import runs, signs
+from ecom_platform.orchestration.alerting import runs, signs, ticks
 from ecom_platform.orchestration.alerting.position import Position
 from ecom_platform.orchestration.alerting.reading import EventReader, beginning
 from ecom_platform.postgres.alerts import provide_outbox
@@ -119,9 +119,12 @@ class Watch:
             except DatabaseError:
                 self.close()  # an embedded server that was stopped is started by the next tick
                 raise
-            if settings.heartbeat_url is not None:
+            # Also a sensor that nobody is told of yet: while one does not tick, the platform does not work.
+            others = ticks.sensors(instance, self._name)
+            unwell = ticks.unwell(others, location, datetime.now(UTC))
+            if settings.heartbeat_url is not None and not unwell:
                 self._heartbeat.beat(settings.heartbeat_url)
-        return _summary(changed, len(wanted), slow), new_cursor
+        return _summary(changed, len(wanted), slow, unwell), new_cursor
 
     def _watch(
         self,
@@ -139,6 +142,9 @@ class Watch:
             hung = outbox.open_keys(connection, Kind.RUN_HANGS, self._name)
             limit = timedelta(seconds=settings.run_seconds)
             found.extend(signs.hanging(runs.unended(instance), hung, limit, now, ui_url))
+            failing = outbox.open_keys(connection, Kind.SENSOR_FAILS, self._name)
+            others = ticks.sensors(instance, self._name)
+            found.extend(ticks.failing(others, failing, location, now, ui_url))
             changed = outbox.apply(connection, found, self._name, secrets)
         # Apart: what a project's own tables refuse does not hold back what Dagster recorded.
         for source in self._sources:
@@ -172,7 +178,8 @@ def _secrets(settings: AlertSettings) -> frozenset[str]:
     return secrets_of(url for url in kept if url)
 
 
-def _summary(changed: int, wanted: int, slow: Sequence[str]) -> str:
+def _summary(changed: int, wanted: int, slow: Sequence[str], unwell: Sequence[str]) -> str:
     told = f"{wanted} targets" if wanted else "no target is set: the log and the table `alerts` have them"
     waiting = f"; still being served: {', '.join(slow)}" if slow else ""
-    return f"{changed} problems raised or over; {told}{waiting}."
+    silent = f"; no heartbeat, since {', '.join(unwell)} fails or is silent" if unwell else ""
+    return f"{changed} problems raised or over; {told}{waiting}{silent}."
