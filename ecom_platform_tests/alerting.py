@@ -1,8 +1,25 @@
-"""A problem to tell, and a look into the tables: what the tests of alerts share."""
+"""A problem to tell, a sensor that ticks, and a look into the tables: what the tests of alerts share."""
 
 from __future__ import annotations
 
+import time
 from typing import Any
+
+import dagster as dg
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._utils.error import SerializableErrorInfo
 
 from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.postgres.connection import Database
@@ -28,3 +45,34 @@ def problem(key: str = "check/a/b", **changes: Any) -> Problem:
 def rows(database: Database, sql: str, *values: object) -> list[Any]:
     with database.open() as connection:
         return connection.execute(sql, values).fetchall()
+
+
+class Ticking:
+    """A sensor that the daemon has ticked."""
+
+    def __init__(
+        self, instance: dg.DagsterInstance, name: str, status: InstigatorStatus = InstigatorStatus.RUNNING
+    ) -> None:
+        self.instance = instance
+        repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "__repository__")
+        self.state = InstigatorState(
+            RemoteInstigatorOrigin(repository, name),
+            InstigatorType.SENSOR,
+            status,
+            SensorInstigatorData(min_interval=1),
+        )
+        instance.add_instigator_state(self.state)
+
+    def tick(self, status: TickStatus, seconds_ago: float = 0) -> None:
+        error = SerializableErrorInfo("landing cannot be read", [], "StorageError")
+        self.instance.create_tick(
+            TickData(
+                self.state.instigator_origin_id,
+                self.state.name,
+                InstigatorType.SENSOR,
+                status,
+                time.time() - seconds_ago,
+                error=error if status is TickStatus.FAILURE else None,
+                selector_id=self.state.selector_id,
+            )
+        )

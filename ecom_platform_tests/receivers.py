@@ -5,6 +5,7 @@ Belongs here: what they answer, how slowly, and what they were sent. Does not be
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -41,9 +42,13 @@ class Receiver:
 
 @contextmanager
 def webhook(
-    answer: Callable[[int], int] = lambda number: 200, delay: float = 0.0, path: str = "/hook"
+    answer: Callable[[int], int] = lambda number: 200,
+    delay: float = 0.0,
+    path: str = "/hook",
+    poison: tuple[str, int] | None = None,
 ) -> Iterator[Receiver]:
-    """An HTTP server that takes Apprise's ``json://``. ``answer`` gives the status of the n-th request."""
+    """An HTTP server that takes Apprise's ``json://``. ``answer`` gives the status of the n-th request;
+    ``poison`` is a text, and the status that every request with it in it is answered with."""
     lock = threading.Lock()
     requests = 0
 
@@ -54,6 +59,8 @@ def webhook(
             with lock:
                 requests += 1
                 status = answer(requests)
+            if poison is not None and poison[0] in body.decode():
+                status = poison[1]
             time.sleep(delay)
             if status == 200:
                 receiver.received.append({**json.loads(body), "at": time.time(), "path": self.path})
@@ -90,20 +97,31 @@ def webhook(
 
 
 @contextmanager
-def mailbox() -> Iterator[Receiver]:
-    """An SMTP server that takes Apprise's ``mailto://``."""
+def mailbox(
+    answer: Callable[[int], str] = lambda number: "250 OK", delay: float = 0.0, port: int = 0
+) -> Iterator[Receiver]:
+    """An SMTP server that takes Apprise's ``mailto://``. ``answer`` gives what it says to the n-th mail."""
+    mails = 0
 
     class Handler:
         async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802
+            nonlocal mails
+            mails += 1
+            said = answer(mails)
+            await asyncio.sleep(delay)
+            if not said.startswith("250"):
+                receiver.refused += 1
+                return said
             mail = message_from_bytes(bytes(envelope.content or b""), policy=policy.default)
             part = mail.get_body(("plain", "html"))
             text = part.get_content() if part is not None else ""
             receiver.received.append({"title": str(mail["Subject"]), "message": text, "at": time.time()})
-            return "250 OK"
+            return said
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    if not port:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
     controller = Controller(Handler(), hostname="127.0.0.1", port=port)
     controller.start()
     try:

@@ -24,6 +24,8 @@ from ecom_platform.alerts.targets import Target
 _UNUSABLE = "Apprise cannot use this URL: check its scheme and its parts"
 _UNREACHED = "it could not be reached, or did not answer in time"
 _STATUS = re.compile(r"\berror=(\d{3})\b")
+# HTTP statuses about the message, not about the server: all of 4xx but "too slow" and "too many".
+_REFUSALS = frozenset(str(status) for status in range(400, 500)) - {"408", "425", "429"}
 _BODY_LIMIT = 30_000
 # Apprise leaves 5.5 s between two mails, since it knows no better; a mail server takes one a second.
 _MAIL_PACE_SECONDS = 1.0
@@ -32,10 +34,12 @@ _LOGGERS = ("apprise", "urllib3.connectionpool", "requests_oauthlib")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a message; ``error`` is ``None`` when the target took it."""
+    """What became of a message; ``error`` is ``None`` when the target took it. ``refused``: it was there,
+    and would not have this message; another one it may take."""
 
     error: str | None
     seconds: float
+    refused: bool = False
 
 
 class _Confidential(logging.Filter):
@@ -90,7 +94,8 @@ class Courier:
         started = time.perf_counter()
         with _confidential.listening() as heard:
             error = self._send(message, heard)
-        return Outcome(error, time.perf_counter() - started)
+        refused = error is not None and bool(heard) and heard[-1] in _REFUSALS
+        return Outcome(error, time.perf_counter() - started, refused)
 
     def _send(self, message: Message, heard: list[str]) -> str | None:
         from apprise import NotifyFormat, NotifyType

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ecom_platform.alerts import outbox
 from ecom_platform.alerts.delivery import Courier
-from ecom_platform.alerts.messages import MOST_PROBLEMS, compose
+from ecom_platform.alerts.messages import MOST_PROBLEMS, Message, Notice, compose
 from ecom_platform.alerts.targets import Target
 from ecom_platform.postgres.connection import Connection, Database
 
@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 _SHIFT_SECONDS = 30.0
 # Characters that a problem takes in a message at least, about.
 _SHORT_PROBLEM = 100
+# A notice that was not taken so often is tried alone before the others.
+_ALONE_AFTER = 2
+# So many single notices refused in a row, and the target is taken not to want any for now.
+_MOST_MISSES = 5
 # A target that refuses is left alone for a while, whatever else waits for it; at most so long.
 _LONGEST_PAUSE_SECONDS = 60.0
 
@@ -79,20 +83,16 @@ class Dispatcher:
             log.warning("Alerts for %s: %s; tried again later", courier.target.name, type(error).__name__)
 
     def _send_some(self, connection: Connection, courier: Courier) -> bool:
-        """Take some notices and send them; ``False`` when there are none, or the target refuses."""
+        """Take some notices and send them; ``False`` when there are none, or the target takes none."""
         longest = courier.longest_body
         # Not more than a few messages' worth: what was taken is to be settled within the lease.
         most = max(1, min(MOST_PROBLEMS, longest // _SHORT_PROBLEM))
         notices = outbox.take(connection, courier.target.name, most, self._source)
-        refused: str | None = None
-        for message in compose(notices, longest):
-            # After a refusal the rest is not tried: a target that is down costs one timeout, not many.
-            error = refused or courier.send(message).error
-            outbox.settle(connection, message.delivery_ids, error, message.attempts)
-            if refused is None:
-                self._note(courier.target.name, error)
-                refused = error
-        return bool(notices) and refused is None
+        shift = _Shift(connection, courier, longest)
+        shift.send(notices)
+        if notices:
+            self._note(courier.target.name, shift.error)
+        return bool(notices) and shift.error is None
 
     def _note(self, name: str, error: str | None) -> None:
         if error is None:
@@ -102,3 +102,47 @@ class Dispatcher:
         pause = min(outbox.retry_delay(self._refusals[name]), _LONGEST_PAUSE_SECONDS)
         self._resume[name] = time.monotonic() + pause
         log.warning("Alerts for %s were not delivered: %s; again in %.0f s", name, error, pause)
+
+
+class _Shift:
+    """Sending what was taken, so that a message that is refused holds back no other.
+
+    ``error``: why the target is to be left alone for now, if it is.
+    """
+
+    def __init__(self, connection: Connection, courier: Courier, longest: int) -> None:
+        self._connection, self._courier, self._longest = connection, courier, longest
+        self._took = False
+        # Single notices that were refused, one after the other.
+        self._misses = 0
+        self.error: str | None = None
+
+    def send(self, notices: Sequence[Notice]) -> None:
+        """Send them in as few messages as possible; those that stand in the way of others, alone."""
+        if not self._took and len(notices) > 1 and notices[0].attempts > _ALONE_AFTER:
+            # Is it the target, or something that is said? One notice tells, at no cost to the others.
+            self.send(notices[:1])
+            notices = notices[1:]
+        by_id = {notice.delivery_id: notice for notice in notices}
+        for message in compose(notices, self._longest):
+            if self.error is not None:
+                # Not tried, so not one attempt more: a target that is down costs one timeout, not many.
+                outbox.put_back(self._connection, message.delivery_ids)
+                continue
+            self._send(message, [by_id[number] for number in message.delivery_ids])
+
+    def _send(self, message: Message, notices: Sequence[Notice]) -> None:
+        outcome = self._courier.send(message)
+        if outcome.error is None:
+            self._took, self._misses = True, 0
+        elif len(notices) > 1 and (outcome.refused or self._took):
+            # The target is there: some of the notices are what it does not take.
+            middle = len(notices) // 2
+            self.send(notices[:middle])
+            self.send(notices[middle:])
+            return
+        else:
+            self._misses += 1
+            if not (outcome.refused or self._took) or self._misses >= _MOST_MISSES:
+                self.error = outcome.error
+        outbox.settle(self._connection, message.delivery_ids, outcome.error, message.attempts)

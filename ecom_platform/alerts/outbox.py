@@ -16,7 +16,7 @@ from typing import Any
 
 from ecom_platform.alerts.messages import Notice
 from ecom_platform.alerts.problem import Kind, Known, Problem, Raised, Severity, Sign, changes
-from ecom_platform.alerts.redaction import redact
+from ecom_platform.alerts.redaction import redact, redact_value
 from ecom_platform.postgres import alerts as tables
 from ecom_platform.postgres.connection import Connection, Database
 
@@ -98,17 +98,9 @@ def _connection(where: Connection | Database) -> Iterator[Connection]:
 def _columns(problem: Problem, secrets: tuple[str, ...]) -> dict[str, Any]:
     values = asdict(problem)
     values["check_name"] = values.pop("check")
-    values["details"] = {name: _clean(value, secrets) for name, value in problem.details.items()}
+    values["details"] = {name: redact_value(name, value, secrets) for name, value in problem.details.items()}
     masked = ("title", "expected", "found")
     return {name: redact(value, secrets) if name in masked else value for name, value in values.items()}
-
-
-def _clean(value: object, secrets: tuple[str, ...]) -> object:
-    if isinstance(value, str):
-        return redact(value, secrets)
-    if isinstance(value, (list, tuple)):
-        return [_clean(item, secrets) for item in value]
-    return value if isinstance(value, (int, float)) else redact(str(value), secrets)
 
 
 def announce(connection: Connection, target_names: Sequence[str], source: str = DEFAULT_SOURCE) -> None:
@@ -163,6 +155,12 @@ def settle(connection: Connection, delivery_ids: Iterable[int], error: str | Non
         tables.mark_delivered(connection, delivery_ids)
     else:
         tables.mark_failed(connection, delivery_ids, error, retry_delay(attempts), GIVE_UP_SECONDS)
+    connection.commit()
+
+
+def put_back(connection: Connection, delivery_ids: Iterable[int]) -> None:
+    """What was taken and not tried is due, as if nobody had taken it."""
+    tables.mark_untried(connection, delivery_ids)
     connection.commit()
 
 

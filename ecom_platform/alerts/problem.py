@@ -21,6 +21,7 @@ class Kind(StrEnum):
     RUN_FAILED = "run_failed"
     RUN_HANGS = "run_hangs"
     FRESHNESS_LOST = "freshness_lost"
+    SENSOR_FAILS = "sensor_fails"
     FILE_QUARANTINED = "file_quarantined"
     REJECTS = "rejects"
     # The sensor on new files has stopped trying; the live mode is not alive when it should be.
@@ -73,6 +74,15 @@ class Resolved:
 
 
 Sign = Raised | Resolved
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What a source of signs is asked about. Nothing from before ``began`` is told: it is no news.
+    From ``since`` on, later than that or the same, no earlier tick can be trusted to have seen it all."""
+
+    began: datetime
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

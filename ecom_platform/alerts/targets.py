@@ -5,13 +5,18 @@ Belongs here: a target's name without its secrets. Does not belong here: sending
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
-# Where the place of the host really holds a host. Elsewhere it is a token, a key or a topic.
-_HOSTED = ("json", "xml", "form", "mailto", "gotify", "mmost", "apprise")
+from ecom_platform.alerts.redaction import HOSTED_SCHEMES
+
+# Names of notices that wait are kept in the table: many rounds, and few digits, so that guessing what
+# stands in a URL by its name is slow and never certain.
+_ROUNDS = 20_000
+_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +28,22 @@ class Target:
 
 
 def targets(urls: Iterable[str]) -> list[Target]:
-    """Targets in the order of ``urls``. Those of one scheme and host are numbered from the second on;
-    a URL that is given twice is one target."""
-    seen: Counter[str] = Counter()
-    found = []
-    for url in dict.fromkeys(urls):
-        name = _shown(url)
-        seen[name] += 1
-        found.append(Target(name if seen[name] == 1 else f"{name} #{seen[name]}", url))
-    return found
+    """Targets in the order of ``urls``; a URL that is given twice is one target.
+
+    A name follows from its own URL alone: what waits for a target is still its own when others of its
+    kind come and go.
+    """
+    return [Target(f"{_shown(url)} #{_fingerprint(url)}", url) for url in dict.fromkeys(urls)]
+
+
+@lru_cache(maxsize=1_000)
+def _fingerprint(url: str) -> str:
+    return hashlib.pbkdf2_hmac("sha256", url.encode(), b"alert target", _ROUNDS).hex()[:_DIGITS]
 
 
 def _shown(url: str) -> str:
     scheme = url.split("://", 1)[0].lower()
-    if scheme in _HOSTED or scheme.removesuffix("s") in _HOSTED:
+    if scheme in HOSTED_SCHEMES or scheme.removesuffix("s") in HOSTED_SCHEMES:
         try:
             host = urlsplit(url).hostname
         except ValueError:

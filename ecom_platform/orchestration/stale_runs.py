@@ -18,7 +18,15 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from ecom_platform.orchestration.presence import Presence, forget, known, presence
 
-_RUNNING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+# A run is NOT_STARTED between its first row and its first event, also where its process runs already.
+_RUNNING = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+# Clocks of the kernel and of Dagster's events: so much may lie between them for one moment.
+_CLOCKS_SECONDS = 5.0
 _MESSAGE = "The process of this run is gone: it was killed, or its machine restarted."
 
 
@@ -51,8 +59,18 @@ def _gone_before_it_appeared(instance: dg.DagsterInstance, run: dg.DagsterRun) -
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
         pid = entry.get_dagster_event().engine_event_data.metadata.get("pid")
         if pid is not None:
-            return not psutil.pid_exists(int(str(pid.value)))
+            return not _is_there(int(str(pid.value)), entry.timestamp)
     return False
+
+
+def _is_there(pid: int, spoken_of_at: float) -> bool:
+    """Whether the process that an event of that time speaks of lives: not one that has its pid by now."""
+    try:
+        return psutil.Process(pid).create_time() <= spoken_of_at + _CLOCKS_SECONDS
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True
 
 
 def _end(instance: dg.DagsterInstance, run_id: str) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,16 @@ from ecom_platform.postgres.schema import MIGRATION_LOCK
 from ecom_platform.postgres.statements import queries
 
 _TABLES = Path(__file__).parent / "migrations" / "versions" / "0003_alerts.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenProblem:
+    """A problem that is not over: when it occurred, and the time of the newest sign of it."""
+
+    key: str
+    occurred_at: datetime
+    last_event_at: datetime
+    details: dict[str, Any]
 
 
 def _queries() -> Any:
@@ -134,27 +145,43 @@ def mark_failed(
     )
 
 
+def mark_untried(connection: Connection, delivery_ids: Iterable[int]) -> None:
+    """Nobody has tried them after all."""
+    _queries().mark_untried(connection, delivery_ids=list(delivery_ids))
+
+
 def pending(connection: Connection, source: str, targets: Iterable[str]) -> int:
     """Deliveries that are on their way to ``targets``."""
     return int(_queries().pending(connection, source=source, targets=list(targets)))
 
 
+def open_problems(connection: Connection, source: str, kind: str) -> list[OpenProblem]:
+    """The open problems of a kind, the oldest first."""
+    return [OpenProblem(*row) for row in _queries().open_problems(connection, source=source, kind=kind)]
+
+
 def quarantined_files(connection: Connection, source: str, since: datetime) -> list[tuple[Any, ...]]:
-    """Quarantined files no alert speaks of: file_id, name, reason, run_id, finished_at."""
+    """Quarantined files no alert speaks of: file_id, name, reason, run_id or None, finished_at."""
     return list(_queries().quarantined_files(connection, source=source, since=since))
 
 
-def mended_quarantines(connection: Connection, source: str) -> list[str]:
-    """Keys of open alerts all of whose quarantined files have been loaded since."""
-    return [key for (key,) in _queries().mended_quarantines(connection, source=source)]
+def not_loaded_since(connection: Connection, file_ids: Iterable[int]) -> int:
+    """How many of these quarantined files have not been loaded under their names since."""
+    return int(_queries().not_loaded_since(connection, file_ids=list(file_ids)))
 
 
 def reject_shares(connection: Connection, since: datetime) -> list[tuple[Any, ...]]:
-    """By run and hour, in order of time: run_id, hour, rows read, rows rejected, last finished_at."""
+    """By run and hour, in order of time: run_id or None, hour, rows read, rejected, last finished_at."""
     return list(_queries().reject_shares(connection, since=since))
 
 
-def reject_share(connection: Connection, run_id: str, hour: datetime) -> tuple[int, int]:
-    """Rows read and rejected by one run in one hour, as the ledger has them now."""
-    read, rejected = _queries().reject_share(connection, run_id=run_id, hour=hour)
-    return int(read or 0), int(rejected or 0)
+def newest_reject_share(connection: Connection) -> tuple[int, int, datetime] | None:
+    """Rows read and rejected by the newest run and hour, and its last finished_at; as of now."""
+    row: tuple[int, int, datetime] | None = _queries().newest_reject_share(connection)
+    return row
+
+
+def rejects_since(connection: Connection, since: datetime) -> tuple[int, int, int]:
+    """Rows read, rows rejected, and the number of runs."""
+    read, rejected, runs = _queries().rejects_since(connection, since=since)
+    return int(read), int(rejected), int(runs)

@@ -18,6 +18,10 @@ HEARTBEAT_SECONDS = 5.0
 SILENT_SECONDS = 30.0
 # What the live mode gets over by itself within this is a pause.
 PROBLEM_SECONDS = 120.0
+# The longest that a micro-batch takes; a query that has work and has finished none for longer is stuck.
+STUCK_SECONDS = 300.0
+# So many processes in a row that ended before they could load: it does not start.
+STILLBORN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Pulse:
     batches: int = 0
     rows: int = 0
     problem: str | None = None
+    stuck_seconds: float = 0.0
+    ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,9 @@ class LiveStatus:
     rows: int
     problem: str | None
     problem_seconds: float | None
+    stuck_seconds: float
+    ready: bool
+    stillborn: int
 
     @property
     def expected(self) -> bool:
@@ -80,6 +89,11 @@ def end(connection: Connection, live_id: int) -> None:
     queries("live").end_live(connection, live_id=live_id)
 
 
+def withdraw(connection: Connection, live_id: int) -> None:
+    """It never had the lock: whatever is live, it is not this one."""
+    queries("live").withdraw_live(connection, live_id=live_id)
+
+
 def newest(connection: Connection) -> LiveStatus | None:
     """The newest live process, or ``None`` if there never was one."""
     row = queries("live").newest_live(connection)
@@ -99,6 +113,13 @@ def alive(status: LiveStatus | None) -> Finding:
     passed = status.silent_seconds <= SILENT_SECONDS
     if passed and status.problem_seconds is not None and status.problem_seconds > PROBLEM_SECONDS:
         passed, found = False, f"not loading for {status.problem_seconds:.0f} s: {status.problem}"
+    if passed and status.stuck_seconds > STUCK_SECONDS:
+        passed, found = False, f"work, and no micro-batch finished for {status.stuck_seconds:.0f} s"
+    if passed and not status.ready and status.stillborn >= STILLBORN:
+        passed, found = (
+            False,
+            f"{status.stillborn} starts in a row that ended before anything could be loaded",
+        )
     return _finding(passed, f"a heartbeat within {SILENT_SECONDS:.0f} s", found, status)
 
 

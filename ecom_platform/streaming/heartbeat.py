@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 
 from ecom_platform.postgres import live_status
-from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.live_status import HEARTBEAT_SECONDS, Pulse
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,15 @@ class Heartbeat:
                 self._live_id = live_status.begin(connection, self._run_id, socket.gethostname(), os.getpid())
             self._thread.start()
 
+    def withdraw(self) -> None:
+        """It was not to be: the process ends without having had the lock."""
+        self._finish(live_status.withdraw)
+
     def end(self) -> None:
         """Say that the process stops because it was told to."""
+        self._finish(live_status.end)
+
+    def _finish(self, write: Callable[[Connection, int], None]) -> None:
         if self._live_id is None:
             return
         self._stopping.set()
@@ -47,7 +54,7 @@ class Heartbeat:
         try:
             with self._database.open(wait_seconds=_GOODBYE_SECONDS) as connection:
                 live_status.beat(connection, self._live_id, self._pulse())
-                live_status.end(connection, self._live_id)
+                write(connection, self._live_id)
         except Exception as error:
             log.warning("it could not be written down that the live mode has stopped: %s", error)
 

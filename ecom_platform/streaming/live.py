@@ -44,6 +44,7 @@ from ecom_platform.streaming.query import (
     weighted_quantile,
 )
 from ecom_platform.streaming.session import jvm_has_ended
+from ecom_platform.streaming.stall import Stall
 from ecom_platform.streaming.units import plan_live_batches
 
 log = logging.getLogger(__name__)
@@ -102,6 +103,8 @@ class LiveMode:
         self._claimer: Claimer | None = None
         self._problem: str | None = None
         self._began = False
+        self._had_lock = False
+        self._stall = Stall()
         self._queries = 0
         self._housekept_at: float | None = None
 
@@ -133,15 +136,20 @@ class LiveMode:
                 self._say(f"{self._problem} Trying again in {pause:.0f} s.")
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-        self._heartbeat.end()
+        if self._had_lock:
+            self._heartbeat.end()
+        else:
+            self._heartbeat.withdraw()
 
     def _attempt(self) -> None:
         """From taking the lock until something fails, or the end."""
         self._revive()
+        # Before the lock is waited for: one that dies from here on is missed.
+        self._heartbeat.begin()
         with IngestLock(self._database, LIVE_APPLICATION_NAME) as lock:
             if not self._take(lock):
                 return
-            self._heartbeat.begin()
+            self._had_lock = True
             recovery = recover(self._database, self._zone)
             for name in recovery.unknown:
                 log.warning("claimed/%s is not in the ledger; `ecom reconcile` puts it right", name)
@@ -158,6 +166,8 @@ class LiveMode:
         while not lock.try_take():
             holder = lock.holder()
             if not self._began and time.monotonic() >= deadline:
+                # Somebody else is live, or loads: this one never was.
+                self._heartbeat.withdraw()
                 raise lock.refuse(holder, self._settings.lock_wait_seconds)
             if not told:
                 self._say(f"waiting for the ingest lock, held by {holder or 'another program'}")
@@ -252,7 +262,11 @@ class LiveMode:
 
     def _pulse(self) -> Pulse:
         files, size = self._backlog()
-        return Pulse(files, size, self._window.batches, self._window.rows, self._problem)
+        window, dispatcher = self._window, self._dispatcher
+        # A query that does not even begin is stuck as well, once it has the lock.
+        work = files > 0 or (dispatcher is not None and not dispatcher.idle) or not self._began
+        stuck = self._stall.seconds(work and self._had_lock, window.batches)
+        return Pulse(files, size, window.batches, window.rows, self._problem, stuck, self._began)
 
 
 class _Window:

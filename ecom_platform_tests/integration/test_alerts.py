@@ -13,6 +13,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -192,7 +193,7 @@ class TestTargets:
             database,
             "SELECT target, state, count(*), max(attempts) FROM alert_deliveries GROUP BY 1, 2 ORDER BY 1, 4",
         )
-        assert ("json://127.0.0.1 #2", "delivered", 45, 1) in found
+        assert (targets([hook.url])[0].name, "delivered", 45, 1) in found
         assert sum(count for target, state, count, _ in found if state == "pending") == 45
         assert sum(attempts for target, state, _, attempts in found if state == "pending") == 1
 
@@ -201,7 +202,7 @@ class TestTargets:
         with webhook(delay=3) as slow, webhook() as quick:
             raise_problem(database, problem())
             waiting = deliver(database, slow.url, quick.url, patience=0.5, dispatcher=dispatcher)
-            assert waiting == ["json://127.0.0.1"]
+            assert waiting == [targets([slow.url])[0].name]
             assert (len(slow.received), len(quick.received)) == (0, 1)
             raise_problem(database, problem("another"))
             deliver(database, slow.url, quick.url, patience=0.5, dispatcher=dispatcher)
@@ -210,6 +211,79 @@ class TestTargets:
             deliver(database, slow.url, patience=20, dispatcher=dispatcher)
             deliver(database, slow.url, patience=20, dispatcher=dispatcher)
             assert sum(text.count("check: some_check") for text in slow.texts) == 2
+
+    def test_a_mail_server_that_says_no_twice_and_then_takes_it(self, database: Database) -> None:
+        with mailbox(answer=lambda number: "450 busy" if number <= 2 else "250 OK") as mails:
+            raise_problem(database, problem())
+            for _ in range(3):
+                deliver(database, mails.url)
+                overdue(database)
+            assert (mails.refused, len(mails.received)) == (2, 1)
+        assert rows(database, "SELECT state, attempts FROM alert_deliveries") == [("delivered", 3)]
+
+    def test_a_slow_mail_server_delays_nobody(self, database: Database) -> None:
+        dispatcher = Dispatcher()
+        with mailbox(delay=3) as slow, webhook() as quick:
+            raise_problem(database, problem())
+            waiting = deliver(database, slow.url, quick.url, patience=0.5, dispatcher=dispatcher)
+            assert waiting == [targets([slow.url])[0].name]
+            assert (len(slow.received), len(quick.received)) == (0, 1)
+            deliver(database, slow.url, patience=20, dispatcher=dispatcher)
+            assert len(slow.received) == 1
+
+    def test_a_mail_server_that_is_down_and_comes_back(self, database: Database) -> None:
+        with mailbox() as gone:
+            port = urlsplit(gone.url).port or 0
+        raise_problem(database, problem())
+        deliver(database, gone.url)
+        assert rows(database, "SELECT state, attempts FROM alert_deliveries") == [("pending", 1)]
+        with mailbox(port=port) as mails:
+            overdue(database)
+            deliver(database, mails.url)
+            assert len(mails.received) == 1
+
+    @pytest.mark.parametrize("status", [400, 500])
+    def test_a_notice_that_is_refused_holds_back_no_other(self, database: Database, status: int) -> None:
+        """Whether the target says that it is the message (400), or nothing is to be learnt from it (500)."""
+        with webhook(poison=("number_13 ", status)) as hook:
+            for number in range(40):
+                raise_problem(database, problem(f"number_{number}"))
+            for attempt in range(4):
+                deliver(database, hook.url)
+                overdue(database)
+                if attempt == 1:
+                    raise_problem(database, problem("late"))
+            delivered = rows(database, "SELECT count(*) FROM alert_deliveries WHERE state = 'delivered'")
+            assert delivered == [(40,)]
+            requests = hook.refused + len(hook.received)
+            assert requests < 40, "found by halves, not one by one"
+        assert rows(
+            database,
+            "SELECT key FROM alert_deliveries JOIN alerts USING (alert_id) WHERE state = 'pending'",
+        ) == [("number_13",)]
+
+    def test_a_target_that_wants_none_is_not_asked_for_each(self, database: Database) -> None:
+        with webhook(answer=lambda number: 403) as hook:
+            for number in range(60):
+                raise_problem(database, problem(f"number_{number}"))
+            deliver(database, hook.url)
+            assert hook.refused < 20
+        assert rows(database, "SELECT count(*) FROM alert_deliveries WHERE attempts = 0") == [(55,)]
+
+    def test_after_a_long_time_away_there_is_no_storm(self, database: Database) -> None:
+        for number in range(60):
+            raise_problem(database, problem(f"number_{number}"))
+        for _ in range(8):
+            deliver(database, DOWN)
+            overdue(database)
+        with webhook() as hook:
+            with database.transaction() as connection:
+                connection.execute("UPDATE alert_deliveries SET target = %s", (targets([hook.url])[0].name,))
+            deliver(database, hook.url)
+            assert len(hook.received) < 10
+        assert rows(database, "SELECT state, count(*) FROM alert_deliveries GROUP BY 1") == [
+            ("delivered", 60)
+        ]
 
     def test_a_redirect_is_not_followed(self, database: Database) -> None:
         with webhook(answer=lambda number: 302) as hook:
@@ -240,11 +314,15 @@ class TestTargets:
 
 
 def test_a_thousand_problems_none_lost(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    """To a web server, a mail server and one that is down, while they are being raised and over again."""
+    """To a web server, a mail server, one that is down and one that comes back, while they are raised."""
     dispatcher = Dispatcher()
     number = 1_000
-    with webhook() as hook, mailbox() as mails:
-        urls = (DOWN, hook.url, mails.url)
+    with (
+        webhook() as hook,
+        mailbox() as mails,
+        webhook(answer=lambda number: 500 if number <= 2 else 200) as back,
+    ):
+        urls = (DOWN, hook.url, mails.url, back.url)
         for first in range(0, number, 100):
             for index in range(first, first + 100):
                 assert raise_problem(database, problem(f"check/a/number_{index:04}"))
@@ -253,22 +331,29 @@ def test_a_thousand_problems_none_lost(database: Database, capsys: pytest.Captur
         while (left := _on_their_way(database, targets(urls)[1:])) and time.monotonic() < deadline:
             deliver(database, *urls, patience=1, dispatcher=dispatcher)
         assert left == 0
-        for receiver in (hook, mails):
+        for receiver in (hook, mails, back):
             text = "\n".join(receiver.texts)
             assert [text.count(f"number_{index:04} failed") > 0 for index in range(number)] == [True] * number
+        down = rows(
+            database,
+            "SELECT count(*) FROM alert_deliveries WHERE state = 'pending' AND target = %s",
+            targets([DOWN])[0].name,
+        )
+        assert down == [(number,)]
     seconds = [
         float(value)
         for (value,) in rows(
             database,
             "SELECT extract(epoch FROM d.delivered_at - a.raised_at) FROM alert_deliveries AS d"
-            " JOIN alerts AS a USING (alert_id) WHERE d.state = 'delivered'",
+            " JOIN alerts AS a USING (alert_id) WHERE d.state = 'delivered' AND d.target <> %s",
+            targets([back.url])[0].name,
         )
     ]
     assert len(seconds) == 2 * number
     p50, p95 = statistics.median(seconds), statistics.quantiles(seconds, n=100)[94]
     with capsys.disabled():
         print(
-            f"\n{number} problems, 3 targets of which one is down: {len(seconds)} deliveries in"
+            f"\n{number} problems, 4 targets, one down and one for a while: {len(seconds)} deliveries in"
             f" {len(hook.received)} requests and {len(mails.received)} mails, 0 lost;"
             f" raised to delivered p50 {p50:.2f} s, p95 {p95:.2f} s, slowest {max(seconds):.2f} s"
         )
@@ -324,8 +409,7 @@ class TestCommand:
             done = self.ecom(tmp_path, f"{hook.url} {mails.url}")
             assert done.returncode == 0, done.stderr
             assert [row.split("  ")[0] for row in done.stdout.splitlines()] == [
-                "json://127.0.0.1",
-                "mailto://127.0.0.1",
+                target.name for target in targets([hook.url, mails.url])
             ]
             assert len(hook.received) == len(mails.received) == 1
 

@@ -14,16 +14,18 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.freshness import FreshnessState, FreshnessStateChange
 from dagster._core.events import DagsterEvent
+from dagster._core.scheduler.instigation import TickStatus
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 from dagster._core.workspace.autodiscovery import loadable_targets_from_python_file
 from sqlalchemy import text
 
+from ecom_platform.errors import DatabaseError
 from ecom_platform.orchestration.alerting import check_alerts, sensor
 from ecom_platform.orchestration.alerting.platform import file_source
 from ecom_platform.orchestration.alerting.position import OVERLAP, Position
 from ecom_platform.orchestration.alerting.sensor import Watch
 from ecom_platform.postgres.connection import Database
-from ecom_platform_tests.alerting import PASSWORD, rows
+from ecom_platform_tests.alerting import PASSWORD, Ticking, rows
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.receivers import Receiver, webhook
 
@@ -48,7 +50,7 @@ class Project:
         self.defs, self.instance = defs, instance
         self.cursor: str | None = None
         self.sensor = defs.get_repository_def().get_sensor_def("check_alerts")
-        self.tick()  # the watch begins
+        assert self.tick() == "The watch begins."
 
     def tick(self) -> str:
         context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
@@ -142,6 +144,64 @@ def test_a_check_that_raises_and_the_run_it_fails(database: Database, start: Cal
     project.run("nightly")
     project.tick()
     assert rows(database, "SELECT count(*) FROM alerts WHERE resolved_at IS NULL") == [(0,)]
+
+
+@pytest.mark.filterwarnings("ignore:Specifying a partitions_def on an AssetCheckSpec")
+def test_a_partitioned_check_that_raises_and_then_answers_is_one_problem_a_partition(
+    database: Database, start: Callable[..., Project]
+) -> None:
+    broken = True
+    days = dg.StaticPartitionsDefinition(["monday", "tuesday"])
+
+    @dg.asset(partitions_def=days)
+    def numbers() -> None:
+        pass
+
+    @dg.asset_check(asset=numbers, partitions_def=days)
+    def sane() -> dg.AssetCheckResult:
+        if broken:
+            raise ZeroDivisionError("no answer")
+        return dg.AssetCheckResult(passed=True)
+
+    project = start(dg.Definitions([numbers], asset_checks=[sane]))
+    job = project.defs.resolve_implicit_global_asset_job_def()
+
+    def run(day: str) -> None:
+        job.execute_in_process(instance=project.instance, partition_key=day, raise_on_error=False)
+        project.tick()
+
+    for day in ("monday", "tuesday"):
+        run(day)
+    of_check = "SELECT key, resolved_at IS NOT NULL FROM alerts WHERE kind = 'check_raised' ORDER BY 1"
+    monday, tuesday = "check/numbers/sane/monday", "check/numbers/sane/tuesday"
+    assert rows(database, of_check) == [(monday, False), (tuesday, False)]
+    broken = False
+    run("monday")
+    assert rows(database, of_check) == [(monday, True), (tuesday, False)]
+
+
+def test_a_failed_step_is_told_by_its_assets(database: Database, start: Callable[..., Project]) -> None:
+    @dg.multi_asset(specs=[dg.AssetSpec("left"), dg.AssetSpec(["shop", "right"])])
+    def both() -> dg.MaterializeResult:
+        raise ValueError("no")
+
+    @dg.op
+    def tidy() -> None:
+        raise ValueError("no")
+
+    @dg.job
+    def tidying() -> None:
+        tidy()
+
+    nightly = dg.define_asset_job("nightly", selection="*")
+    project = start(dg.Definitions([both], jobs=[nightly, tidying]))
+    project.run("nightly")
+    project.run("tidying")
+    project.tick()
+    assert rows(database, "SELECT title, asset FROM alerts ORDER BY 1") == [
+        ("job nightly failed in step both", "left, shop/right"),
+        ("job tidying failed in step tidy", None),
+    ]
 
 
 def test_a_warning_is_no_alert_and_ends_one(database: Database, start: Callable[..., Project]) -> None:
@@ -309,6 +369,22 @@ def test_a_restart_between_event_and_tick_loses_nothing(
         assert len(hook.received) == 1
 
 
+def test_what_happens_before_the_first_tick_that_succeeds_is_told(
+    database: Database, start: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is away when the watch begins; a tick that fails keeps no cursor."""
+    project = start(dg.Definitions())
+    monkeypatch.setenv("ECOM_POSTGRES_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    project.instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(asset_key=dg.AssetKey("a"), check_name="c", passed=False, metadata={})
+    )
+    with pytest.raises(DatabaseError):
+        project.tick()
+    monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
+    project.tick()
+    assert rows(database, "SELECT key FROM alerts") == [("check/a/c",)]
+
+
 def test_a_wiped_event_log_is_read_from_its_beginning(
     database: Database, start: Callable[..., Project]
 ) -> None:
@@ -369,6 +445,7 @@ def test_the_heartbeat_comes_once_a_minute_while_all_is_well(
     with webhook() as life:
         monkeypatch.setenv("ECOM_HEARTBEAT_URL", life.url.replace("json://", "http://"))
         project = start(dg.Definitions())
+        project.tick()
         life.wait_for(lambda receiver: len(receiver.received) == 1)
         project.tick()
 
@@ -377,9 +454,31 @@ def test_the_heartbeat_comes_once_a_minute_while_all_is_well(
 
         other = Watch(sources=[broken])
         with pytest.raises(RuntimeError, match="cannot be read"):
-            other.tick(project.instance, None, "")
+            other.tick(project.instance, str(project.cursor), "")
         time.sleep(0.3)
         assert len(life.received) == 1
+
+
+def test_no_heartbeat_while_another_sensor_fails(
+    database: Database, start: Callable[..., Project], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The landing folder is not mounted: daemon and alerts tick, and nothing is loaded."""
+    with webhook() as life:
+        monkeypatch.setenv("ECOM_HEARTBEAT_URL", life.url.replace("json://", "http://"))
+        project = start(dg.Definitions())
+        landing = Ticking(project.instance, "new_csv_files")
+        watch = Watch()
+        for _ in range(3):
+            landing.tick(TickStatus.FAILURE)
+            summary, _ = watch.tick(project.instance, str(project.cursor), "here")
+        assert summary.endswith("; no heartbeat, since new_csv_files fails or is silent.")
+        assert rows(database, "SELECT title FROM alerts") == [("the ticks of sensor new_csv_files fail",)]
+        time.sleep(0.3)
+        assert life.received == []
+        landing.tick(TickStatus.SKIPPED)
+        watch.tick(project.instance, str(project.cursor), "here")
+        life.wait_for(lambda receiver: len(receiver.received) == 1)
+        assert rows(database, "SELECT resolved_at IS NOT NULL FROM alerts") == [(True,)]
 
 
 def test_problems_are_delivered_although_something_cannot_be_watched(
@@ -394,7 +493,7 @@ def test_problems_are_delivered_although_something_cannot_be_watched(
             dg.AssetCheckEvaluation(asset_key=dg.AssetKey("a"), check_name="c", passed=False, metadata={})
         )
         with pytest.raises(RuntimeError):
-            Watch(sources=[broken]).tick(project.instance, project.cursor, "")
+            Watch(sources=[broken]).tick(project.instance, str(project.cursor), "")
         assert [message["title"] for message in hook.received] == ["[ERROR] a: check c failed"]
 
 
@@ -418,6 +517,14 @@ class TestFiles:
 
     def drop(self, landing: Landing, name: str, content: bytes) -> None:
         (landing.zone.landing / name).write_bytes(content)
+
+    def another_run(self, landing: Landing, run_id: str) -> Landing:
+        other = Landing(landing.database, landing.zone)
+        with landing.database.transaction() as connection:
+            connection.execute(
+                "UPDATE stream_batches SET run_id = %s WHERE batch_id = %s", (run_id, other.batch_id)
+            )
+        return other
 
     def test_many_quarantined_files_are_one_message(
         self, landing: Landing, project: Project, hook: Receiver
@@ -452,16 +559,13 @@ class TestFiles:
         assert message["title"] == "[ERROR] user_events: 33.3% of the rows were rejected"
         assert "expected: at most 5.0% of the rows rejected" in message["message"]
         assert "found: 1 of 3 rows (33.3%)" in message["message"]
-        better = Landing(landing.database, landing.zone)
-        with landing.database.transaction() as connection:
-            connection.execute(
-                "UPDATE stream_batches SET run_id = 'better' WHERE batch_id = %s", (better.batch_id,)
-            )
+        better = self.another_run(landing, "better")
         self.drop(better, "good.csv", csv_file(line()))
         better.ingest()
         for _ in range(2):
             project.tick()
         assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
+        assert "over: The newest run that loaded anything rejected 0 of 1 rows (0.0%)" in hook.texts[1]
 
     def test_rejects_that_were_replayed_are_over(
         self, landing: Landing, project: Project, hook: Receiver, database: Database
@@ -480,3 +584,81 @@ class TestFiles:
         landing.ingest()
         project.tick()
         assert hook.received == []
+
+    def test_a_producer_of_rejects_is_one_problem_over_many_runs(
+        self, landing: Landing, project: Project, hook: Receiver, database: Database
+    ) -> None:
+        for number in range(4):
+            run = self.another_run(landing, f"run-{number}")
+            self.drop(run, f"mixed_{number}.csv", csv_file(*(line() for _ in range(9)), b"not an event"))
+            run.ingest()
+            project.tick()
+        assert len(hook.received) == 1
+        ((found, run_id, times),) = rows(database, "SELECT found, run_id, times_seen FROM alerts")
+        assert (run_id, times) == ("run-3", 4)
+        assert found.startswith("1 of 10 rows (10.0%); since ")
+        assert found.endswith(" UTC, 4 of 40 rows (10.0%) in 4 runs")
+        good = self.another_run(landing, "good")
+        self.drop(good, "good.csv", csv_file(line()))
+        good.ingest()
+        project.tick()
+        assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
+
+    def test_bad_files_one_after_the_other_are_one_problem_until_none_comes_for_an_hour(
+        self, landing: Landing, project: Project, hook: Receiver, database: Database
+    ) -> None:
+        for number in range(4):
+            self.drop(landing, f"bad_{number}.csv", b"not,the,header\n1,2,3\n")
+            landing.ingest()
+            for _ in range(2):
+                project.tick()
+        assert len(hook.received) == 1
+        ((found, times),) = rows(database, "SELECT found, times_seen FROM alerts")
+        assert found.startswith("4 that cannot; newest bad_3.csv, ")
+        assert times == 4
+        with database.transaction() as connection:
+            connection.execute(
+                "UPDATE alerts SET occurred_at = occurred_at - interval '1 hour',"
+                " last_event_at = last_event_at - interval '1 hour'"
+            )
+            connection.execute("UPDATE ingested_files SET finished_at = finished_at - interval '1 hour'")
+        self.drop(landing, "bad_0.csv", csv_file(line()))
+        landing.ingest()
+        for _ in range(2):
+            project.tick()
+        assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
+        assert (
+            "over: No file was put into quarantine for 60 minutes. Of the newest 4 that were, 3 have not been"
+            " loaded under their names."
+        ) in hook.texts[1]
+
+    def test_what_happened_while_the_watcher_was_down_is_told(
+        self, landing: Landing, project: Project, hook: Receiver, database: Database
+    ) -> None:
+        """For three days: longer than any look back that does not know of the last tick."""
+        position = json.loads(str(project.cursor))
+        long_ago = datetime.now(UTC) - timedelta(days=4)
+        position["since"] = long_ago.isoformat()
+        position["marks"] = [[long_ago.timestamp(), number] for _, number in position["marks"]]
+        project.cursor = json.dumps(position)
+        self.drop(landing, "bad.csv", b"not,the,header\n1,2,3\n")
+        self.drop(landing, "mixed.csv", csv_file(line(), b"not an event"))
+        landing.ingest()
+        with database.transaction() as connection:
+            connection.execute("UPDATE ingested_files SET finished_at = finished_at - interval '3 days'")
+        project.tick()
+        assert rows(database, "SELECT kind FROM alerts ORDER BY 1") == [("file_quarantined",), ("rejects",)]
+        assert len(hook.received) == 1
+
+    def test_problems_of_the_live_mode_link_to_the_asset(
+        self, landing: Landing, project: Project, database: Database
+    ) -> None:
+        """Its run is none of Dagster's."""
+        with database.transaction() as connection:
+            connection.execute("INSERT INTO live_status (run_id, host, pid) VALUES ('test', 'host', 1)")
+        self.drop(landing, "bad.csv", b"not,the,header\n1,2,3\n")
+        self.drop(landing, "mixed.csv", csv_file(line(), b"not an event"))
+        landing.ingest()
+        project.tick()
+        link = "http://127.0.0.1:3000/assets/user_events"
+        assert rows(database, "SELECT run_id, link FROM alerts") == [(None, link), (None, link)]

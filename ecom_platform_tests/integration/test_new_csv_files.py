@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
-from dagster._core.events import EngineEventData
+from dagster._core.events import DagsterEvent, EngineEventData
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
     RemoteJobOrigin,
@@ -145,6 +147,7 @@ class TestWhatIsLoaded:
     def test_a_quiet_tick_needs_no_database(
         self, platform: Platform, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        platform.tick()  # the first one asks what an earlier life has given up
         monkeypatch.setenv("ECOM_POSTGRES_URL", "postgresql://nobody@127.0.0.1:1/nothing")
         assert platform.skipped() == "Nothing has landed."
         platform.drop("a.csv")
@@ -303,6 +306,24 @@ class TestAfterFailures:
         assert len(platform.given_up()) == 2
         assert [over for _, over in platform.alerts()] == [True, False]
 
+    @pytest.mark.parametrize("remembered", [True, False])
+    def test_given_up_files_that_are_gone_are_no_problem_any_more(
+        self, platform: Platform, remembered: bool
+    ) -> None:
+        """Removed, or loaded by a run that was launched by hand; also after the cursor was lost."""
+        platform.drop("a.csv")
+        platform.fail(6)
+        platform.skipped()
+        run = platform.run(Status.STARTED)
+        assert "under way" in platform.skipped()
+        assert [over for _, over in platform.alerts()] == [False]
+        platform.instance.report_run_canceled(run)
+        (platform.zone.landing / "a.csv").unlink()
+        if not remembered:
+            platform.cursor = None
+        assert platform.skipped() == "Nothing has landed."
+        assert [over for _, over in platform.alerts()] == [True]
+
     def test_no_memory_of_other_files_is_needed(self, platform: Platform) -> None:
         """Deleting Dagster's history starts anew; nothing is lost by it."""
         platform.drop("a.csv")
@@ -381,7 +402,47 @@ class TestStaleRuns:
         finally:
             leave(home, run.run_id)
 
-    @pytest.mark.parametrize("status", [Status.STARTED, Status.CANCELING])
+    def test_killed_between_its_row_and_its_first_event(self, platform: Platform) -> None:
+        """`ecom run` shows itself before it makes the run; killed then, nothing else would end it."""
+        platform.drop("a.csv")
+        run = platform.run(Status.NOT_STARTED)
+        program = (
+            "import sys, time; from pathlib import Path;"
+            "from ecom_platform.orchestration.presence import appear;"
+            "appear(Path(sys.argv[1]), sys.argv[2]); print('here', flush=True); time.sleep(60)"
+        )
+        command = [sys.executable, "-c", program, platform.instance.root_directory, run.run_id]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline() == b"here\n"
+                assert end_stale_runs(platform.instance) == []
+                assert "under way" in platform.skipped()
+            finally:
+                process.kill()
+        assert end_stale_runs(platform.instance) == [run.run_id]
+
+    def test_a_pid_that_is_somebody_elses_by_now(self, platform: Platform) -> None:
+        run = platform.run(Status.STARTED)
+        platform.instance.add_run_tags(run.run_id, {".dagster/grpc_info": json.dumps({"socket": "/s"})})
+        platform.instance.handle_new_event(
+            dg.EventLogEntry(
+                error_info=None,
+                level=20,
+                user_message="",
+                run_id=run.run_id,
+                timestamp=psutil.Process().create_time() - 60,
+                job_name=run.job_name,
+                dagster_event=DagsterEvent(
+                    dg.DagsterEventType.ENGINE_EVENT.value,
+                    run.job_name,
+                    event_specific_data=EngineEventData.in_process(os.getpid()),
+                ),
+            )
+        )
+        assert end_stale_runs(platform.instance) == [run.run_id]
+
+    @pytest.mark.parametrize("status", [Status.NOT_STARTED, Status.STARTED, Status.CANCELING])
     def test_a_run_of_which_nothing_is_known(self, platform: Platform, status: Status) -> None:
         """It may be another machine's: its age is no proof."""
         platform.run(status)

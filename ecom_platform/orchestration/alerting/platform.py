@@ -12,7 +12,7 @@ from datetime import datetime
 import dagster as dg
 
 from ecom_platform.alerts.files import file_signs
-from ecom_platform.alerts.problem import Sign
+from ecom_platform.alerts.problem import Sign, Window
 from ecom_platform.orchestration.alerting.sensor import check_alerts
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.provision import provide
@@ -26,9 +26,9 @@ def _platform_database() -> Iterator[Database]:
 
 
 def file_source(
-    connection: Connection, since: datetime, now: datetime, settings: AlertSettings
+    connection: Connection, window: Window, now: datetime, settings: AlertSettings
 ) -> Iterator[Sign]:
-    return file_signs(connection, since, now, settings.reject_share, settings.ui_url)
+    return file_signs(connection, window, now, settings.reject_share, settings.ui_url)
 
 
 def platform_alerts() -> dg.Definitions:

@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ecom_platform.alerts.problem import Window
+
 OVERLAP = timedelta(seconds=120)
 # Marks closer together than this are one: the cursor stays short.
 _MARK_DISTANCE = timedelta(seconds=10)
@@ -27,6 +29,11 @@ class Position:
     def beginning(cls, now: datetime, newest: int) -> Position:
         """The watch begins behind what the log holds now: old problems are nobody's news."""
         return cls(now, ((now, newest),))
+
+    @property
+    def ticked_at(self) -> datetime:
+        """When the last tick succeeded, or the watch began."""
+        return self.marks[-1][0]
 
     @property
     def reached(self) -> int:
@@ -47,6 +54,14 @@ class Position:
         marks.append((now, max(reached, self.reached)))
         old = [index for index, (time, _) in enumerate(marks) if time <= now - OVERLAP]
         return Position(self.since, tuple(marks[old[-1] :] if old else marks))
+
+    def wiped(self) -> Position:
+        """The log is another one now, of which nothing was read."""
+        return Position(self.since, ((self.ticked_at, 0),))
+
+    def window(self) -> Window:
+        """What a source of signs is asked about by the tick that begins here."""
+        return Window(self.since, max(self.since, self.ticked_at - OVERLAP))
 
     def dump(self) -> str:
         return json.dumps(

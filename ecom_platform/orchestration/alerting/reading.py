@@ -7,7 +7,6 @@ an event means (``signs``), where to go on (``position``).
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -21,11 +20,11 @@ from ecom_platform.orchestration.alerting.position import Position
 log = logging.getLogger(__name__)
 
 PAGE = 500
-# Events of one kind in one tick; the next tick goes on from there.
+# Unseen events of one kind in one tick; the next tick goes on from there.
 MOST_EVENTS = 5_000
-_REMEMBERED = 20_000
 
 _Event = dg.DagsterEventType
+_Identity = tuple[int, str, float]
 _Translate = Callable[[dg.DagsterInstance, Any, str, str], list[Sign]]
 
 
@@ -55,26 +54,31 @@ _TRANSLATIONS: dict[dg.DagsterEventType, _Translate] = {
 }
 
 
+def beginning(instance: dg.DagsterInstance, now: datetime) -> Position:
+    """Behind what the log holds now."""
+    return Position.beginning(now, instance.event_log_storage.get_maximum_record_id() or 0)
+
+
 class EventReader:
     """Reads the event log of an instance. What an event meant is remembered, since the overlap has it
     read two dozen times and some meanings take a look at the run."""
 
     def __init__(self) -> None:
-        self._meanings: OrderedDict[tuple[int, str, float], list[Sign]] = OrderedDict()
+        self._meanings: dict[_Identity, list[Sign]] = {}
 
     def read(
-        self, instance: dg.DagsterInstance, cursor: str | None, now: datetime, ui_url: str, location: str
+        self, instance: dg.DagsterInstance, position: Position, now: datetime, ui_url: str, location: str
     ) -> tuple[list[Sign], Position]:
-        """Signs from every event behind ``cursor`` and in the overlap, and the new position."""
+        """Signs from every event behind ``position`` and in the overlap, and the new position."""
         newest = instance.event_log_storage.get_maximum_record_id() or 0
-        position = Position.load(cursor) if cursor else Position.beginning(now, newest)
-        if newest < position.reached:  # another log than the cursor's: it was wiped
-            position = Position.beginning(now, 0)
+        if newest < position.reached:
+            position = position.wiped()
         found: list[Sign] = []
         reached = newest
         for kind, translate in _TRANSLATIONS.items():
             end = self._read_kind(instance, kind, translate, position.after(now), found, ui_url, location)
             reached = min(reached, newest if end is None else end)
+        self._forget(position.after(now), newest)
         return found, position.advanced(now, reached)
 
     def _read_kind(
@@ -88,21 +92,22 @@ class EventReader:
         location: str,
     ) -> int | None:
         """Adds to ``found``; returns where it stopped, or ``None`` at the end of the log."""
-        count = 0
-        while count < MOST_EVENTS:
+        unseen = 0
+        while unseen < MOST_EVENTS:
             page = instance.event_log_storage.get_logs_for_all_runs_by_log_id(
                 after_cursor=after, dagster_event_type=kind, limit=PAGE
             )
             for number, entry in page.items():
+                # What the overlap has read again does not count: a flood would never get past it.
+                unseen += self._identity(number, entry) not in self._meanings
                 found.extend(self._meaning(number, entry, lambda e: translate(instance, e, ui_url, location)))
                 after = max(after, number)
-            count += len(page)
             if len(page) < PAGE:
                 return None
         return after
 
     def _meaning(self, number: int, entry: Any, translate: Callable[[Any], list[Sign]]) -> list[Sign]:
-        identity = (number, entry.run_id, entry.timestamp)
+        identity = self._identity(number, entry)
         if identity not in self._meanings:
             try:
                 self._meanings[identity] = translate(entry)
@@ -111,6 +116,14 @@ class EventReader:
                 # for as long as the overlap has it read again.
                 log.warning("Event %s cannot be made an alert: %s", number, type(error).__name__)
                 return []
-            if len(self._meanings) > _REMEMBERED:
-                self._meanings.popitem(last=False)
         return self._meanings[identity]
+
+    @staticmethod
+    def _identity(number: int, entry: Any) -> _Identity:
+        # A number alone may come again, in a log that was wiped.
+        return number, entry.run_id, entry.timestamp
+
+    def _forget(self, after: int, reached: int) -> None:
+        """Keep the meanings of what the overlap may have read again, however many these are."""
+        for identity in [seen for seen in self._meanings if not after < seen[0] <= reached]:
+            del self._meanings[identity]

@@ -28,6 +28,8 @@ _UNENDED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 _MOST_RUNS = 1_000
+# Asset, check, partition.
+_CheckIdentity = tuple[str, str, str | None]
 _Event = dg.DagsterEventType
 
 
@@ -44,21 +46,34 @@ def succeeded(instance: dg.DagsterInstance, entry: Any, default_location: str) -
 def failed(instance: dg.DagsterInstance, entry: Any, default_location: str) -> EndedRun:
     """The run of a RUN_FAILURE event: its failed steps, and its checks that never answered."""
     job, location, tags = _run(instance, entry, default_location)
-    kinds = {_Event.STEP_FAILURE, _Event.ASSET_CHECK_EVALUATION, _Event.ASSET_CHECK_EVALUATION_PLANNED}
+    kinds = {
+        _Event.STEP_FAILURE,
+        _Event.ASSET_MATERIALIZATION_PLANNED,
+        _Event.ASSET_CHECK_EVALUATION,
+        _Event.ASSET_CHECK_EVALUATION_PLANNED,
+    }
     failures: dict[str, str] = {}
-    planned: dict[tuple[str, str], PlannedCheck] = {}
-    answered: set[tuple[str, str]] = set()
+    assets: dict[str, list[str]] = {}
+    planned: dict[_CheckIdentity, PlannedCheck] = {}
+    answered: set[_CheckIdentity] = set()
     for record in instance.get_records_for_run(entry.run_id, of_type=kinds).records:
         event = record.event_log_entry.get_dagster_event()
         if event.event_type is _Event.STEP_FAILURE:
             failures[str(event.step_key)] = _text(event.step_failure_data.error)
             continue
         data: Any = event.event_specific_data
-        identity = (data.asset_key.to_user_string(), data.check_name)
+        asset = data.asset_key.to_user_string()
         if event.event_type is _Event.ASSET_CHECK_EVALUATION:
-            answered.add(identity)
-        else:
-            planned[identity] = PlannedCheck(data.asset_key, data.check_name, event.step_key)
+            answered.add((asset, data.check_name, data.partition))
+            continue
+        of_step = assets.setdefault(str(event.step_key), [])
+        if asset not in of_step:
+            of_step.append(asset)
+        if event.event_type is _Event.ASSET_CHECK_EVALUATION_PLANNED:
+            subset = data.partitions_subset
+            for partition in [None] if subset is None else subset.get_partition_keys():
+                identity = (asset, data.check_name, partition)
+                planned[identity] = PlannedCheck(data.asset_key, data.check_name, event.step_key, partition)
     data = entry.get_dagster_event().event_specific_data
     error = getattr(data, "error", None)
     return EndedRun(
@@ -67,6 +82,7 @@ def failed(instance: dg.DagsterInstance, entry: Any, default_location: str) -> E
         location,
         moment(entry.timestamp),
         failed=failures,
+        assets=assets,
         unanswered=[check for identity, check in planned.items() if identity not in answered],
         error=_text(error) if error else first_line(None, entry.get_dagster_event().message or ""),
         retried=tags.get(WILL_RETRY_TAG) == "true",

@@ -18,20 +18,21 @@ import dagster as dg
 from ecom_platform.alerts import outbox
 from ecom_platform.alerts.dispatch import Dispatcher
 from ecom_platform.alerts.heartbeat import Heartbeat
-from ecom_platform.alerts.problem import Kind, Sign
+from ecom_platform.alerts.problem import Kind, Sign, Window
 from ecom_platform.alerts.redaction import secrets_of
 from ecom_platform.alerts.targets import targets
 from ecom_platform.errors import DatabaseError
-from ecom_platform.orchestration.alerting import runs, signs
-from ecom_platform.orchestration.alerting.reading import EventReader
+from ecom_platform.orchestration.alerting import runs, signs, ticks
+from ecom_platform.orchestration.alerting.position import Position
+from ecom_platform.orchestration.alerting.reading import EventReader, beginning
 from ecom_platform.postgres.alerts import provide_outbox
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.settings import AlertSettings, AlertVariables, load_alert_settings
 
 log = logging.getLogger(__name__)
 
-# Signs of a project's own: connection, when the watch began, now, the settings.
-Source = Callable[[Connection, datetime, datetime, AlertSettings], Iterable[Sign]]
+# Signs of a project's own: connection, what it is asked about, now, the settings.
+Source = Callable[[Connection, Window, datetime, AlertSettings], Iterable[Sign]]
 Provide = Callable[[], AbstractContextManager[Database]]
 
 INTERVAL_SECONDS = 5
@@ -66,6 +67,11 @@ def check_alerts(
         description="Tells of failed checks, failed or hanging runs, lost freshness; once, and when over.",
     )
     def tell(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        if not context.cursor:
+            # Kept before anything else is done, since a tick that fails keeps nothing: what happens until
+            # the first that does not is news.
+            context.update_cursor(beginning(context.instance, datetime.now(UTC)).dump())
+            return dg.SkipReason("The watch begins.")
         origin = context.code_location_origin
         summary, cursor = watch.tick(context.instance, context.cursor, origin.location_name if origin else "")
         context.update_cursor(cursor)
@@ -98,7 +104,7 @@ class Watch:
         # The daemon ticks one at a time, but the UI can test a sensor meanwhile.
         self._lock = threading.Lock()
 
-    def tick(self, instance: dg.DagsterInstance, cursor: str | None, location: str) -> tuple[str, str]:
+    def tick(self, instance: dg.DagsterInstance, cursor: str, location: str) -> tuple[str, str]:
         """Watch once and deliver what is due; returns what happened, and the new cursor."""
         with self._lock:
             settings = load_alert_settings(self._variables)
@@ -113,30 +119,37 @@ class Watch:
             except DatabaseError:
                 self.close()  # an embedded server that was stopped is started by the next tick
                 raise
-            if settings.heartbeat_url is not None:
+            # Also a sensor that nobody is told of yet: while one does not tick, the platform does not work.
+            others = ticks.sensors(instance, self._name)
+            unwell = ticks.unwell(others, location, datetime.now(UTC))
+            if settings.heartbeat_url is not None and not unwell:
                 self._heartbeat.beat(settings.heartbeat_url)
-        return _summary(changed, len(wanted), slow), new_cursor
+        return _summary(changed, len(wanted), slow, unwell), new_cursor
 
     def _watch(
         self,
         database: Database,
         settings: AlertSettings,
         instance: dg.DagsterInstance,
-        cursor: str | None,
+        cursor: str,
         location: str,
     ) -> tuple[int, str]:
         now = datetime.now(UTC)
         ui_url, secrets = settings.ui_url, _secrets(settings)
-        found, position = self._reader.read(instance, cursor, now, ui_url, location)
+        before = Position.load(cursor)
+        found, position = self._reader.read(instance, before, now, ui_url, location)
         with database.transaction() as connection:
             hung = outbox.open_keys(connection, Kind.RUN_HANGS, self._name)
             limit = timedelta(seconds=settings.run_seconds)
             found.extend(signs.hanging(runs.unended(instance), hung, limit, now, ui_url))
+            failing = outbox.open_keys(connection, Kind.SENSOR_FAILS, self._name)
+            others = ticks.sensors(instance, self._name)
+            found.extend(ticks.failing(others, failing, location, now, ui_url))
             changed = outbox.apply(connection, found, self._name, secrets)
         # Apart: what a project's own tables refuse does not hold back what Dagster recorded.
         for source in self._sources:
             with database.transaction() as connection:
-                own = list(source(connection, position.since, now, settings))
+                own = list(source(connection, before.window(), now, settings))
                 changed += outbox.apply(connection, own, self._name, secrets)
         return changed, position.dump()
 
@@ -165,7 +178,8 @@ def _secrets(settings: AlertSettings) -> frozenset[str]:
     return secrets_of(url for url in kept if url)
 
 
-def _summary(changed: int, wanted: int, slow: Sequence[str]) -> str:
+def _summary(changed: int, wanted: int, slow: Sequence[str], unwell: Sequence[str]) -> str:
     told = f"{wanted} targets" if wanted else "no target is set: the log and the table `alerts` have them"
     waiting = f"; still being served: {', '.join(slow)}" if slow else ""
-    return f"{changed} problems raised or over; {told}{waiting}."
+    silent = f"; no heartbeat, since {', '.join(unwell)} fails or is silent" if unwell else ""
+    return f"{changed} problems raised or over; {told}{waiting}{silent}."

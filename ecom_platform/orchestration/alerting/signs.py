@@ -18,7 +18,6 @@ from ecom_platform.alerts.problem import Kind, Problem, Raised, Resolved, Sign
 
 # Dagster's names for runs of a selection of assets that belongs to no job: by the UI, by code.
 AD_HOC_JOBS = frozenset({"__ASSET_JOB", "__ephemeral_asset_job__"})
-_LONGEST_ERROR = 400
 
 
 def moment(timestamp: float) -> datetime:
@@ -75,6 +74,7 @@ class PlannedCheck:
     asset_key: dg.AssetKey
     name: str
     step_key: str | None
+    partition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ class EndedRun:
     # Steps that failed, with their errors, and those that succeeded, by key.
     failed: dict[str, str] = field(default_factory=dict)
     succeeded: Sequence[str] = ()
+    # The assets that a step was to make or to check, by the step's key; several for a multi-asset.
+    assets: dict[str, list[str]] = field(default_factory=dict)
     # Planned, but never evaluated.
     unanswered: Sequence[PlannedCheck] = ()
     # What the run itself ended in, where no step failed.
@@ -111,7 +113,8 @@ def run_failed(run: EndedRun, ui_url: str) -> Iterator[Sign]:
         key=_run_key(run, step),
         kind=Kind.RUN_FAILED,
         title=f"{name} failed" + (f" in step {step}" if step else ""),
-        asset=step,
+        # A step is no asset: an op makes none, a multi-asset makes several.
+        asset=", ".join(run.assets.get(step or "", ())) or None,
         expected="the run succeeds",
         found=error,
         run_id=run.run_id,
@@ -137,7 +140,7 @@ def _run_key(run: EndedRun, step: str | None) -> str:
 def _raised(check: PlannedCheck, run: EndedRun, link: str) -> Problem:
     asset = check.asset_key.to_user_string()
     return Problem(
-        key=check_key(check.asset_key, check.name),
+        key=check_key(check.asset_key, check.name, check.partition),
         kind=Kind.CHECK_RAISED,
         title=f"{asset}: check {check.name} gave no answer",
         asset=asset,
@@ -146,12 +149,13 @@ def _raised(check: PlannedCheck, run: EndedRun, link: str) -> Problem:
         found=f"it raised {run.failed[str(check.step_key)]}",
         run_id=run.run_id,
         link=link,
+        details={"partition": check.partition} if check.partition else {},
     )
 
 
 def first_line(class_name: str | None, message: str) -> str:
-    """An error as one line, with the name of its class in front."""
-    text = " ".join(message.split())[:_LONGEST_ERROR]
+    """An error as one line, with the name of its class in front. Whole: it is cut when it is masked."""
+    text = " ".join(message.split())
     return text if class_name is None or text.startswith(class_name) else f"{class_name}: {text}"
 
 

@@ -4,6 +4,10 @@ Belongs here: turning its row and its recent micro-batches into events of `user_
 here: the verdict (``postgres.live_status``), telling anybody (alerts follow failed checks).
 """
 
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import dagster as dg
@@ -28,7 +32,8 @@ def live_mode(context: dg.SensorEvaluationContext, postgres: PostgresResource) -
         status = live_status.newest(connection)
         figures = live_status.recent_figures(connection, SECONDS)
     result = check_result(live_status.alive(status))
-    known_to_fail = context.cursor == _FAILED
+    before = _Memory.load(context.cursor)
+    known_to_fail = not before.passed
     if (status is None or not status.expected) and not known_to_fail:
         return dg.SkipReason("No live mode: none was started, or the last one was stopped.")
     evaluation = dg.AssetCheckEvaluation(
@@ -40,13 +45,32 @@ def live_mode(context: dg.SensorEvaluationContext, postgres: PostgresResource) -
         metadata=result.metadata,
     )
     events: list[Any] = [evaluation]
+    memory = _Memory(bool(result.passed), before.run_id, before.rows)
     if status is not None and status.expected:
+        loaded = status.rows - (before.rows if before.run_id == status.run_id else 0)
+        if loaded > 0:
+            # Freshness counts materializations alone, and beside the live mode no run makes one.
+            events.append(dg.AssetMaterialization(user_events.key, metadata={"live_rows_loaded": loaded}))
+        memory = _Memory(bool(result.passed), status.run_id, status.rows)
         events.append(dg.AssetObservation(user_events.key, metadata=_metadata(status, figures)))
-    return dg.SensorResult(asset_events=events, cursor=_PASSED if result.passed else _FAILED)
+    return dg.SensorResult(asset_events=events, cursor=memory.dump())
 
 
-# A check that failed must be seen to pass again, also when the live mode was ended for good.
-_PASSED, _FAILED = "passed", "failed"
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """What a tick leaves to the next. A check that failed must be seen to pass again, also when the live
+    mode was ended for good; and rows are materialized once."""
+
+    passed: bool = True
+    run_id: str | None = None
+    rows: int = 0
+
+    @classmethod
+    def load(cls, cursor: str | None) -> _Memory:
+        return cls(**json.loads(cursor)) if cursor else cls()
+
+    def dump(self) -> str:
+        return json.dumps(asdict(self))
 
 
 def _metadata(status: LiveStatus, figures: RecentFigures) -> dict[str, Any]:

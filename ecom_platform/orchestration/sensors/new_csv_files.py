@@ -12,7 +12,7 @@ from itertools import takewhile
 
 import dagster as dg
 
-from ecom_platform.alerts.outbox import raise_problem, resolve_problem
+from ecom_platform.alerts.outbox import open_keys, raise_problem, resolve_problem
 from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.errors import StorageError
 from ecom_platform.landing import arrivals
@@ -31,6 +31,9 @@ from ecom_platform.settings import Settings, load_settings
 LOOK_SECONDS = 1.5
 # Dagster looks for sensors that are due every five seconds; less than that is as often as it can.
 INTERVAL_SECONDS = 1
+
+# The cursor is the fingerprint of what is given up, or this; empty where nothing is remembered.
+_NONE = "-"
 
 _Status = dg.DagsterRunStatus
 _UNFINISHED = [_Status.QUEUED, _Status.NOT_STARTED, _Status.STARTING, _Status.STARTED, _Status.CANCELING]
@@ -53,15 +56,18 @@ def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """
     for run_id in end_stale_runs(context.instance):
         context.log.warning(f"Run {run_id} was ended: its process is gone.")
-    decision = arrivals.decide(survey(context.instance, load_settings()))
+    state = survey(context.instance, load_settings())
+    decision = arrivals.decide(state)
     if isinstance(decision, Launch):
         context.log.info(decision.reason)
-        if context.cursor:
-            with provide(load_settings()) as database:
-                _tried_again(database, context.cursor)
-        return dg.SensorResult([dg.RunRequest(tags={WAITING_TAG: decision.fingerprint})], cursor="")
+        _end_given_up(context.cursor)
+        return dg.SensorResult([dg.RunRequest(tags={WAITING_TAG: decision.fingerprint})], cursor=_NONE)
     if isinstance(decision, Skip):
-        return dg.SensorResult(skip_reason=decision.reason, cursor=context.cursor)
+        if state.under_way or (state.lock_holder is not None and not state.live):
+            # What was given up may be what is being loaded: not over yet.
+            return dg.SensorResult(skip_reason=decision.reason, cursor=context.cursor)
+        _end_given_up(context.cursor)
+        return dg.SensorResult(skip_reason=decision.reason, cursor=_NONE)
     if context.cursor != decision.fingerprint:
         report_given_up(context, decision)
     return dg.SensorResult(skip_reason=f"Given up: {decision.reason}", cursor=decision.fingerprint)
@@ -69,7 +75,7 @@ def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
 def report_given_up(context: dg.SensorEvaluationContext, decision: GiveUp) -> None:
     """Say that files were given up, once for each set: as an alert, in the tick's log, on the asset."""
-    _alert(decision, load_settings(), context.cursor)
+    _alert(decision, load_settings())
     context.log.error(decision.reason)
     context.instance.report_runless_asset_event(
         dg.AssetObservation(
@@ -80,7 +86,7 @@ def report_given_up(context: dg.SensorEvaluationContext, decision: GiveUp) -> No
     )
 
 
-def _alert(decision: GiveUp, settings: Settings, given_up_before: str | None) -> None:
+def _alert(decision: GiveUp, settings: Settings) -> None:
     problem = Problem(
         key=_alert_key(decision.fingerprint),
         kind=Kind.INGEST_GIVEN_UP,
@@ -92,15 +98,22 @@ def _alert(decision: GiveUp, settings: Settings, given_up_before: str | None) ->
         details={"files": list(decision.files[:100])},
     )
     with provide(settings) as database:
+        _resolve_others(database, problem.key)
         raise_problem(database, problem)
-        if given_up_before:
-            _tried_again(database, given_up_before)
 
 
-def _tried_again(database: Database, fingerprint: str) -> None:
-    resolve_problem(
-        database, _alert_key(fingerprint), "The files that wait have changed; they are tried again."
-    )
+def _end_given_up(cursor: str | None) -> None:
+    """Nothing is given up now. Without a memory of the last tick, that is said to the database too."""
+    if cursor != _NONE:
+        with provide(load_settings()) as database:
+            _resolve_others(database, None)
+
+
+def _resolve_others(database: Database, current: str | None) -> None:
+    with database.transaction() as connection:
+        for key in open_keys(connection, Kind.INGEST_GIVEN_UP):
+            if key != current:
+                resolve_problem(connection, key, "The files that were given up no longer wait, or not alone.")
 
 
 def _alert_key(fingerprint: str) -> str:

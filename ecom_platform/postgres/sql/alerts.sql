@@ -127,6 +127,11 @@ SET
     END
 WHERE delivery_id = ANY(:delivery_ids) AND state = 'pending';
 
+-- name: mark_untried!
+UPDATE alert_deliveries
+SET due_at = clock_timestamp(), attempts = greatest(attempts - 1, 0)
+WHERE delivery_id = ANY(:delivery_ids) AND state = 'pending';
+
 -- name: pending$
 -- Notices that are still on their way to the given targets.
 SELECT count(*)
@@ -137,55 +142,79 @@ WHERE a.source = :source AND d.state = 'pending' AND d.target = ANY(:targets);
 -- name: tables^
 SELECT to_regclass('alerts') IS NOT NULL, to_regclass('alert_deliveries') IS NOT NULL;
 
+-- name: open_problems
+SELECT key, occurred_at, last_event_at, details
+FROM alerts
+WHERE source = :source AND kind = :kind AND resolved_at IS NULL
+ORDER BY alert_id;
+
 -- name: quarantined_files
--- Files that were quarantined since, of which no alert speaks yet, by the run that met them.
-SELECT f.file_id, f.name, f.reason, b.run_id, f.finished_at
+-- Files that were quarantined since, of which no alert speaks yet. The live mode's run is its own, which
+-- Dagster does not know: no run_id.
+SELECT f.file_id, f.name, f.reason, CASE WHEN l.run_id IS NULL THEN b.run_id END AS run_id, f.finished_at
 FROM ingested_files AS f
 LEFT JOIN stream_batches AS b USING (batch_id)
+LEFT JOIN live_status AS l ON l.run_id = b.run_id
 WHERE
     f.state = 'quarantined' AND f.finished_at >= :since
-    AND NOT EXISTS (
-        SELECT FROM alerts AS a
-        WHERE
-            a.source = :source AND a.kind = 'file_quarantined'
-            AND a.details -> 'file_ids' @> to_jsonb(f.file_id)
+    -- An alert that speaks of a file was heard of after the file was finished.
+    AND f.file_id NOT IN (
+        SELECT e.file_id::bigint
+        FROM alerts AS a, jsonb_array_elements_text(a.details -> 'file_ids') AS e (file_id)
+        WHERE a.source = :source AND a.kind = 'file_quarantined' AND a.last_event_at >= :since
     )
 ORDER BY f.file_id;
 
--- name: mended_quarantines
--- Open alerts of quarantined files whose every file has since been loaded under its name.
-SELECT a.key
-FROM alerts AS a
+-- name: not_loaded_since$
+-- How many of these quarantined files have not been loaded under their names since.
+SELECT count(*)
+FROM ingested_files AS q
 WHERE
-    a.source = :source AND a.kind = 'file_quarantined' AND a.resolved_at IS NULL
+    q.file_id = ANY(:file_ids)
     AND NOT EXISTS (
-        SELECT
-        FROM jsonb_array_elements_text(a.details -> 'file_ids') AS e (file_id)
-        JOIN ingested_files AS q ON q.file_id = e.file_id::bigint
-        WHERE NOT EXISTS (
-            SELECT FROM ingested_files AS l
-            WHERE l.name = q.name AND l.state = 'loaded' AND l.file_id > q.file_id
-        )
+        SELECT FROM ingested_files AS l
+        WHERE l.name = q.name AND l.state = 'loaded' AND l.file_id > q.file_id
     );
 
 -- name: reject_shares
--- Rows read and rejected by each run and hour since, the last file of each, in order of time.
+-- Rows read and rejected by each run and hour since, the last file of each, in order of time. No run_id
+-- where it is the live mode's.
 SELECT
-    b.run_id,
-    date_trunc('hour', f.finished_at) AS hour,
+    CASE WHEN l.run_id IS NULL THEN b.run_id END AS run_id,
+    date_trunc('hour', f.finished_at, 'UTC') AS hour,
     sum(f.rows_read)::bigint AS rows_read,
     sum(f.rows_rejected)::bigint AS rows_rejected,
     max(f.finished_at) AS finished_at
 FROM ingested_files AS f
 JOIN stream_batches AS b USING (batch_id)
+LEFT JOIN live_status AS l ON l.run_id = b.run_id
 WHERE f.state = 'loaded' AND f.finished_at >= :since
-GROUP BY b.run_id, hour
+GROUP BY b.run_id, l.run_id, hour
 HAVING sum(f.rows_read) > 0
 ORDER BY finished_at;
 
--- name: reject_share^
--- The same of one run and hour.
-SELECT sum(f.rows_read)::bigint, sum(f.rows_rejected)::bigint
+-- name: newest_reject_share^
+-- The same of the newest run and hour that loaded anything, as the ledger has it now.
+WITH newest AS (
+    SELECT b.run_id, date_trunc('hour', f.finished_at, 'UTC') AS hour
+    FROM ingested_files AS f
+    JOIN stream_batches AS b USING (batch_id)
+    WHERE f.state = 'loaded' AND f.rows_read > 0
+    ORDER BY f.finished_at DESC
+    LIMIT 1
+)
+SELECT sum(f.rows_read)::bigint, sum(f.rows_rejected)::bigint, max(f.finished_at)
+FROM newest AS n
+JOIN ingested_files AS f ON f.finished_at >= n.hour AND f.finished_at < n.hour + interval '1 hour'
+JOIN stream_batches AS b ON b.batch_id = f.batch_id AND b.run_id = n.run_id
+WHERE f.state = 'loaded'
+HAVING sum(f.rows_read) > 0;
+
+-- name: rejects_since^
+SELECT
+    coalesce(sum(f.rows_read), 0)::bigint,
+    coalesce(sum(f.rows_rejected), 0)::bigint,
+    count(DISTINCT b.run_id)
 FROM ingested_files AS f
 JOIN stream_batches AS b USING (batch_id)
-WHERE b.run_id = :run_id AND f.state = 'loaded' AND date_trunc('hour', f.finished_at) = :hour;
+WHERE f.state = 'loaded' AND f.rows_read > 0 AND f.finished_at >= :since;

@@ -9,6 +9,8 @@ SET
     backlog_bytes = :backlog_bytes,
     batches = :batches,
     rows = :rows,
+    stuck_seconds = :stuck_seconds,
+    ready = :ready,
     problem = :problem,
     problem_since = CASE WHEN :problem::text IS NULL THEN NULL ELSE coalesce(problem_since, clock_timestamp()) END
 WHERE live_id = :live_id;
@@ -17,6 +19,9 @@ WHERE live_id = :live_id;
 UPDATE live_status
 SET stopped_at = clock_timestamp(), heartbeat_at = clock_timestamp()
 WHERE live_id = :live_id;
+
+-- name: withdraw_live!
+DELETE FROM live_status WHERE live_id = :live_id;
 
 -- name: newest_live^
 -- Ages by the database's clock, the one that wrote the times.
@@ -32,7 +37,23 @@ SELECT
     batches,
     rows,
     problem,
-    extract(epoch FROM clock_timestamp() - problem_since)::double precision AS problem_seconds
+    extract(epoch FROM clock_timestamp() - problem_since)::double precision AS problem_seconds,
+    stuck_seconds,
+    ready,
+    -- Processes in a row, just before this one, that ended before they could load anything.
+    (
+        SELECT count(*)
+        FROM live_status AS d
+        WHERE
+            d.live_id < live_status.live_id
+            AND d.live_id > coalesce(
+                (
+                    SELECT max(g.live_id) FROM live_status AS g
+                    WHERE g.live_id < live_status.live_id AND (g.ready OR g.stopped_at IS NOT NULL)
+                ),
+                0
+            )
+    ) AS stillborn
 FROM live_status
 ORDER BY live_id DESC
 LIMIT 1;

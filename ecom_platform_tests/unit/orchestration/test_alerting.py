@@ -11,7 +11,7 @@ import pytest
 
 from ecom_platform.alerts.problem import Raised, Resolved
 from ecom_platform.orchestration.alerting import reading, signs
-from ecom_platform.orchestration.alerting.reading import EventReader
+from ecom_platform.orchestration.alerting.reading import EventReader, beginning
 from ecom_platform.orchestration.alerting.signs import EndedRun, PlannedCheck, UnendedRun
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -40,25 +40,40 @@ def test_a_flood_is_read_over_several_ticks(
     monkeypatch.setattr(reading, "PAGE", 7)
     monkeypatch.setattr(reading, "MOST_EVENTS", 20)
     reader = EventReader()
-    _, position = reader.read(instance, None, NOW, UI, "")
+    position = beginning(instance, NOW)
     report(instance, 50)
     seen: set[str] = set()
     now = NOW
     for _ in range(6):
         now += timedelta(minutes=5)  # past the overlap: nothing is read twice
-        found, position = reader.read(instance, position.dump(), now, UI, "")
+        found, position = reader.read(instance, position, now, UI, "")
         assert len(found) <= 21
         seen.update(sign.key for sign in found)
     assert seen == {f"check/a/c{index}" for index in range(50)}
     assert position.reached == 50
 
 
+def test_a_flood_within_the_overlap_is_read_on_not_again_and_again(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "PAGE", 7)
+    monkeypatch.setattr(reading, "MOST_EVENTS", 20)
+    reader = EventReader()
+    position = beginning(instance, NOW)
+    report(instance, 50)
+    seen: set[str] = set()
+    for tick in range(1, 4):
+        found, position = reader.read(instance, position, NOW + timedelta(seconds=5 * tick), UI, "")
+        seen.update(sign.key for sign in found)
+    assert seen == {f"check/a/c{index}" for index in range(50)}
+
+
 def test_the_overlap_is_read_again(instance: dg.DagsterInstance) -> None:
     reader = EventReader()
-    _, position = reader.read(instance, None, NOW, UI, "")
+    position = beginning(instance, NOW)
     report(instance, 2)
     for seconds, again in ((5, 2), (60, 2), (400, 0)):
-        found, position = reader.read(instance, position.dump(), NOW + timedelta(seconds=seconds), UI, "")
+        found, position = reader.read(instance, position, NOW + timedelta(seconds=seconds), UI, "")
         assert len(found) == again
 
 

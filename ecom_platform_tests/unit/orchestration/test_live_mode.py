@@ -25,6 +25,7 @@ class Tick:
         self.cursor = None if self.skipped else result.cursor
         events = [] if self.skipped else result.asset_events
         self.checks = [event for event in events if isinstance(event, dg.AssetCheckEvaluation)]
+        self.materializations = [event for event in events if isinstance(event, dg.AssetMaterialization)]
         self.observations = [event for event in events if isinstance(event, dg.AssetObservation)]
 
 
@@ -97,6 +98,63 @@ def test_one_that_cannot_load_fails_the_check_after_a_while(tick: Any, database:
     with database.transaction() as connection:
         live_status.beat(connection, live_id, Pulse())
     assert tick().checks[0].passed
+
+
+def test_rows_that_were_loaded_are_materialized_once(tick: Any, database: Database) -> None:
+    """Freshness counts materializations; beside the live mode nothing else makes one."""
+
+    def beat(live_id: int, rows: int) -> None:
+        with database.transaction() as connection:
+            live_status.beat(connection, live_id, Pulse(rows=rows))
+
+    def loaded(seen: Tick) -> list[Any]:
+        return [event.metadata["live_rows_loaded"].value for event in seen.materializations]
+
+    live_id = begin(database)
+    seen = tick()
+    assert loaded(seen) == []
+    beat(live_id, 700)
+    seen = tick(seen.cursor)
+    assert loaded(seen) == [700]
+    seen = tick(seen.cursor)
+    assert loaded(seen) == []
+    beat(live_id, 900)
+    seen = tick(seen.cursor)
+    assert loaded(seen) == [200]
+    beat(begin(database), 50)  # another process counts from its own beginning
+    assert loaded(tick(seen.cursor)) == [50]
+
+
+def test_one_that_beats_and_does_not_get_on_fails_the_check(tick: Any, database: Database) -> None:
+    """The heartbeat is a thread of its own, which a query that is stuck does not stop."""
+    live_id = begin(database)
+    for seconds, passed in ((200.0, True), (400.0, False), (0.0, True)):
+        with database.transaction() as connection:
+            live_status.beat(connection, live_id, Pulse(stuck_seconds=seconds))
+        assert tick().checks[0].passed == passed
+    assert "no micro-batch finished for" not in tick().checks[0].description
+
+
+def test_one_that_dies_again_and_again_before_it_can_load_fails_the_check(
+    tick: Any, database: Database
+) -> None:
+    """Each has a fresh row, so its silence is never long."""
+    for passed in (True, True, False, False):
+        live_id = begin(database)
+        assert tick().checks[0].passed == passed
+    with database.transaction() as connection:
+        live_status.beat(connection, live_id, Pulse(ready=True))
+    assert tick().checks[0].passed
+    begin(database)
+    assert tick().checks[0].passed
+
+
+def test_one_that_never_had_the_lock_leaves_no_row(tick: Any, database: Database) -> None:
+    begin(database)
+    execute(database, "UPDATE live_status SET heartbeat_at = heartbeat_at - interval '5 minutes'")
+    with database.transaction() as connection:
+        live_status.withdraw(connection, live_status.begin(connection, "refused", "host", 1))
+    assert not tick().checks[0].passed, "the first one is still the one that ought to be there"
 
 
 def test_one_that_was_stopped_is_not_missed_and_an_old_failure_is_over(tick: Any, database: Database) -> None:

@@ -1,0 +1,57 @@
+"""The row of a live process that does not get as far as loading anything; no Spark is started."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+
+import pytest
+
+from ecom_platform.errors import EcomError, IngestError
+from ecom_platform.postgres import live_status
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.lock import ingest_lock
+from ecom_platform.settings import Settings
+from ecom_platform.streaming.live import LiveMode
+
+
+def no_spark() -> None:
+    raise IngestError("Spark does not start.", "It is a test.")
+
+
+def live(settings: Settings, database: Database, run_id: str, wait: float = 0.0) -> LiveMode:
+    settings = dataclasses.replace(settings, lock_wait_seconds=wait)
+    return LiveMode(settings, database, no_spark, run_id)  # type: ignore[arg-type]
+
+
+def newest(database: Database) -> live_status.LiveStatus | None:
+    with database.open() as connection:
+        return live_status.newest(connection)
+
+
+def test_one_that_dies_at_its_start_is_missed(settings: Settings, database: Database) -> None:
+    with pytest.raises(IngestError, match="Spark does not start"):
+        live(settings, database, "first").run()
+    status = newest(database)
+    assert status is not None
+    assert (status.run_id, status.expected, status.ready) == ("first", True, False)
+
+
+def test_one_that_waits_for_the_lock_has_a_row_and_one_that_is_refused_has_none(
+    settings: Settings, database: Database
+) -> None:
+    with ingest_lock(database, 0):
+        mode = live(settings, database, "waiting", 60.0)
+        thread = threading.Thread(target=mode.run)
+        thread.start()
+        deadline = time.monotonic() + 30
+        while newest(database) is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        mode.stop()
+        thread.join(30)
+        assert newest(database) is None, "stopped without ever having been live"
+        with pytest.raises(EcomError):
+            live(settings, database, "refused").run()
+        assert newest(database) is None
