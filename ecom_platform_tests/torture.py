@@ -441,6 +441,11 @@ def main() -> int:
         print(f"DIFFERENT\n{error}\nThe evidence is in {folder}.")
         report(torture)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted; the rounds that were compared:")
+        shutil.rmtree(folder, ignore_errors=True)
+        report(torture)
+        return 130
     shutil.rmtree(folder)
     report(torture)
     return 0
