@@ -66,7 +66,8 @@ def main() -> None:
             ui.open_check(dev, page, "user_events", "generated_events_stored_once")
             page.get_by_text("found 29,960 rows.").first.wait_for()
             take(page, "failed")
-        report(home)
+        # In another home: in this one a check fails from now on.
+        report(Path(folder) / "report")
 
 
 def delete_some(home: Path) -> None:
@@ -82,6 +83,7 @@ def delete_some(home: Path) -> None:
 
 def report(home: Path) -> None:
     """Some runs of several micro-batches, and what the last one writes."""
+    home.mkdir()
     environment = {**ui.clean_environment(), "ECOM_HOME": str(home), "ECOM_BATCH_FILES": "8"}
     for number in range(6):
         command = [sys.executable, "-m", "ecom_platform", "run", "--events", str(60_000 + 12_000 * number)]
