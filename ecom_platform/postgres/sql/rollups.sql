@@ -295,8 +295,7 @@ GROUP BY 1
 ORDER BY 1;
 
 -- name: days_that_differ_in_conversion_funnel
--- By day and category: with device and country there are so many groups that this would take twice as long
--- as all of the other checks.
+-- By day and category: with device and country there are so many groups that it would take twice as long.
 SELECT
     (day AT TIME ZONE 'UTC')::date,
     string_agg(event_type || ' of ' || category || ' by ' || -events, ', ' ORDER BY category, event_type)
