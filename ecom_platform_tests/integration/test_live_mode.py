@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,9 @@ from ecom_platform_tests.acceptance.ui import free_port
 from ecom_platform_tests.dirt import write_dirty_files
 from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.reference import compare
+from ecom_platform_tests.waiting import wait_until
 
 PATIENCE_SECONDS = 90
-
-
-def wait_until(condition: Callable[[], bool], what: Callable[[], str] = lambda: "") -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.1)
 
 
 class Stream:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -21,13 +20,7 @@ from ecom_platform.streaming.live import LiveMode
 from ecom_platform.streaming.query import QUERY_NAME
 from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.reference import compare
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+from ecom_platform_tests.waiting import wait_until
 
 
 class Platform:

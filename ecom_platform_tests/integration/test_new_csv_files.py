@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -37,6 +37,7 @@ from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, ingest_lock
 from ecom_platform.settings import Settings
 from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.waiting import wait_until
 
 # Dagster itself asks pydantic for what pydantic calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
@@ -362,13 +363,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def wait_for(what: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 class TestStaleRuns:
     def test_a_run_whose_process_is_killed(self, platform: Platform, home: Path) -> None:
         """Its pool and its lock are free again, and its files are tried again."""
@@ -378,7 +372,7 @@ class TestStaleRuns:
             platform.instance = instance
             with subprocess.Popen([sys.executable, "-c", RUN, str(home), run_id]) as process:
                 try:
-                    wait_for(lambda: waits_for_the_lock(instance, run_id))
+                    wait_until(lambda: waits_for_the_lock(instance, run_id))
                     assert end_stale_runs(instance) == []
                     assert "under way" in platform.skipped()
                 finally:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
@@ -30,6 +30,7 @@ from ecom_platform.reporting.sampler import Point, Usage, sampling
 from ecom_platform.reporting.verdict import Cause
 from ecom_platform.streaming.query import batch_figures
 from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.waiting import wait_until
 
 
 class Run(Landing):
@@ -511,13 +512,6 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(run: Run) -> None:
 def seen(run: Run) -> list[upkeep.TableState]:
     with run.database.open() as connection:
         return upkeep.states(connection)
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_table_gets_what_it_wants_once(run: Run) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from ecom_platform.supervision import companion, next_delay
+from ecom_platform_tests.waiting import wait_until
 
 PROGRAM = """
 import signal, sys, time
@@ -20,13 +19,6 @@ if sys.argv[2] == "dies":
     sys.exit(3)
 time.sleep(60)
 """
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_delays_grow_up_to_a_minute_and_begin_anew_after_a_steady_life() -> None:

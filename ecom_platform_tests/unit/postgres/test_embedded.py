@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +25,7 @@ import pytest
 from ecom_platform.errors import DatabaseError, PrerequisiteError, StorageError
 from ecom_platform.postgres.embedded import EmbeddedServer, binary
 from ecom_platform.postgres.embedded.account import closed_folder, setpriv
+from ecom_platform_tests.waiting import wait_until
 
 AS_ROOT = os.geteuid() == 0
 SECONDS = 10
@@ -120,15 +121,8 @@ def processes_of(directory: Path) -> list[int]:
     return found
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = SECONDS) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
-
-
-def all_gone(directory: Path) -> bool:
-    return wait_for(lambda: not processes_of(directory), 5)
+def wait_until_gone(directory: Path) -> None:
+    wait_until(lambda: not processes_of(directory))
 
 
 def ask(server: EmbeddedServer, query: str) -> object:
@@ -156,7 +150,7 @@ def bare(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "pg"
     yield folder
     EmbeddedServer(folder).stop()
-    assert all_gone(folder)
+    wait_until_gone(folder)
 
 
 @pytest.fixture
@@ -274,13 +268,13 @@ def test_two_processes_share_one_server_which_stops_with_the_last(bare: Path) ->
     assert running_pid(server) == one
     assert second.go_on() == 0
     assert not server.status().running
-    assert all_gone(bare)
+    wait_until_gone(bare)
 
 
 def test_visitors_that_come_and_go_always_find_a_server(directory: Path) -> None:
     visitors = [Process(VISITOR, directory) for _ in range(3)]
     assert [visitor.go_on() for visitor in visitors] == [0, 0, 0]
-    assert all_gone(directory)
+    wait_until_gone(directory)
 
 
 def test_a_pinned_server_survives_its_last_user_until_stop(server: EmbeddedServer, directory: Path) -> None:
@@ -289,7 +283,7 @@ def test_a_pinned_server_survives_its_last_user_until_stop(server: EmbeddedServe
     time.sleep(1.2)  # more than two of the keeper's periods
     assert running_pid(server) == pid and server.status().pinned
     assert EmbeddedServer(directory).stop()
-    assert all_gone(directory)
+    wait_until_gone(directory)
     assert not server.status().pinned
 
 
@@ -302,7 +296,7 @@ def test_unpinning_stops_a_server_without_users(server: EmbeddedServer, director
 def test_a_pin_does_not_outlive_a_server_that_crashed(server: EmbeddedServer, directory: Path) -> None:
     server.pin()
     os.kill(running_pid(server), signal.SIGKILL)
-    assert all_gone(directory)
+    wait_until_gone(directory)
     with server:
         assert not server.status().pinned
     assert not server.status().running
@@ -312,11 +306,11 @@ def test_stop_asks_nobody_and_users_can_come_back(server: EmbeddedServer, direct
     user = Process(USER, directory)
     user.line()
     assert server.stop()
-    assert all_gone(directory)
+    wait_until_gone(directory)
     with server:
         assert ask(server, "SELECT 1") == 1
     assert user.go_on() == 0
-    assert all_gone(directory)
+    wait_until_gone(directory)
 
 
 def test_a_child_forked_by_a_user_is_not_a_user(directory: Path) -> None:
@@ -335,7 +329,7 @@ def test_a_server_whose_only_user_was_killed_ends_with_its_keeper(directory: Pat
     user.kill()
     try:
         assert psutil.pid_exists(child)  # as a JVM would: it must not have inherited the lock
-        assert all_gone(directory)
+        wait_until_gone(directory)
     finally:
         os.kill(child, signal.SIGKILL)
 
@@ -357,7 +351,7 @@ def test_a_killed_server_recovers_what_was_committed(server: EmbeddedServer) -> 
         connection.execute("CREATE TABLE kept AS SELECT 42 AS n")
     killed = running_pid(server)
     os.kill(killed, signal.SIGKILL)
-    assert wait_for(lambda: not psutil.pid_exists(killed))
+    wait_until(lambda: not psutil.pid_exists(killed))
     server.acquire()
     assert running_pid(server) != killed
     assert ask(server, "SELECT n FROM kept") == 42
@@ -369,19 +363,19 @@ def test_a_killed_keeper_is_replaced_by_the_next_user(server: EmbeddedServer, di
     pid = running_pid(server)
     (keeper,) = keepers(directory, pid)
     os.kill(keeper, signal.SIGKILL)
-    assert wait_for(lambda: not keepers(directory, pid))
+    wait_until(lambda: not keepers(directory, pid))
     user = Process(USER, directory)
     assert user.line()[0] == pid
     assert len(keepers(directory, pid)) == 1
     server.release()
     user.kill()
-    assert all_gone(directory)
+    wait_until_gone(directory)
 
 
 def test_a_starter_killed_while_making_the_data_folder_is_swept_up(bare: Path) -> None:
     server = EmbeddedServer(bare)
     starter = Process(USER, bare)
-    assert wait_for(lambda: any(bare.glob("data.partial-*/global")))
+    wait_until(lambda: any(bare.glob("data.partial-*/global")))
     starter.kill()
     assert not (bare / "data").exists()
     with server:
@@ -398,18 +392,18 @@ def test_stop_sweeps_up_a_half_made_data_folder(bare: Path) -> None:
 
 def test_a_starter_killed_while_the_server_starts_leaves_nothing(directory: Path) -> None:
     starter = Process(USER, directory)
-    assert wait_for(lambda: bool(processes_of(directory)))
+    wait_until(lambda: bool(processes_of(directory)))
     starter.kill()
-    assert all_gone(directory)
+    wait_until_gone(directory)
 
 
 def test_stop_wins_over_a_process_that_is_starting_the_server(
     server: EmbeddedServer, directory: Path
 ) -> None:
     starter = Process(USER, directory, quiet=True)
-    assert wait_for(lambda: bool(processes_of(directory)))
+    wait_until(lambda: bool(processes_of(directory)))
     server.stop()
-    assert all_gone(directory)
+    wait_until_gone(directory)
     starter.kill()
 
 
@@ -421,7 +415,7 @@ def test_a_pid_file_whose_number_another_program_has_now(
     owner = (directory / "data").stat().st_uid
     os.kill(running_pid(server), signal.SIGKILL)
     server.release()
-    assert all_gone(directory)
+    wait_until_gone(directory)
     pid_file = directory / "data" / "postmaster.pid"
     with subprocess.Popen(["sleep", "60"], user=owner) as innocent:
         lines = pid_file.read_text().splitlines()
@@ -440,13 +434,13 @@ def test_a_server_whose_folder_was_removed_ends(tmp_path: Path) -> None:
     server = EmbeddedServer(directory)
     server.acquire()
     shutil.rmtree(directory)
-    assert all_gone(directory)
+    wait_until_gone(directory)
     server.acquire()
     with EmbeddedServer(directory) as other:
         assert ask(other, "SELECT 1") == 1
     assert server.status().running
     server.release()
-    assert all_gone(directory)
+    wait_until_gone(directory)
 
 
 # --- Odd folders ----------------------------------------------------------------------------------------
@@ -461,7 +455,7 @@ def test_a_folder_with_any_name(tmp_path: Path, name: str) -> None:
             [binary("psql"), "-XAtc", "SELECT 2", server.url], capture_output=True, text=True, check=True
         )
         assert result.stdout == "2\n"
-    assert all_gone(tmp_path / name)
+    wait_until_gone(tmp_path / name)
 
 
 def test_a_path_too_long_for_a_socket_gets_a_private_folder(tmp_path: Path) -> None:
@@ -473,7 +467,7 @@ def test_a_path_too_long_for_a_socket_gets_a_private_folder(tmp_path: Path) -> N
         assert not folder.is_relative_to(directory)
         assert folder.stat().st_mode & 0o777 == 0o700
     assert not folder.parent.exists()
-    assert all_gone(directory)
+    wait_until_gone(directory)
 
 
 def test_a_private_folder_that_somebody_else_made_is_refused(tmp_path: Path) -> None:
@@ -486,7 +480,7 @@ def test_a_private_folder_that_somebody_else_made_is_refused(tmp_path: Path) -> 
             server.acquire()
     finally:
         squatted.unlink()
-    assert all_gone(directory)
+    wait_until_gone(directory)
 
 
 def test_a_link_to_the_folder_is_the_same_server(
@@ -562,7 +556,7 @@ def nobodys_folder() -> Iterator[Path]:
     os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     yield folder
     EmbeddedServer(folder / "pg").stop()
-    assert all_gone(folder / "pg")
+    wait_until_gone(folder / "pg")
     shutil.rmtree(folder)
 
 
@@ -576,7 +570,7 @@ def test_an_ordinary_user_runs_it_directly(nobodys_folder: Path) -> None:
     owners = {psutil.Process(found).uids().real for found in processes_of(nobodys_folder / "pg")}
     assert owners == {nobody.pw_uid} and pid
     assert user.go_on() == 0
-    assert all_gone(nobodys_folder / "pg")
+    wait_until_gone(nobodys_folder / "pg")
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root changes to another user")

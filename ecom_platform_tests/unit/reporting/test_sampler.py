@@ -25,9 +25,16 @@ from ecom_platform.reporting.sampler import (
     sampling,
 )
 from ecom_platform_tests.conftest import _named
+from ecom_platform_tests.waiting import wait_until
 
-# A process that is called java, with a Python below it: both burn processor time, the Python holds memory.
-BURN = "import time\nend = time.process_time() + {seconds}\nwhile time.process_time() < end: pass\n"
+# A process that is called java, with a Python below it: both burn processor time, the Python holds memory,
+# and both stay until their common input ends, so that a busy machine gets its look at them.
+BURN = (
+    "import sys, time\n"
+    "end = time.process_time() + {seconds}\n"
+    "while time.process_time() < end: pass\n"
+    "sys.stdin.read()\n"
+)
 PARENT = (
     "import os, subprocess, sys\n"
     "from ctypes import CDLL\n"
@@ -42,23 +49,35 @@ def test_processor_time_is_what_the_kernel_says_at_the_end() -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("a process is given the name of another one, which only Linux does")
     script = PARENT.format(burn=BURN.format(seconds=0.8))
+
+    def seen() -> list[Point]:
+        return [
+            point
+            for point in list(usage.points)
+            if all(point.cpu_seconds.get(part, 0.0) > 0 for part in (WORKERS, JVM))
+        ]
+
+    own = time.process_time()
     with sampling(interval=0.05) as usage:
-        process = subprocess.Popen([sys.executable, "-c", script])
+        process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE)
+        assert process.stdin is not None
+        with process.stdin:
+            wait_until(lambda: bool(seen()))
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = status
     assert status == 0
     kernel = used.ru_utime + used.ru_stime
+    own = time.process_time() - own
     # The driver waited for it, so at its end its time is the driver's; nothing is counted twice.
     # But for a tick of the kernel's clock: the counters of two processes are not read at one moment.
     assert sum(usage.cpu_seconds(part) for part in PARTS) == pytest.approx(
         usage.cpu_seconds(DRIVER), abs=0.05
     )
-    assert usage.cpu_seconds(DRIVER) == pytest.approx(kernel, abs=0.35)
-    # What was seen before it ended: at most all of it, however seldom a busy machine let us look.
-    seen = [point for point in usage.points if WORKERS in point.memory_bytes]
+    assert usage.cpu_seconds(DRIVER) == pytest.approx(kernel + own, abs=0.35)
+    # What was seen before it ended: at most all of it.
     for part in (WORKERS, JVM):
-        assert 0 < max(point.cpu_seconds[part] for point in seen) <= kernel + 0.35
-    assert max(point.memory_bytes[WORKERS] for point in seen) > 80 * 2**20
+        assert max(point.cpu_seconds[part] for point in seen()) <= kernel + 0.35
+    assert max(point.memory_bytes[WORKERS] for point in seen()) > 80 * 2**20
 
 
 def test_postgres_counts_backends_that_have_ended(server: EmbeddedServer) -> None:
