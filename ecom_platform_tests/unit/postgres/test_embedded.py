@@ -200,13 +200,14 @@ def test_the_settings_that_guard_data_and_door_hold(server: EmbeddedServer) -> N
         "unix_socket_permissions": "0700",
         "TimeZone": "UTC",
         "server_encoding": "UTF8",
-        "max_wal_size": "4GB",
         "checkpoint_timeout": "15min",
         "max_connections": "100",
     }
     with server, psycopg.connect(server.url) as connection:
         found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in expected}
+        ((wal,),) = connection.execute("SELECT pg_size_bytes(current_setting('max_wal_size'))").fetchall()
     assert found == expected
+    assert 2**30 <= wal <= 2**33
 
 
 def test_folders_are_closed_to_others(server: EmbeddedServer, directory: Path) -> None:
