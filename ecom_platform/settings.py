@@ -21,6 +21,8 @@ from ecom_platform.errors import SettingsError
 
 DEFAULT_EVENTS = 30_000
 DEFAULT_ROWS_PER_FILE = 1_000
+# A second for a million rows.
+WHOLE_CHECK_ROWS = 5_000_000
 DEFAULT_UI_URL = "http://127.0.0.1:3000"
 
 _REMOTE_MASTERS = ("spark://", "yarn", "k8s://")
@@ -104,6 +106,8 @@ class Settings:
     archive_days: int | None = None
     # Days that replayed rejects, micro-batches and measured figures stay.
     history_days: int = 90
+    # Rows up to which a run's checks read the whole table; of a larger one, what changed.
+    whole_check_rows: int = WHOLE_CHECK_ROWS
     rows_per_file: int = DEFAULT_ROWS_PER_FILE
     java_home: Path | None = None
     # DAGSTER_HOME, where somebody chose it.
@@ -315,6 +319,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     java_home = reader.text("JAVA_HOME")
     dagster_home = reader.text("DAGSTER_HOME")
     password = reader.secret("ECOM_POSTGRES_PASSWORD")
+    whole_check_rows = reader.integer("ECOM_WHOLE_CHECK_ROWS", WHOLE_CHECK_ROWS, 0)
     rows_per_file = reader.integer("ECOM_ROWS_PER_FILE", DEFAULT_ROWS_PER_FILE, 1)
     settings = Settings(
         home=home,
@@ -330,6 +335,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         lock_wait_seconds=reader.seconds("ECOM_LOCK_WAIT_SECONDS", 600.0),
         archive_days=reader.integer("ECOM_ARCHIVE_DAYS", None, 1),
         history_days=reader.integer("ECOM_HISTORY_DAYS", 90, 1) or 90,
+        whole_check_rows=WHOLE_CHECK_ROWS if whole_check_rows is None else whole_check_rows,
         rows_per_file=rows_per_file or DEFAULT_ROWS_PER_FILE,
         java_home=Path(java_home) if java_home else None,
         dagster_home_chosen=Path(dagster_home) if dagster_home else None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dagster as dg
 
+from ecom_platform.settings import Settings
+
 MAIN_JOB = "main"
 INGEST_JOB = "ingest"
 # On a run that was launched for files that wait; its value says for which (`arrivals.fingerprint`).
@@ -21,3 +23,12 @@ ingest_job = dg.define_asset_job(
 )
 
 JOBS = [main_job, ingest_job]
+
+
+def whole_up_to(job_name: str, settings: Settings) -> int | None:
+    """Rows up to which a check reads the whole table in a run of this job; ``None``: it always does.
+
+    What loads has to be quick again and again; whoever asks for checks alone, as the daily audit does and
+    the button in the UI, wants to know of everything.
+    """
+    return settings.whole_check_rows if job_name in (MAIN_JOB, INGEST_JOB) else None

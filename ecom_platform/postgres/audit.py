@@ -23,8 +23,9 @@ from ecom_platform.events.schema import (
     MAX_PRICE,
     UNPRICED_EVENT_TYPE,
 )
-from ecom_platform.postgres.connection import Connection
+from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.ledger import Generation
+from ecom_platform.postgres.scope import looking
 from ecom_platform.postgres.statements import queries
 
 # A finding names at most this many files; the count is always the whole one.
@@ -55,9 +56,21 @@ class DuplicateAudit:
     id_conflicts: int
 
 
-def record_duplicate_audit(connection: Connection, run_id: str) -> DuplicateAudit:
-    """Count, store the counts as a row of ``duplicate_audit``, and return them."""
-    row = queries("audit").record_audit(connection, run_id=run_id)
+def record_duplicate_audit(
+    database: Database, run_id: str, *, whole_up_to: int | None = None
+) -> DuplicateAudit:
+    """Count, store the counts as a row of ``duplicate_audit``, and return them.
+
+    Of a table that is not looked at as a whole (``scope``) the rows are counted; that their ids are
+    distinct is taken from the unique index, if it is there.
+    """
+    with looking(database, "duplicate_audit", whole_up_to=whole_up_to) as look:
+        if look.scope.whole or not queries("checks").unique_index(look.connection):
+            rows, distinct = queries("checks").id_counts(look.connection)
+        else:
+            rows = distinct = queries("checks").row_count(look.connection)
+        row = queries("audit").record_audit(look.connection, run_id=run_id, rows=rows, distinct_ids=distinct)
+        look.found_right(rows == distinct)
     return DuplicateAudit(*(int(value) for value in row))
 
 
@@ -91,15 +104,21 @@ def generated_files(generation: Generation | None, records: Mapping[str, int]) -
     )
 
 
-def row_rules(connection: Connection, now: datetime) -> list[Finding]:
-    """Every rule about a single row, over the whole table in one pass."""
-    counts = _row_rule_counts(connection, now)
+def row_rules(database: Database, now: datetime, *, whole_up_to: int | None = None) -> list[Finding]:
+    """Every rule about a single row, in one pass over the table or what changed of it (``scope``)."""
+    with looking(database, "row_rules", whole_up_to=whole_up_to) as look:
+        findings = _judge_rows(_row_rule_counts(look.connection, now), look.scope.details())
+        look.found_right(all(finding.passed for finding in findings))
+    return findings
+
+
+def _judge_rows(counts: Mapping[str, int], scope: Mapping[str, str | int]) -> list[Finding]:
     rows = counts["rows"]
 
     def none(check: str, description: str, *columns: str) -> Finding:
         broken = {column: counts[column] for column in columns}
         total = sum(broken.values())
-        details: dict[str, str | int] = {"rows_looked_at": rows, **(broken if len(columns) > 1 else {})}
+        details = {"rows_looked_at": rows, **scope, **(broken if len(columns) > 1 else {})}
         return Finding(check, total == 0, "0 rows", f"{total} rows", description, details)
 
     return [
@@ -190,17 +209,23 @@ def counts_reconcile(connection: Connection) -> Finding:
     )
 
 
-def table_matches_ledger(connection: Connection) -> Finding:
-    """The table holds, file by file, what the ledger says was inserted and rejected."""
-    differing = [*queries("checks").files_that_differ(connection)]
-    differing += queries("checks").rejects_that_differ(connection)
+def table_matches_ledger(database: Database, *, whole_up_to: int | None = None) -> Finding:
+    """The table holds, file by file, what the ledger says was inserted and rejected.
+
+    Of a table that is not looked at as a whole (``scope``): the files whose rows changed.
+    """
+    with looking(database, "table_matches_ledger", whole_up_to=whole_up_to) as look:
+        differing = [*queries("checks").files_that_differ(look.connection)]
+        differing += queries("checks").rejects_that_differ(look.connection)
+        look.found_right(not differing)
     return Finding(
         "table_matches_ledger",
         not differing,
         "0 files that differ",
         f"{len(differing)} files that differ",
         "Rows deleted or added behind the platform's back would show here, with the file they are of.",
-        named(
+        look.scope.details()
+        | named(
             (f"{name} (file {file_id})", f"{found} of {expected}")
             for file_id, name, expected, found in differing
         ),

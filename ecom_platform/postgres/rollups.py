@@ -19,13 +19,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from psycopg import IsolationLevel
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
 from ecom_platform.postgres.audit import Finding, named
 from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.postgres.scope import looking
 from ecom_platform.postgres.statements import queries
 
 _T = TypeVar("_T")
@@ -88,9 +89,13 @@ def refresh_all(
     return _side_by_side(rollups, lambda rollup: refresh(database, rollup, recount))
 
 
-def reconciles_all(database: Database, checks: Mapping[str, str]) -> Iterator[tuple[str, Finding]]:
+def reconciles_all(
+    database: Database, checks: Mapping[str, str], *, whole_up_to: int | None = None
+) -> Iterator[tuple[str, Finding]]:
     """:func:`reconciles` side by side; ``checks`` has the name of the check for each rollup."""
-    return _side_by_side(list(checks), lambda rollup: reconciles(database, rollup, checks[rollup]))
+    return _side_by_side(
+        list(checks), lambda rollup: reconciles(database, rollup, checks[rollup], whole_up_to=whole_up_to)
+    )
 
 
 def _side_by_side(rollups: Sequence[str], work: Callable[[str], _T]) -> Iterator[tuple[str, _T]]:
@@ -107,25 +112,45 @@ def _side_by_side(rollups: Sequence[str], work: Callable[[str], _T]) -> Iterator
         raise failure
 
 
-def reconciles(database: Database, rollup: str, check: str) -> Finding:
+def reconciles(database: Database, rollup: str, check: str, *, whole_up_to: int | None = None) -> Finding:
     """The rollup, with what it has yet to take in, agrees with the events day by day.
 
-    Read at one snapshot, so that a load that commits meanwhile makes no difference.
+    Read at one snapshot, so that a load that commits meanwhile makes no difference. Of a table that is not
+    looked at as a whole (``scope``): the two rollups, which are counted apart, agree with each other.
     """
-    with database.open() as connection:
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        _take_changes(connection, rollup)
-        expected, found = getattr(queries("rollups"), f"{rollup}_totals")(connection)
-        differing = list(getattr(queries("rollups"), f"days_that_differ_in_{rollup}")(connection))
-    unit = "revenue" if rollup == HOURLY_SALES else "events"
+    with looking(database, rollup, whole_up_to=whole_up_to) as look:
+        whole = look.scope.whole
+        hold = _hold_against_events if whole else _hold_against_each_other
+        expected, found, differing = hold(look.connection, rollup)
+        passed = expected == found and not differing
+        look.found_right(passed)
+    unit = "revenue" if whole and rollup == HOURLY_SALES else "events"
     return Finding(
         check,
-        expected == found and not differing,
+        passed,
         f"{expected} {unit}",
         f"{found} {unit}" + (f", {len(differing)} days differ" if differing else ""),
-        "Every day agrees with the table of events.",
-        named((day.isoformat(), text) for day, text in differing),
+        "Every day agrees with the table of events."
+        if whole
+        else "Steps of every day and category agree with the other figures, which are counted apart.",
+        look.scope.details() | named((day.isoformat(), text) for day, text in differing),
     )
+
+
+def _hold_against_events(connection: Connection, rollup: str) -> tuple[Any, Any, list[tuple[date, str]]]:
+    _take_changes(connection, rollup)
+    expected, found = getattr(queries("rollups"), f"{rollup}_totals")(connection)
+    return expected, found, list(getattr(queries("rollups"), f"days_that_differ_in_{rollup}")(connection))
+
+
+def _hold_against_each_other(connection: Connection, rollup: str) -> tuple[Any, Any, list[tuple[date, str]]]:
+    _run(connection, "create_steps")
+    for side in (HOURLY_SALES, CONVERSION_FUNNEL):
+        _take_changes(connection, side)
+        getattr(queries("rollups"), f"add_steps_of_{side}")(connection)
+        _run(connection, "drop_changed_events")
+    expected, found = queries("rollups").step_totals(connection, rollup=rollup)
+    return expected, found, list(queries("rollups").steps_that_disagree(connection, rollup=rollup))
 
 
 def _summarize(database: Database) -> None:

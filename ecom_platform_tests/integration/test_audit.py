@@ -50,12 +50,12 @@ RULES = {
 
 @pytest.mark.parametrize(("check", "breakage"), RULES.items())
 def test_a_rule_about_rows(loaded: Database, check: str, breakage: str) -> None:
-    def rule(connection: Connection) -> Finding:
-        return next(f for f in audit.row_rules(connection, datetime.now(UTC)) if f.check == check)
+    def rule() -> Finding:
+        return next(f for f in audit.row_rules(loaded, datetime.now(UTC)) if f.check == check)
 
-    assert ask(loaded, rule).passed
+    assert rule().passed
     execute(loaded, breakage)
-    finding = ask(loaded, rule)
+    finding = rule()
     assert not finding.passed
     assert finding.found == f"{ROWS} rows"
 
@@ -63,8 +63,7 @@ def test_a_rule_about_rows(loaded: Database, check: str, breakage: str) -> None:
 @pytest.mark.parametrize("price", ["0", "-1", "'NaN'"])
 def test_prices_that_are_none(loaded: Database, price: str) -> None:
     execute(loaded, f"UPDATE user_events SET price = {price}")
-    with loaded.transaction() as connection:
-        failed = [f.check for f in audit.row_rules(connection, datetime.now(UTC)) if not f.passed]
+    failed = [f.check for f in audit.row_rules(loaded, datetime.now(UTC)) if not f.passed]
     assert failed == ["price_is_plausible"]
 
 
@@ -84,8 +83,7 @@ class TestUniqueness:
             "INSERT INTO user_events SELECT * FROM user_events",
         )
         assert ask(loaded, audit.unique_ids).details == {"rows": 2 * ROWS, "rows_too_many": ROWS}
-        with loaded.transaction() as connection:
-            counted = audit.record_duplicate_audit(connection, "run")
+        counted = audit.record_duplicate_audit(loaded, "run")
         assert (counted.rows, counted.distinct_ids) == (2 * ROWS, ROWS)
         assert not ask(loaded, audit.newest_audit).passed
 
@@ -122,9 +120,9 @@ def test_a_ledger_that_was_changed(loaded: Database) -> None:
     ],
 )
 def test_deleted_rows_name_their_file(loaded: Database, breakage: str, found: int) -> None:
-    assert ask(loaded, audit.table_matches_ledger).passed
+    assert audit.table_matches_ledger(loaded).passed
     execute(loaded, breakage)
-    finding = ask(loaded, audit.table_matches_ledger)
+    finding = audit.table_matches_ledger(loaded)
     assert not finding.passed
     assert finding.details == {"a.csv (file 1)": f"{found} of {ROWS}"}
 
@@ -135,12 +133,12 @@ def test_added_rows_are_noticed(loaded: Database) -> None:
         "INSERT INTO user_events SELECT gen_random_uuid(), user_id, product_id, event_type, event_time,"
         " price, category, user_device, user_location, 77 FROM user_events LIMIT 1",
     )
-    assert ask(loaded, audit.table_matches_ledger).details == {"(not in the ledger) (file 77)": "1 of 0"}
+    assert audit.table_matches_ledger(loaded).details == {"(not in the ledger) (file 77)": "1 of 0"}
 
 
 def test_deleted_rejects_name_their_file(loaded: Database) -> None:
     execute(loaded, "DELETE FROM rejected_events")
-    assert ask(loaded, audit.table_matches_ledger).details == {"a.csv (file 1)": "0 of 1"}
+    assert audit.table_matches_ledger(loaded).details == {"a.csv (file 1)": "0 of 1"}
 
 
 def test_events_that_are_not_there(loaded: Database) -> None:

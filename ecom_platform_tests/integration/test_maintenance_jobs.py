@@ -88,5 +88,5 @@ def test_the_jobs(landing: Landing, settings: Settings, tmp_path: Path) -> None:
     assert stored(database) == 6
     assert execute(database, "SELECT count(*) FROM rejected_events WHERE replayed_at IS NOT NULL") == [(1,)]
     with database.transaction() as connection:
-        for finding in (audit.counts_reconcile(connection), audit.table_matches_ledger(connection)):
+        for finding in (audit.counts_reconcile(connection), audit.table_matches_ledger(database)):
             assert finding.passed, finding

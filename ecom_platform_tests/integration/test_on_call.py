@@ -78,7 +78,7 @@ def put_away(landing: Landing, outcomes: list[FileOutcome]) -> None:
 
 def assert_ledger_holds(landing: Landing) -> None:
     with landing.database.open() as connection:
-        for finding in (audit.counts_reconcile(connection), audit.table_matches_ledger(connection)):
+        for finding in (audit.counts_reconcile(connection), audit.table_matches_ledger(landing.database)):
             assert finding.passed, finding
 
 
@@ -274,8 +274,7 @@ class TestReload:
         execute(
             landing, "DELETE FROM user_events WHERE event_id IN (SELECT event_id FROM user_events LIMIT 2)"
         )
-        with landing.database.open() as connection:
-            finding = audit.table_matches_ledger(connection)
+        finding = audit.table_matches_ledger(landing.database)
         assert not finding.passed
         assert any("a.csv" in name for name in finding.details)
         assert reload_files(landing.database, landing.zone, ["a.csv"]) == ["a.csv"]

@@ -9,12 +9,17 @@ import dagster as dg
 from ecom_platform.events.generator import GeneratorConfig, generate_tables
 from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
 from ecom_platform.orchestration.assets.user_events import FRESHNESS_WINDOW, user_events
+from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.postgres import audit, ledger
 
 # What is said of a check here is what the UI shows under *About*: the promise, then what to do.
 _WRITTEN_PAST_US = "\n\nIf it fails, rows were written past the platform, which would have refused them."
+_SCOPE = (
+    "\n\nOf a table with more than `ECOM_WHOLE_CHECK_ROWS` rows a run that loads looks at what changed "
+    "since, and at the whole once a day."
+)
 _ROW_RULES = {
     "no_missing_values": "No value is missing where every event has one.",
     "price_only_on_sales": "A price is absent on views, and only there.",
@@ -26,15 +31,16 @@ _ROW_RULES = {
 
 @dg.multi_asset_check(
     specs=[
-        dg.AssetCheckSpec(name, asset=user_events, description=text + _WRITTEN_PAST_US)
+        dg.AssetCheckSpec(name, asset=user_events, description=text + _WRITTEN_PAST_US + _SCOPE)
         for name, text in _ROW_RULES.items()
     ]
 )
-def row_rules(postgres: PostgresResource) -> Iterator[Any]:
+def row_rules(
+    context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+) -> Iterator[Any]:
     """Every rule about a single row, in one pass over the table."""
-    with postgres.transaction() as connection:
-        findings = audit.row_rules(connection, datetime.now(UTC))
-    for finding in findings:
+    limit = whole_up_to(context.run.job_name, landing.settings)
+    for finding in audit.row_rules(postgres.database, datetime.now(UTC), whole_up_to=limit):
         yield check_result(finding)
 
 
@@ -89,14 +95,19 @@ def counts_reconcile(postgres: PostgresResource) -> Any:
 
 
 @dg.asset_check(asset=user_events)
-def table_matches_ledger(postgres: PostgresResource) -> Any:
+def table_matches_ledger(
+    context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+) -> Any:
     """The table holds, file by file, what the ledger says was inserted, the rejects what was rejected.
 
     Rows that somebody deleted or added by hand show here, with the file they came from. If it fails,
     `ecom reload FILE…` brings deleted rows back.
+
+    Of a table with more than `ECOM_WHOLE_CHECK_ROWS` rows a run that loads looks at the files whose rows
+    came, went or were changed since, and at the whole, where added rows show too, once a day.
     """
-    with postgres.transaction() as connection:
-        return check_result(audit.table_matches_ledger(connection))
+    limit = whole_up_to(context.run.job_name, landing.settings)
+    return check_result(audit.table_matches_ledger(postgres.database, whole_up_to=limit))
 
 
 @dg.asset_check(asset=user_events)

@@ -6,15 +6,13 @@ INSERT INTO duplicate_audit
      duplicates_redropped_file, id_conflicts)
 SELECT
     :run_id,
-    t.rows,
-    t.distinct_ids,
+    :rows,
+    :distinct_ids,
     l.within,
     l.across,
     l.redropped,
     l.conflicts
-FROM
-    (SELECT count(*) AS rows, count(DISTINCT event_id) AS distinct_ids FROM user_events) AS t
-CROSS JOIN (
+FROM (
     SELECT
         coalesce(sum(rows_duplicate_within), 0) AS within,
         coalesce(sum(rows_duplicate - rows_duplicate_within) FILTER (WHERE same_bytes_as IS NULL), 0) AS across,

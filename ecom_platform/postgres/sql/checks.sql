@@ -1,6 +1,6 @@
 -- name: row_rules^
--- One pass over the table for every rule about a single row. The lists come from the
--- declaration of the event.
+-- One pass over the rows that are looked at (scope.sql) for every rule about a single row. The lists come from
+-- the declaration of the event.
 SELECT
     count(*) AS rows,
     count(*) FILTER (
@@ -15,7 +15,7 @@ SELECT
     count(*) FILTER (WHERE user_location <> ALL(:countries)) AS user_location,
     count(*) FILTER (WHERE user_id < 1) AS user_id,
     count(*) FILTER (WHERE event_time < :earliest OR event_time > :latest) AS event_time
-FROM user_events;
+FROM looked_at;
 
 -- name: unique_index$
 -- Whether a valid unique index on event_id alone, over every row, promises uniqueness.
@@ -30,6 +30,9 @@ SELECT EXISTS (
 
 -- name: id_counts^
 SELECT count(*), count(DISTINCT event_id) FROM user_events;
+
+-- name: row_count$
+SELECT count(*) FROM user_events;
 
 -- name: unbalanced_files
 -- Files whose counts do not add up.
@@ -49,8 +52,8 @@ SELECT
 FROM ingested_files;
 
 -- name: files_that_differ
--- Files of which the table holds another number of rows than the ledger says were inserted. A file
--- that was dropped again counts with the first of its bytes: what it inserted had been deleted.
+-- Of the files that are looked at (scope.sql), those of which the table holds another number of rows than the
+-- ledger says were inserted. A file that was dropped again counts with the first of its bytes: what it inserted had been deleted.
 SELECT
     coalesce(l.file_id, t.file_id) AS file_id,
     coalesce(l.name, '(not in the ledger)') AS name,
@@ -62,13 +65,13 @@ FROM (
         max(name) FILTER (WHERE same_bytes_as IS NULL) AS name,
         sum(rows_inserted) FILTER (WHERE same_bytes_as IS NULL) AS first,
         sum(rows_inserted) AS every
-    FROM ingested_files
+    FROM looked_at_files
     GROUP BY 1
     HAVING sum(rows_inserted) > 0
 ) AS l
 FULL JOIN (
     SELECT coalesce(f.same_bytes_as, e.file_id) AS file_id, sum(e.rows) AS rows
-    FROM (SELECT file_id, count(*) AS rows FROM user_events GROUP BY file_id) AS e
+    FROM (SELECT file_id, count(*) AS rows FROM looked_at GROUP BY file_id) AS e
     LEFT JOIN ingested_files AS f USING (file_id)
     GROUP BY 1
 ) AS t USING (file_id)

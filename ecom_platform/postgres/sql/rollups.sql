@@ -320,3 +320,54 @@ FROM (
 ) AS differing
 GROUP BY day
 ORDER BY day;
+
+-- name: drop_changed_events#
+DROP TABLE changed_events;
+
+-- name: create_steps#
+CREATE TEMPORARY TABLE steps (
+    rollup text NOT NULL,
+    day date NOT NULL,
+    category text NOT NULL,
+    event_type text NOT NULL,
+    events bigint NOT NULL
+) ON COMMIT DROP;
+
+-- name: add_steps_of_hourly_sales!
+-- What the rollup holds, and what it has yet to take in.
+INSERT INTO steps
+SELECT 'hourly_sales', (s.hour AT TIME ZONE 'UTC')::date, s.category, step.event_type, step.events
+FROM hourly_sales AS s
+CROSS JOIN LATERAL (
+    VALUES ('view', s.views), ('add_to_cart', s.carts), ('purchase', s.purchases)
+) AS step (event_type, events)
+UNION ALL
+SELECT 'hourly_sales', (event_time AT TIME ZONE 'UTC')::date, category, event_type, sign FROM changed_events;
+
+-- name: add_steps_of_conversion_funnel!
+INSERT INTO steps
+SELECT 'conversion_funnel', f.day, f.category, step.event_type, step.events
+FROM conversion_funnel AS f
+CROSS JOIN LATERAL (
+    VALUES ('view', f.views), ('add_to_cart', f.carts), ('purchase', f.purchases)
+) AS step (event_type, events)
+UNION ALL
+SELECT 'conversion_funnel', (event_time AT TIME ZONE 'UTC')::date, category, event_type, sign FROM changed_events;
+
+-- name: step_totals^
+-- Of the other rollup, and of this one.
+SELECT
+    coalesce(sum(events) FILTER (WHERE rollup <> :rollup), 0)::bigint AS expected,
+    coalesce(sum(events) FILTER (WHERE rollup = :rollup), 0)::bigint AS found
+FROM steps;
+
+-- name: steps_that_disagree
+SELECT day, string_agg(event_type || ' of ' || category || ' by ' || events, ', ' ORDER BY category, event_type)
+FROM (
+    SELECT day, category, event_type, sum(CASE WHEN rollup = :rollup THEN events ELSE -events END) AS events
+    FROM steps
+    GROUP BY day, category, event_type
+    HAVING sum(CASE WHEN rollup = :rollup THEN events ELSE -events END) <> 0
+) AS differing
+GROUP BY day
+ORDER BY day;

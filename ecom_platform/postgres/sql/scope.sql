@@ -1,0 +1,58 @@
+-- What a check looks at: the whole of user_events, or the files whose rows changed since it last did.
+
+-- name: lock_check^
+-- For the session, since a transaction that waited for it would have taken its snapshot before.
+SELECT pg_advisory_lock(hashtextextended('ecom_platform check ' || :check, 0));
+
+-- name: newest_whole^
+-- When the check last found the whole table right, and how many seconds ago that was.
+SELECT checked_at, extract(epoch FROM clock_timestamp() - checked_at)::float8
+FROM whole_checks WHERE check_name = :check;
+
+-- name: rows_by_the_ledger$
+SELECT coalesce(sum(rows_inserted), 0)::bigint FROM ingested_files;
+
+-- name: look_at_all#
+CREATE TEMPORARY VIEW looked_at AS SELECT * FROM user_events;
+CREATE TEMPORARY VIEW looked_at_files AS SELECT * FROM ingested_files;
+
+-- name: create_changed_files#
+CREATE TEMPORARY TABLE changed_files (file_id bigint PRIMARY KEY) ON COMMIT DROP;
+
+-- name: fill_changed_files!
+-- With those of the same bytes, of which what was inserted is judged together.
+WITH changed AS (SELECT DISTINCT file_id FROM unchecked_files WHERE check_name = :check)
+INSERT INTO changed_files
+SELECT file_id FROM changed
+UNION
+SELECT f.file_id
+FROM ingested_files AS f
+WHERE coalesce(f.same_bytes_as, f.file_id) IN (
+    SELECT coalesce(i.same_bytes_as, i.file_id) FROM changed JOIN ingested_files AS i USING (file_id)
+);
+
+-- name: look_at_changed#
+-- The rows of a file lie together: through the block-range index, a span of files at a time. OFFSET 0 keeps it so.
+CREATE TEMPORARY VIEW looked_at AS
+SELECT e.*
+FROM (
+    SELECT min(file_id) AS first, max(file_id) AS last
+    FROM (SELECT file_id, file_id - row_number() OVER (ORDER BY file_id) AS island FROM changed_files) AS numbered
+    GROUP BY island
+) AS span
+CROSS JOIN LATERAL (
+    SELECT * FROM user_events AS u WHERE u.file_id BETWEEN span.first AND span.last OFFSET 0
+) AS e;
+CREATE TEMPORARY VIEW looked_at_files AS SELECT * FROM ingested_files JOIN changed_files USING (file_id);
+SET LOCAL enable_seqscan = off;
+
+-- name: stop_looking#
+DROP VIEW looked_at, looked_at_files;
+
+-- name: forget_notes!
+-- Those that this snapshot sees; what changed meanwhile stays noted.
+DELETE FROM unchecked_files WHERE check_name = :check;
+
+-- name: record_whole!
+INSERT INTO whole_checks (check_name) VALUES (:check)
+ON CONFLICT (check_name) DO UPDATE SET checked_at = clock_timestamp();

@@ -1,0 +1,274 @@
+"""Of a large table, checks look at what changed; nothing that they would have found is missed for that."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from ecom_platform.events.schema import COLUMN_NAMES
+from ecom_platform.landing.requeue import reload_files
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres import adbc, audit
+from ecom_platform.postgres.audit import Finding
+from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles, refresh
+from ecom_platform.postgres.scope import looking
+from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.waiting import wait_until
+
+NARROW = "looked_at"
+
+
+@pytest.fixture
+def landing(database: Database, zone: LandingZone) -> Landing:
+    """Three files of three events each."""
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (zone.landing / name).write_bytes(csv_file(line(), line(), line()))
+    made = Landing(database, zone)
+    made.ingest()
+    return made
+
+
+def matches(landing: Landing) -> Finding:
+    return audit.table_matches_ledger(landing.database, whole_up_to=0)
+
+
+def rules(landing: Landing) -> dict[str, Finding]:
+    findings = audit.row_rules(landing.database, datetime.now(UTC), whole_up_to=0)
+    return {finding.check: finding for finding in findings}
+
+
+def execute(landing: Landing, *statements: str) -> None:
+    with landing.database.transaction() as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def rows_of(name: str) -> str:
+    return f"file_id = (SELECT file_id FROM ingested_files WHERE name = '{name}' LIMIT 1)"
+
+
+def drop(landing: Landing, name: str, *lines: bytes) -> None:
+    (landing.zone.landing / name).write_bytes(csv_file(*lines))
+    landing.ingest()
+
+
+class TestWhatIsLookedAt:
+    def test_the_whole_at_first_and_then_what_changed(self, landing: Landing) -> None:
+        first = rules(landing)["price_is_plausible"].details
+        assert (first["rows_looked_at"], NARROW in first) == (9, False)
+        second = rules(landing)["price_is_plausible"].details
+        assert (second["rows_looked_at"], NARROW in second) == (0, True)
+        drop(landing, "d.csv", line(), line())
+        assert rules(landing)["price_is_plausible"].details["rows_looked_at"] == 2
+        assert rules(landing)["price_is_plausible"].details["rows_looked_at"] == 0
+
+    def test_the_whole_of_a_small_table(self, landing: Landing) -> None:
+        for _ in range(2):
+            assert NARROW not in audit.table_matches_ledger(landing.database, whole_up_to=9).details
+
+    def test_the_whole_whatever_its_size_when_somebody_asks_for_the_check(self, landing: Landing) -> None:
+        assert matches(landing).passed
+        assert NARROW not in audit.table_matches_ledger(landing.database).details
+
+    def test_the_whole_once_a_day(self, landing: Landing) -> None:
+        assert matches(landing).passed
+        assert NARROW in matches(landing).details
+        execute(landing, "UPDATE whole_checks SET checked_at = checked_at - interval '25 hours 1 minute'")
+        assert NARROW not in matches(landing).details
+        assert NARROW in matches(landing).details
+
+    def test_the_whole_again_until_it_is_right(self, landing: Landing) -> None:
+        execute(landing, f"DELETE FROM user_events WHERE {rows_of('a.csv')}")
+        for _ in range(2):
+            finding = matches(landing)
+            assert (finding.passed, NARROW in finding.details) == (False, False)
+
+    def test_each_check_for_itself(self, landing: Landing) -> None:
+        assert matches(landing).passed
+        drop(landing, "d.csv", line())
+        assert NARROW in matches(landing).details
+        assert NARROW not in rules(landing)["price_is_plausible"].details
+
+
+class TestNothingIsMissed:
+    @pytest.fixture(autouse=True)
+    def narrowed(self, landing: Landing) -> None:
+        """The whole table has been looked at."""
+        assert matches(landing).passed
+        assert all(finding.passed for finding in rules(landing).values())
+
+    @pytest.mark.parametrize(
+        ("breakage", "found"),
+        [
+            ("DELETE FROM user_events WHERE {rows}", "0 of 3"),
+            (
+                "DELETE FROM user_events"
+                " WHERE event_id = (SELECT event_id FROM user_events WHERE {rows} LIMIT 1)",
+                "2 of 3",
+            ),
+        ],
+    )
+    def test_deleted_rows_of_an_old_file(self, landing: Landing, breakage: str, found: str) -> None:
+        drop(landing, "d.csv", line())
+        execute(landing, breakage.format(rows=rows_of("b.csv")))
+        for _ in range(2):  # it stays red until it is mended
+            finding = matches(landing)
+            assert not finding.passed
+            assert finding.details["b.csv (file 2)"] == found
+            assert NARROW in finding.details
+        assert reload_files(landing.database, landing.zone, ["b.csv"]) == ["b.csv"]
+        landing.ingest()
+        finding = matches(landing)
+        assert (finding.passed, NARROW in finding.details) == (True, True)
+
+    def test_rows_moved_to_another_file(self, landing: Landing) -> None:
+        execute(landing, f"UPDATE user_events SET file_id = 3 WHERE {rows_of('a.csv')}")
+        details = matches(landing).details
+        assert (details["a.csv (file 1)"], details["c.csv (file 3)"]) == ("0 of 3", "6 of 3")
+
+    def test_a_value_changed_in_an_old_file(self, landing: Landing) -> None:
+        execute(landing, f"UPDATE user_events SET price = 'NaN' WHERE {rows_of('c.csv')}")
+        for _ in range(2):
+            finding = rules(landing)["price_is_plausible"]
+            assert (finding.passed, finding.found, NARROW in finding.details) == (False, "3 rows", True)
+
+    def test_an_emptied_table(self, landing: Landing) -> None:
+        execute(landing, "TRUNCATE user_events")
+        finding = matches(landing)
+        assert (finding.passed, finding.found) == (False, "3 files that differ")
+
+    def test_rows_added_by_hand_show_with_the_whole(self, landing: Landing) -> None:
+        columns = ", ".join([*COLUMN_NAMES[1:], "file_id"])
+        execute(
+            landing,
+            f"INSERT INTO user_events (event_id, {columns})"
+            f" SELECT gen_random_uuid(), {columns} FROM user_events WHERE {rows_of('a.csv')}",
+        )
+        assert matches(landing).passed
+        assert audit.table_matches_ledger(landing.database).details == {"a.csv (file 1)": "6 of 3"}
+
+    def test_a_row_deleted_while_a_check_looks(self, landing: Landing) -> None:
+        """Its snapshot does not have the change, so the note of it must stay."""
+        drop(landing, "d.csv", line())
+        with looking(landing.database, "table_matches_ledger", whole_up_to=0) as look:
+            execute(landing, "DELETE FROM user_events WHERE file_id = 4")
+            look.found_right(True)
+        assert matches(landing).details["d.csv (file 4)"] == "0 of 1"
+
+    def test_a_check_that_breaks_off_has_looked_at_nothing(self, landing: Landing) -> None:
+        drop(landing, "d.csv", line())
+        with (
+            pytest.raises(RuntimeError),
+            looking(landing.database, "row_rules", whole_up_to=0) as look,
+        ):
+            look.found_right(True)
+            raise RuntimeError
+        assert rules(landing)["price_is_plausible"].details["rows_looked_at"] == 1
+
+    def test_a_second_look_waits_for_the_first(self, landing: Landing) -> None:
+        """And does not look again at what the first one found right."""
+        drop(landing, "d.csv", line())
+        seen: list[Finding] = []
+        second = threading.Thread(target=lambda: seen.append(rules(landing)["price_is_plausible"]))
+        with looking(landing.database, "row_rules", whole_up_to=0) as look:
+            second.start()
+            with landing.database.open(autocommit=True) as watcher:
+                wait_until(
+                    lambda: bool(
+                        watcher.execute(
+                            "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                        ).fetchall()
+                    )
+                )
+            look.found_right(True)
+        second.join()
+        assert seen[0].details["rows_looked_at"] == 0
+
+
+class TestAudit:
+    def test_counts_ids_once_a_day(self, landing: Landing) -> None:
+        for expected in (9, 9):
+            counted = audit.record_duplicate_audit(landing.database, "run", whole_up_to=0)
+            assert (counted.rows, counted.distinct_ids) == (expected, expected)
+
+    def test_counts_them_where_no_index_stands_for_them(self, landing: Landing) -> None:
+        audit.record_duplicate_audit(landing.database, "run", whole_up_to=0)
+        execute(
+            landing,
+            "ALTER TABLE user_events DROP CONSTRAINT user_events_pkey",
+            "INSERT INTO user_events SELECT * FROM user_events",
+        )
+        counted = audit.record_duplicate_audit(landing.database, "run", whole_up_to=0)
+        assert (counted.rows, counted.distinct_ids) == (18, 9)
+
+
+class TestSalesFigures:
+    @pytest.fixture(autouse=True)
+    def narrowed(self, landing: Landing) -> None:
+        for rollup in (HOURLY_SALES, CONVERSION_FUNNEL):
+            refresh(landing.database, rollup)
+            finding = reconciles(landing.database, rollup, "check", whole_up_to=0)
+            assert (finding.passed, NARROW in finding.details) == (True, False)
+
+    def narrow(self, landing: Landing, rollup: str) -> Finding:
+        finding = reconciles(landing.database, rollup, "check", whole_up_to=0)
+        assert NARROW in finding.details
+        return finding
+
+    def test_agree_with_each_other(self, landing: Landing) -> None:
+        for rollup in (HOURLY_SALES, CONVERSION_FUNNEL):
+            assert self.narrow(landing, rollup).passed
+
+    def test_whatever_either_has_yet_to_take_in(self, landing: Landing) -> None:
+        drop(landing, "d.csv", line())
+        execute(landing, f"DELETE FROM user_events WHERE {rows_of('a.csv')}")
+        refresh(landing.database, HOURLY_SALES)
+        for rollup in (HOURLY_SALES, CONVERSION_FUNNEL):
+            finding = self.narrow(landing, rollup)
+            assert (finding.passed, finding.expected, finding.found) == (True, "7 events", "7 events")
+
+    @pytest.mark.parametrize("rollup", [HOURLY_SALES, CONVERSION_FUNNEL])
+    def test_a_step_changed_by_hand_is_named_with_its_day(self, landing: Landing, rollup: str) -> None:
+        execute(landing, f"UPDATE {rollup} SET views = views + 2, purchases = purchases - 2")
+        finding = self.narrow(landing, rollup)
+        assert not finding.passed
+        assert finding.details["2026-01-02"] == "purchase of Books by -2, view of Books by 2"
+
+    def test_revenue_is_held_against_the_events_with_the_whole(self, landing: Landing) -> None:
+        execute(landing, "UPDATE hourly_sales SET revenue = revenue + 0.01")
+        assert self.narrow(landing, HOURLY_SALES).passed
+        assert not reconciles(landing.database, HOURLY_SALES, "check").passed
+
+
+def test_the_cost_follows_what_changed(landing: Landing) -> None:
+    """A look at one new file reads its block range at most, not the files before."""
+    drop(landing, "many.csv", *(line() for _ in range(40_000)))
+    assert matches(landing).passed
+    drop(landing, "new.csv", *(line() for _ in range(100)))
+    with landing.database.open(autocommit=True) as connection:
+        connection.execute("SELECT brin_summarize_new_values('user_events_file'::regclass)")
+    before = rows_read(landing)
+    finding = matches(landing)
+    assert (finding.passed, NARROW in finding.details) == (True, True)
+    # Of a table's statistics PostgreSQL counts what an index scan fetched, here 32 pages of 80 rows at most.
+    assert 0 < rows_read(landing) - before < 5_000
+
+
+def rows_read(landing: Landing) -> int:
+    """Rows of the table that were read so far, once every other connection has handed in what it counted."""
+    adbc.close_kept()
+    others = (
+        "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+    with landing.database.open(autocommit=True) as connection:
+        wait_until(lambda: not connection.execute(others).fetchall())
+        row = connection.execute(
+            "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0)"
+            " FROM pg_stat_user_tables WHERE relname = 'user_events'"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
