@@ -24,7 +24,7 @@ from ecom_platform.events.schema import (
     UNPRICED_EVENT_TYPE,
 )
 from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.ledger import Generation
+from ecom_platform.postgres.ledger import Generation, stored_rows
 from ecom_platform.postgres.scope import looking
 from ecom_platform.postgres.statements import queries
 
@@ -68,7 +68,7 @@ def record_duplicate_audit(
         if look.scope.whole or not queries("checks").unique_index(look.connection):
             rows, distinct = queries("checks").id_counts(look.connection)
         else:
-            rows = distinct = queries("checks").row_count(look.connection)
+            rows = distinct = stored_rows(look.connection)
         row = queries("audit").record_audit(look.connection, run_id=run_id, rows=rows, distinct_ids=distinct)
         look.found_right(rows == distinct)
     return DuplicateAudit(*(int(value) for value in row))

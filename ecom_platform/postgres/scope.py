@@ -21,6 +21,7 @@ from typing import Any
 from psycopg import IsolationLevel
 
 from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.postgres.ledger import stored_rows
 from ecom_platform.postgres.statements import queries
 
 # A day, and the time by which a daily audit may begin later or take longer than the one before.
@@ -81,6 +82,14 @@ def looking(database: Database, check: str, *, whole_up_to: int | None = None) -
             yield look
             look.settle()
             _run(connection, "stop_looking")
+
+
+def row_count(connection: Connection, whole_up_to: int | None) -> int:
+    """Rows of ``user_events``: counted, or of a large table those of the ledger, which a check holds it to."""
+    by_the_ledger = int(queries("scope").rows_by_the_ledger(connection))
+    if whole_up_to is None or by_the_ledger <= whole_up_to:
+        return stored_rows(connection)
+    return by_the_ledger
 
 
 def _decide(connection: Connection, check: str, whole_up_to: int | None) -> Scope:

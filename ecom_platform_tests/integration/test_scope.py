@@ -14,7 +14,7 @@ from ecom_platform.postgres import adbc, audit
 from ecom_platform.postgres.audit import Finding
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles, refresh
-from ecom_platform.postgres.scope import looking
+from ecom_platform.postgres.scope import looking, row_count
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until
 
@@ -203,6 +203,12 @@ class TestAudit:
         )
         counted = audit.record_duplicate_audit(landing.database, "run", whole_up_to=0)
         assert (counted.rows, counted.distinct_ids) == (18, 9)
+
+
+def test_rows_of_a_large_table_are_those_of_the_ledger(landing: Landing) -> None:
+    execute(landing, f"DELETE FROM user_events WHERE {rows_of('a.csv')}")
+    with landing.database.transaction() as connection:
+        assert [row_count(connection, limit) for limit in (None, 9, 8)] == [6, 6, 9]
 
 
 class TestSalesFigures:

@@ -11,6 +11,7 @@ from ecom_platform.orchestration.resources import LandingZoneResource, PostgresR
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.metrics import Metric, record
 from ecom_platform.postgres.provision import server_process
+from ecom_platform.postgres.scope import row_count
 from ecom_platform.reporting.figures import QUANTILES, latency_metrics
 from ecom_platform.reporting.sampler import sampling
 from ecom_platform.streaming.ingest import IngestResult, ingest
@@ -68,7 +69,7 @@ def user_events(
     with postgres.transaction() as connection:
         if result.stream.batches:
             record(connection, context.run_id, [*usage.metrics(), *_latency(result.stream)])
-        metadata["dagster/row_count"] = ledger.stored_rows(connection)
+        metadata["dagster/row_count"] = row_count(connection, landing.settings.whole_check_rows)
     return dg.MaterializeResult(metadata=metadata)
 
 

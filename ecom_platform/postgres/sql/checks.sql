@@ -31,9 +31,6 @@ SELECT EXISTS (
 -- name: id_counts^
 SELECT count(*), count(DISTINCT event_id) FROM user_events;
 
--- name: row_count$
-SELECT count(*) FROM user_events;
-
 -- name: unbalanced_files
 -- Files whose counts do not add up.
 SELECT file_id, name, rows_read, rows_inserted + rows_duplicate + rows_rejected AS accounted
