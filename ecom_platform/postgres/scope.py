@@ -85,7 +85,7 @@ def looking(database: Database, check: str, *, whole_up_to: int | None = None) -
 
 
 def row_count(connection: Connection, whole_up_to: int | None) -> int:
-    """Rows of ``user_events``: counted, or of a large table those of the ledger, which a check holds it to."""
+    """Rows of the table: counted, or of a large one those of the ledger, to which a check holds it."""
     by_the_ledger = int(queries("scope").rows_by_the_ledger(connection))
     if whole_up_to is None or by_the_ledger <= whole_up_to:
         return stored_rows(connection)

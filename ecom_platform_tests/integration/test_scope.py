@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from ecom_platform.events.schema import COLUMN_NAMES
+from ecom_platform.landing.corrections import replay_corrected
 from ecom_platform.landing.requeue import reload_files
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import adbc, audit
@@ -149,6 +151,16 @@ class TestNothingIsMissed:
         )
         assert matches(landing).passed
         assert audit.table_matches_ledger(landing.database).details == {"a.csv (file 1)": "6 of 3"}
+
+    def test_a_reject_that_was_replayed(self, landing: Landing, tmp_path: Path) -> None:
+        drop(landing, "d.csv", line(), b"bad")
+        assert rules(landing)["price_is_plausible"].details["rows_looked_at"] == 1
+        fixed = tmp_path / "fixed.csv"
+        header, row = csv_file(line()).decode().splitlines()
+        fixed.write_text(f"{header},file_name,line_number\n{row},d.csv,3\n")
+        assert replay_corrected(landing.database, fixed).loaded == 1
+        assert rules(landing)["price_is_plausible"].details["rows_looked_at"] == 2
+        assert matches(landing).passed
 
     def test_a_row_deleted_while_a_check_looks(self, landing: Landing) -> None:
         """Its snapshot does not have the change, so the note of it must stay."""

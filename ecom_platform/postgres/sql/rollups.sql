@@ -220,7 +220,14 @@ DELETE FROM conversion_funnel
 WHERE day >= (:first AT TIME ZONE 'UTC')::date AND day < (:after AT TIME ZONE 'UTC')::date;
 
 -- name: note_event!
--- A row that was stored on behalf of a file that had been loaded before.
+-- A row that was stored on behalf of a file that had been loaded before: for the rollups, and for the checks
+-- that look at what changed.
+WITH unchecked AS (
+    INSERT INTO unchecked_files (check_name, file_id)
+    SELECT c.check_name, e.file_id
+    FROM user_events AS e CROSS JOIN narrowed_checks AS c
+    WHERE e.event_id = :event_id
+)
 INSERT INTO pending_events (
     rollup, file_id, sign, user_id, event_type, event_time, price, category, user_device, user_location
 )
