@@ -7,7 +7,7 @@ measuring processes, or what follows from a figure (both ``reporting``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
 
 from ecom_platform.postgres.connection import Connection
@@ -78,6 +78,36 @@ class Generated:
     events: int
     seconds: float
     files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What the server's statistics (``pg_stat_*``) count: the whole server's log in bytes, pages that went
+    into it whole and checkpoints; blocks of this database that were read, from its own cache or not, and
+    bytes of temporary files."""
+
+    wal_bytes: float
+    full_pages: int
+    blocks_read: int
+    blocks_hit: int
+    temp_bytes: int
+    checkpoints: int
+
+    def since(self, before: Activity) -> Activity:
+        """What was added to ``before``; nothing where the statistics were reset between."""
+        pairs = zip(astuple(self), astuple(before), strict=True)
+        return Activity(*(max(now - then, 0) for now, then in pairs))
+
+    def metrics(self) -> list[Metric]:
+        """As rows of ``performance_metrics``."""
+        return [
+            Metric("postgres_wal_bytes", self.wal_bytes, "bytes"),
+            Metric("postgres_full_pages", self.full_pages, "pages"),
+            Metric("postgres_blocks_read", self.blocks_read, "blocks"),
+            Metric("postgres_blocks_hit", self.blocks_hit, "blocks"),
+            Metric("postgres_temp_bytes", self.temp_bytes, "bytes"),
+            Metric("postgres_checkpoints", self.checkpoints, "checkpoints"),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,3 +182,11 @@ def generated(connection: Connection, run_id: str) -> Generated | None:
 def sizes(connection: Connection) -> list[Relation]:
     """The platform's tables, the largest first."""
     return [Relation(*row) for row in queries("metrics").relation_sizes(connection)]
+
+
+def activity(connection: Connection) -> Activity:
+    """The server's counters as they stand. What a session did is in them when its transaction has ended,
+    a second later at the most."""
+    named = queries("metrics")
+    old = connection.info.server_version < 170000
+    return Activity(*(named.server_activity_before_17 if old else named.server_activity)(connection))

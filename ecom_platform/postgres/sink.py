@@ -342,6 +342,7 @@ def load_unit(
                 unit = _Unit(session, batch_id, now, unreadable, hook)
                 unit.run(files, alone=retry.alone)
                 committed_at = time.time()
+                session.run(text("sink", "hand_statistics_in"))
                 outcomes = _read_outcomes(session, files, committed_at)
             seconds = unit.decode_seconds, unit.store_seconds, unit.commit_seconds
             used = time.process_time() - cpu

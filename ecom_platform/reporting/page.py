@@ -164,6 +164,7 @@ def _engineering(run: Run, verdict: Verdict) -> str:
             '<div class="grid">',
             _card("Where the time went", _parts(run)),
             _card("Sizes", _sizes(run)),
+            *(_card(title, table) for title, table in _servers(run) if table),
             "</div>",
         ]
     )
@@ -295,6 +296,48 @@ def _parts(run: Run) -> str:
         (part, units.seconds(spent[part]), f"{spent[part] / total:.0%}") for part in PARTS if part in spent
     ]
     return _table(("Part", "Time", "Share"), rows)
+
+
+def _servers(run: Run) -> Iterable[tuple[str, str]]:
+    """What Spark and PostgreSQL say of themselves, wherever they run."""
+    yield "Spark's executors <small>by their own account</small>", _executors(run)
+    yield "PostgreSQL <small>by its own statistics, while the run streamed</small>", _postgres(run)
+
+
+def _executors(run: Run) -> str:
+    spent, collected = run.parts("executor_task_seconds"), run.parts("executor_gc_seconds")
+    tasks, failed = run.parts("executor_tasks"), run.parts("executor_failed_tasks")
+    heap = run.parts("executor_heap_peak_bytes")
+    rows = [
+        (
+            escape(name),
+            f"{tasks.get(name, 0):,.0f}" + (f", {failed[name]:,.0f} failed" if failed.get(name) else ""),
+            units.seconds(seconds),
+            f"{collected.get(name, 0.0) / seconds:.1%}" if seconds else "-",
+            units.size(heap[name]) if name in heap else "-",
+        )
+        for name, seconds in sorted(spent.items())
+    ]
+    return (
+        _table(("Executor", "Tasks", "Task time", "Garbage collection", "Heap, at the most"), rows)
+        if rows
+        else ""
+    )
+
+
+def _postgres(run: Run) -> str:
+    log, whole = run.value("postgres_wal_bytes"), run.value("postgres_full_pages")
+    read, hit = run.value("postgres_blocks_read"), run.value("postgres_blocks_hit")
+    if log is None or whole is None or read is None or hit is None:
+        return ""
+    rows = [
+        ("Written to the log", units.size(log)),
+        ("Pages that went into it whole", f"{whole:,.0f}"),
+        ("Checkpoints", f"{run.value('postgres_checkpoints') or 0:,.0f}"),
+        ("Blocks found in its cache", f"{hit / (hit + read):.1%}" if hit + read else "-"),
+        ("Temporary files", units.size(run.value("postgres_temp_bytes") or 0)),
+    ]
+    return _table(("", ""), rows)
 
 
 def _sizes(run: Run) -> str:

@@ -28,6 +28,9 @@ MANY_REJECTS = 0.20
 LITTLE_MEMORY = 0.10
 BUSY_HOST = 0.90
 OURS = 0.60
+MUCH_COLLECTION = 0.20
+MANY_WHOLE_PAGES = 0.50
+PAGE_BYTES = 8192
 # From this many micro-batches on, their number is what costs; with fewer it is starting at all.
 MANY_BATCHES = 5
 
@@ -69,6 +72,11 @@ class Evidence:
     postgres_cpu_seconds: float | None = None
     memory_total_bytes: float = 0.0
     memory_available_bytes: float = 0.0
+    executor_task_seconds: float = 0.0
+    executor_gc_seconds: float = 0.0
+    wal_bytes: float = 0.0
+    full_pages: float = 0.0
+    checkpoints: float = 0.0
 
     @classmethod
     def of(cls, run: Run) -> Evidence:
@@ -88,6 +96,11 @@ class Evidence:
             postgres_cpu_seconds=run.value("cpu_seconds", POSTGRES),
             memory_total_bytes=run.value("memory_total_bytes") or 0.0,
             memory_available_bytes=run.value("memory_available_bytes") or 0.0,
+            executor_task_seconds=run.value("executor_task_seconds") or 0.0,
+            executor_gc_seconds=run.value("executor_gc_seconds") or 0.0,
+            wal_bytes=run.value("postgres_wal_bytes") or 0.0,
+            full_pages=run.value("postgres_full_pages") or 0.0,
+            checkpoints=run.value("postgres_checkpoints") or 0.0,
         )
 
     @property
@@ -114,9 +127,10 @@ def judge(evidence: Evidence) -> Verdict:
     """The bottleneck of a run.
 
     In this order: nothing was read; a fifth of the rows was refused; less than a tenth of the memory was
-    left, of the machine's or our container's; other programs had the processors; else the part that took
-    most of the time, where waiting counts only if a lower trigger would shorten it, and listing,
-    planning, starting tasks and bookkeeping count together as what a micro-batch costs by itself.
+    left, of the machine's or our container's, or executors spent a fifth of their tasks' time collecting
+    garbage; other programs had the processors; else the part that took most of the time, where waiting
+    counts only if a lower trigger would shorten it, and listing, planning, starting tasks and bookkeeping
+    count together as what a micro-batch costs by itself.
     """
     if evidence.rows_read == 0:
         return Verdict(
@@ -151,6 +165,16 @@ def _starved(evidence: Evidence) -> Verdict | None:
                 "Give the machine more memory, lower ECOM_SPARK_DRIVER_MEMORY, or run fewer tasks at once "
                 "with ECOM_SPARK_MASTER=local[N].",
             )
+    collected = (
+        evidence.executor_gc_seconds / evidence.executor_task_seconds if evidence.executor_task_seconds else 0
+    )
+    if collected >= MUCH_COLLECTION:
+        return Verdict(
+            Cause.MEMORY,
+            f"Spark's executors were short of memory: {collected:.0%} of their tasks' time, "
+            f"{evidence.executor_gc_seconds:.1f} s, went into collecting garbage.",
+            "Raise ECOM_SPARK_EXECUTOR_MEMORY, or ECOM_SPARK_DRIVER_MEMORY where tasks run in the driver.",
+        )
     whole = evidence.sampled_seconds * evidence.cores
     busy = evidence.host_cpu_seconds / whole if whole else 0.0
     if busy >= BUSY_HOST and evidence.our_cpu_seconds < OURS * evidence.host_cpu_seconds:
@@ -210,6 +234,16 @@ def _postgres(evidence: Evidence, seconds: float, share: float) -> Verdict:
         f"PostgreSQL is the slower side: copying took {share:.0%} of the time, {seconds:.1f} s, decoding "
         f"{evidence.parts.get(DECODE, 0.0):.1f} s"
     )
+    pages = evidence.full_pages * PAGE_BYTES
+    if pages >= MANY_WHOLE_PAGES * evidence.wal_bytes > 0 and evidence.checkpoints:
+        many = "s" * (evidence.checkpoints > 1)
+        return Verdict(
+            Cause.POSTGRES,
+            f"{sentence}; after {evidence.checkpoints:,.0f} checkpoint{many} "
+            f"{evidence.full_pages:,.0f} pages went whole into a log of "
+            f"{evidence.wal_bytes / 2**20:,.0f} MiB.",
+            "Raise PostgreSQL's max_wal_size, so that it makes fewer checkpoints, and its wal_buffers.",
+        )
     if cpu is None:
         return Verdict(
             Cause.POSTGRES,

@@ -37,6 +37,7 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.outcome import FileOutcome, UnitFile, UnitResult
+from ecom_platform.streaming.executors import ExecutorUse, executor_use, since
 from ecom_platform.streaming.paths import hadoop_path
 from ecom_platform.streaming.units import plan_batches, plan_units, read_unit, write_units
 
@@ -88,6 +89,7 @@ class StreamResult:
     application: str = ""
     # Units of work by the machine whose executor loaded them.
     executors: Counter[str] = field(default_factory=Counter)
+    executor_use: list[ExecutorUse] = field(default_factory=list)
     latencies: list[tuple[float, int]] = field(default_factory=list)
 
     def latency(self, quantile: float) -> float | None:
@@ -133,6 +135,7 @@ def run_bounded(
         result.add(batch)
         on_batch(result)
 
+    before = executor_use(session)
     plan = plan_batches(job.batch_files, session.sparkContext.defaultParallelism)
     with (
         scratch(job.checkpoints / QUERY_NAME, job.run_id) as checkpoint,
@@ -145,6 +148,7 @@ def run_bounded(
         query.start()
         query.wait()
         query.record_progress()
+    result.executor_use = since(before, executor_use(session))
     result.seconds = time.perf_counter() - started
     return result
 

@@ -73,6 +73,8 @@ def spark_config(settings: Settings) -> dict[str, str]:
         "spark.ui.retainedStages": "20",
         "spark.ui.retainedTasks": "100",
         "spark.sql.ui.retainedExecutions": "20",
+        # The heap's peak comes with the end of each task, not with a heartbeat every ten seconds.
+        "spark.executor.metrics.pollingInterval": "500ms",
         "spark.python.worker.reuse": "true",
         "spark.python.daemon.module": "ecom_platform.streaming.daemon",
         # Unit files are tiny; each is to be a task of its own.

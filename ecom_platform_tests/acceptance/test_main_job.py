@@ -134,6 +134,11 @@ def agree(platform: Platform, used: float) -> None:
         )
 
     assert 0 < figure("cpu_seconds", "'driver', 'JVM', 'Python workers'") <= used
+    # Tasks wait for PostgreSQL more than they compute, on as many cores as there are.
+    assert 0 < figure("executor_task_seconds") <= figure("sampled_seconds") * (os.cpu_count() or 1)
+    assert figure("executor_failed_tasks") == 0
+    # Each row is in the log, and its entry in the index.
+    assert figure("postgres_wal_bytes") > 100 * EVENTS
     assert 0 < figure("sampler_cpu_seconds") < figure("sampled_seconds")
     # Of the run's transactions the table knows when they began, of its batches the ledger when they ended.
     rows, seconds = platform.query(

@@ -88,6 +88,12 @@ def test_what_has_landed_is_loaded_archived_and_counted(platform: Platform) -> N
     assert (slots, trigger_ms) == (platform.spark.sparkContext.defaultParallelism, 0)
     assert worker_cpu_ms > 0
     assert 0 < longest_task_ms < duration_ms
+    (use,) = result.stream.executor_use
+    # Units, and whatever else Spark made tasks of; of those before it in this session none.
+    assert (use.executor, use.failed_tasks) == ("driver", 0)
+    assert 0 < use.tasks < 100
+    assert longest_task_ms / 1000 < use.task_seconds <= slots * result.stream.seconds
+    assert 0 <= use.gc_seconds < use.task_seconds
 
 
 def test_a_landing_folder_and_a_home_with_blanks_and_the_like_in_their_names(

@@ -22,12 +22,13 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import adbc, ledger, live_status, metrics, retention, upkeep
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, IngestLock
-from ecom_platform.postgres.metrics import Metric
+from ecom_platform.postgres.metrics import Activity, Metric, activity
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh
 from ecom_platform.postgres.sink import load_unit
 from ecom_platform.reporting.report import Report, write_report
 from ecom_platform.reporting.sampler import Point, Usage, sampling
 from ecom_platform.reporting.verdict import Cause
+from ecom_platform.streaming.executors import ExecutorUse, executor_metrics
 from ecom_platform.streaming.query import batch_figures
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until
@@ -349,6 +350,38 @@ def test_the_page_names_only_processes_that_were_seen(run: Run, tmp_path: Path) 
     assert "PostgreSQL</span>" not in text
     assert text.count("</i>Python workers</span>") == 0
     assert text.count("</i>JVM</span>") == 2
+
+
+def test_what_spark_and_postgresql_say_of_themselves(run: Run, tmp_path: Path) -> None:
+    run.batch(csv_file(line()))
+    text = run.report(tmp_path).path.read_text()
+    assert "by their own account" not in text
+    assert "by its own statistics" not in text
+    use = ExecutorUse("3", "<b>10.0.0.1", 8, 1, 12.0, 0.6, 200 * 2**20)
+    run.record(*executor_metrics([use]), *Activity(3.0 * 2**20, 120, 10, 990, 0, 2).metrics())
+    text = run.report(tmp_path).path.read_text()
+    row = [r"3 on &lt;b&gt;10\.0\.0\.1", "8, 1 failed", "12 s", r"5\.0%", "200 MiB"]
+    assert re.search("</td><td[^>]*>".join(row), text)
+    for figure in ("3.0 MiB|3 MiB", "120", "2", r"99\.0%", "0 B|0 bytes"):
+        assert re.search(f'<td class="n">({figure})</td>', text), figure
+
+
+def test_the_log_is_as_long_as_the_server_says(run: Run) -> None:
+    """Statistics beside the log's own positions."""
+    with run.database.open(autocommit=True) as connection:
+
+        def position() -> float:
+            row = connection.execute("SELECT pg_current_wal_insert_lsn() - '0/0'").fetchone()
+            assert row is not None
+            return float(row[0])
+
+        connection.execute("CHECKPOINT")
+        before, at = activity(connection), position()
+        run.batch(csv_file(*(line() for _ in range(20_000))))
+        found, written = activity(connection).since(before), position() - at
+    assert found.wal_bytes == pytest.approx(written, rel=0.05)
+    assert found.full_pages > 0
+    assert found.blocks_hit > 0
 
 
 @pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")

@@ -9,11 +9,12 @@ from ecom_platform.orchestration.assets.raw_events import raw_events
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, table_metadata, table_name, table_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
 from ecom_platform.postgres import ledger
-from ecom_platform.postgres.metrics import Metric, record
+from ecom_platform.postgres.metrics import Metric, activity, record
 from ecom_platform.postgres.provision import server_process
 from ecom_platform.postgres.scope import row_count
 from ecom_platform.reporting.figures import QUANTILES, latency_metrics
 from ecom_platform.reporting.sampler import sampling
+from ecom_platform.streaming.executors import executor_metrics
 from ecom_platform.streaming.ingest import IngestResult, ingest
 from ecom_platform.streaming.query import StreamResult
 
@@ -54,6 +55,7 @@ def user_events(
 
     with postgres.transaction() as connection:
         generation = ledger.latest_generation(connection, context.run_id)
+        before = activity(connection)
     with sampling(server_process(landing.settings)) as usage:
         result = ingest(
             landing.settings,
@@ -68,7 +70,12 @@ def user_events(
     metadata = _metadata(result) | table_metadata(postgres.database, landing.settings, "user_events")
     with postgres.transaction() as connection:
         if result.stream.batches:
-            record(connection, context.run_id, [*usage.metrics(), *_latency(result.stream)])
+            measured = [
+                *usage.metrics(),
+                *_latency(result.stream),
+                *executor_metrics(result.stream.executor_use),
+            ]
+            record(connection, context.run_id, [*measured, *activity(connection).since(before).metrics()])
         metadata["dagster/row_count"] = row_count(connection, landing.settings.whole_check_rows)
     return dg.MaterializeResult(metadata=metadata)
 

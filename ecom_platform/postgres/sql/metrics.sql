@@ -82,6 +82,18 @@ ORDER BY rows DESC, r.reason;
 -- name: run_generation^
 SELECT events, seconds, files FROM generations WHERE run_id = :run_id ORDER BY generation_id DESC LIMIT 1;
 
+-- name: server_activity^
+-- Counters of the server's own statistics since they were last reset. The log and the checkpoints are those of the
+-- whole server, the blocks and temporary files those of this database.
+SELECT w.wal_bytes::float8, w.wal_fpi, d.blks_read, d.blks_hit, d.temp_bytes, c.num_timed + c.num_requested
+FROM pg_stat_wal AS w, pg_stat_database AS d, pg_stat_checkpointer AS c
+WHERE d.datname = current_database();
+
+-- name: server_activity_before_17^
+SELECT w.wal_bytes::float8, w.wal_fpi, d.blks_read, d.blks_hit, d.temp_bytes, b.checkpoints_timed + b.checkpoints_req
+FROM pg_stat_wal AS w, pg_stat_database AS d, pg_stat_bgwriter AS b
+WHERE d.datname = current_database();
+
 -- name: relation_sizes
 -- The table with what belongs to it but its indexes; then its indexes.
 SELECT c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid)

@@ -147,6 +147,11 @@ SET
 FROM outcomes AS o
 WHERE f.file_id = o.file_id;
 
+-- name: hand_statistics_in
+-- A connection that is kept would do so up to ten seconds later: what a load did is to show in its run's figures, and
+-- autovacuum is to see it.
+SELECT pg_stat_force_next_flush();
+
 -- name: read_outcomes
 SELECT
     file_id, name, state, reason, rows_read, rows_inserted, rows_duplicate, rows_rejected, landed_at, finished_at

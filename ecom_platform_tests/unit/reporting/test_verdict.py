@@ -62,6 +62,18 @@ SITUATIONS = [
         "pg_stat_activity",
     ),
     (evidence({COPY: 70.0}, postgres_cpu_seconds=None), Cause.POSTGRES, "cannot be seen", "during a load"),
+    (
+        evidence({COPY: 70.0}, wal_bytes=2.0 * 2**30, full_pages=180_000, checkpoints=3),
+        Cause.POSTGRES,
+        "after 3 checkpoints 180,000 pages went whole into a log of 2,048 MiB",
+        "max_wal_size",
+    ),
+    (
+        evidence({DECODE: 70.0}, executor_task_seconds=80.0, executor_gc_seconds=20.0),
+        Cause.MEMORY,
+        "25% of their tasks' time, 20.0 s",
+        "ECOM_SPARK_EXECUTOR_MEMORY",
+    ),
     (evidence({DECODE: 70.0}), Cause.DECODING, "70.0 s with 4 tasks at once", "More cores"),
     (evidence({TASKS: 20.0, PLANNING: 9.0}), Cause.MANY_BATCHES, "50,000 rows each", "ECOM_BATCH_FILES"),
     (evidence({TASKS: 3.0}, batches=1, rows_read=30_000), Cause.START, "30,000 rows are too few", "Nothing"),
