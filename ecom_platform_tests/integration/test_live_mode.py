@@ -31,7 +31,7 @@ from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.reference import compare
 from ecom_platform_tests.waiting import wait_until
 
-PATIENCE_SECONDS = 90
+PATIENCE_SECONDS = 240
 
 
 class Stream:
@@ -55,13 +55,20 @@ class Stream:
     def kill_java(self) -> None:
         """SIGKILL the JVM, and whatever it is just starting; returns when it is gone."""
         children = psutil.Process(self.process.pid).children(recursive=True)
-        machines = [child for child in children if child.name() == "java"]
+        machines = [child for child in children if name_of(child) == "java"]
         assert machines, children
         for machine in machines:
             with suppress(psutil.NoSuchProcess):
                 machine.kill()
-        _, alive = psutil.wait_procs(machines, 30)
+        _, alive = psutil.wait_procs(machines, 240)
         assert alive == [], "a killed JVM is still there"
+
+
+def name_of(process: psutil.Process) -> str:
+    """Its name; none if it has ended."""
+    with suppress(psutil.NoSuchProcess):
+        return process.name()
+    return ""
 
 
 class Platform:
