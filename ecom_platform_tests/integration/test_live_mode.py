@@ -241,6 +241,8 @@ def test_sigterm_waits_for_the_batch_and_sigkill_is_recovered_from(platform: Pla
     assert platform.query("SELECT count(*) FROM live_status WHERE stopped_at IS NULL") == [(2,)]
     platform.check()
 
+    # The unit of the second one may have ended without it: then the third is still starting Spark.
+    third.wait_until_it_says("waiting for files")
     third.kill_java()
     assert third.process.wait(PATIENCE_SECONDS) == 1
     # PySpark's own threads print what they lost, too; the last word is ours.
