@@ -10,18 +10,27 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import ObjectInUse
 from pyspark.sql import SparkSession
 
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.embedded import EmbeddedServer
 from ecom_platform.postgres.schema import migrate
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.streaming.session import close_session, open_session
+from ecom_platform_tests.waiting import wait_until
 
 _numbers = itertools.count(1)
+
+# How long an example takes is the machine's affair.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +61,16 @@ def database(server: EmbeddedServer, template: str) -> Iterator[Database]:
     with _named(server, "postgres").open(autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         yield _named(server, name)
+        wait_until(lambda: _dropped(connection, name))
+
+
+def _dropped(connection: Connection, name: str) -> bool:
+    """Drop a database; whether its backends, which are told to end, ended within five seconds."""
+    try:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    except ObjectInUse:
+        return False
+    return True
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Real targets of alerts on the loopback interface: an HTTP server and an SMTP server that remember.
 
-Belongs here: what they answer, how slowly, and what they were sent. Does not belong here: any test.
+Belongs here: what they answer, and when, and what they were sent. Does not belong here: any test.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+# Apprise gives up after four seconds, which a stalled machine may need to answer.
+_PATIENT = "cto=60&rto=60"
+
 
 @dataclass
 class Receiver:
@@ -33,7 +36,7 @@ class Receiver:
     def texts(self) -> list[str]:
         return [f"{message['title']}\n{message['message']}" for message in self.received]
 
-    def wait_for(self, enough: Callable[[Receiver], bool], seconds: float = 30) -> None:
+    def wait_for(self, enough: Callable[[Receiver], bool], seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while not enough(self):
             assert time.monotonic() < deadline, f"{self.url} got {self.texts} and refused {self.refused}"
@@ -43,14 +46,19 @@ class Receiver:
 @contextmanager
 def webhook(
     answer: Callable[[int], int] = lambda number: 200,
-    delay: float = 0.0,
+    gate: threading.Event | None = None,
     path: str = "/hook",
     poison: tuple[str, int] | None = None,
 ) -> Iterator[Receiver]:
     """An HTTP server that takes Apprise's ``json://``. ``answer`` gives the status of the n-th request;
-    ``poison`` is a text, and the status that every request with it in it is answered with."""
+    ``poison`` is a text, and the status that every request with it in it is answered with. Nothing is
+    answered before ``gate`` is set."""
     lock = threading.Lock()
     requests = 0
+
+    def wait() -> None:
+        if gate is not None:
+            gate.wait()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -61,7 +69,7 @@ def webhook(
                 status = answer(requests)
             if poison is not None and poison[0] in body.decode():
                 status = poison[1]
-            time.sleep(delay)
+            wait()
             if status == 200:
                 receiver.received.append({**json.loads(body), "at": time.time(), "path": self.path})
             else:
@@ -69,7 +77,7 @@ def webhook(
             self._answer(status)
 
         def do_GET(self) -> None:
-            time.sleep(delay)
+            wait()
             receiver.received.append({"title": "GET", "message": self.path, "at": time.time()})
             self._answer(200)
 
@@ -85,7 +93,7 @@ def webhook(
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    receiver = Receiver(f"json://127.0.0.1:{server.server_port}{path}")
+    receiver = Receiver(f"json://127.0.0.1:{server.server_port}{path}?{_PATIENT}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -98,9 +106,12 @@ def webhook(
 
 @contextmanager
 def mailbox(
-    answer: Callable[[int], str] = lambda number: "250 OK", delay: float = 0.0, port: int = 0
+    answer: Callable[[int], str] = lambda number: "250 OK",
+    gate: threading.Event | None = None,
+    port: int = 0,
 ) -> Iterator[Receiver]:
-    """An SMTP server that takes Apprise's ``mailto://``. ``answer`` gives what it says to the n-th mail."""
+    """An SMTP server that takes Apprise's ``mailto://``. ``answer`` gives what it says to the n-th mail,
+    once ``gate`` is set."""
     mails = 0
 
     class Handler:
@@ -108,7 +119,8 @@ def mailbox(
             nonlocal mails
             mails += 1
             said = answer(mails)
-            await asyncio.sleep(delay)
+            while gate is not None and not gate.is_set():
+                await asyncio.sleep(0.02)
             if not said.startswith("250"):
                 receiver.refused += 1
                 return said
@@ -122,11 +134,12 @@ def mailbox(
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
-    controller = Controller(Handler(), hostname="127.0.0.1", port=port)
+    controller = Controller(Handler(), hostname="127.0.0.1", port=port, ready_timeout=120)
     controller.start()
     try:
         receiver = Receiver(
             f"mailto://127.0.0.1:{port}?from=platform@example.org&to=oncall@example.org&mode=insecure"
+            f"&{_PATIENT}"
         )
         yield receiver
     finally:

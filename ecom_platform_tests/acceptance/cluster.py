@@ -45,7 +45,7 @@ class Cluster:
 
     def state(self) -> dict[str, Any]:
         """What the master's page says, as JSON."""
-        with urllib.request.urlopen(f"http://{HOST}:{self.page}/json/", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{HOST}:{self.page}/json/", timeout=240) as answer:
             state: dict[str, Any] = json.load(answer)
         return state
 
@@ -71,7 +71,7 @@ class Cluster:
         address = ["--host", HOST, "--webui-port", str(free_port())]
         self.start("worker", self.master, *resources, *address)
 
-    def wait_for_workers(self, count: int, seconds: float = 90) -> None:
+    def wait_for_workers(self, count: int, seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while self.alive() != count:
             assert time.monotonic() < deadline, self.log()
@@ -84,8 +84,8 @@ class Cluster:
         for process in family:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        worker.wait(30)
-        psutil.wait_procs(family, 30)
+        worker.wait(240)
+        psutil.wait_procs(family, 240)
         self.daemons.remove(worker)
 
     def log(self) -> str:

@@ -41,7 +41,7 @@ class Ingress:
             f"{self._url}/graphql", data=body, headers=headers
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=240) as answer:  # noqa: S310
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as error:
             return error.code, None
@@ -75,7 +75,7 @@ def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
         ]
     made = Ingress(proxy)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not answers(made):
             assert time.monotonic() < deadline, (folder / "log").read_text()
             assert all(process.poll() is None for process in started), (folder / "log").read_text()
@@ -84,7 +84,7 @@ def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
     finally:
         for process in started:
             process.terminate()
-            process.wait(30)
+            process.wait(240)
 
 
 def answers(made: Ingress) -> bool:

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from ecom_platform.postgres.embedded import EmbeddedServer
+from ecom_platform_tests.waiting import wait_until
 
 ECOM = [sys.executable, "-m", "ecom_platform"]
 EVENTS = 30_000
@@ -37,7 +38,7 @@ class Platform:
             cwd=self.home,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=600,
         )
 
     def json(self, *arguments: str) -> dict[str, Any]:
@@ -71,6 +72,10 @@ class Platform:
             if str(self.home) in command:
                 found.append(command)
         return found
+
+    def wait_until_left_alone(self) -> None:
+        """Returns when nothing runs on this home any more."""
+        wait_until(lambda: not self.processes(), lambda: str(self.processes()))
 
 
 @pytest.fixture
@@ -118,7 +123,7 @@ def test_two_runs_and_a_re_drop(platform: Platform) -> None:
     assert again["rows"] == {"read": EVENTS, "inserted": 0, "duplicate": EVENTS, "rejected": 0}
     assert platform.query("SELECT count(*) FROM user_events") == "60000"
     assert platform.query("SELECT count(*) FROM ingested_files WHERE same_bytes_as IS NOT NULL") == "30"
-    assert platform.processes() == []
+    platform.wait_until_left_alone()
 
 
 def agree(platform: Platform, used: float) -> None:
@@ -159,7 +164,7 @@ def test_a_machine_without_java_and_postgres(platform: Platform, tmp_path: Path)
     result = bare.json("run", "--events", "2500", "--seed", "7", "--as-of", "2026-01-31T12:00:00Z")
     assert result["rows"]["inserted"] == 2_500
     assert result["files"]["landed"] == 3
-    assert bare.processes() == []
+    bare.wait_until_left_alone()
 
 
 def test_same_seed_and_time_again_inserts_nothing(platform: Platform) -> None:
@@ -235,11 +240,11 @@ def test_two_runs_at_once_both_end_well(platform: Platform) -> None:
         )
         for _ in range(2)
     ]
-    results = [json.loads(process.communicate(timeout=240)[0]) for process in pair]
+    results = [json.loads(process.communicate(timeout=600)[0]) for process in pair]
     assert [process.returncode for process in pair] == [0, 0]
     assert sum(result["rows"]["inserted"] for result in results) == 6_000
     assert platform.query("SELECT count(*) FROM user_events") == "6000"
-    assert platform.processes() == []
+    platform.wait_until_left_alone()
 
 
 def test_stop_always_works(platform: Platform) -> None:
@@ -248,4 +253,4 @@ def test_stop_always_works(platform: Platform) -> None:
     assert url.startswith("postgresql://")
     assert platform.processes() != []
     assert platform.ecom("stop").returncode == 0
-    assert platform.processes() == []
+    platform.wait_until_left_alone()

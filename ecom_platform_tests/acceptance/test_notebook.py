@@ -53,7 +53,7 @@ def test_it_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (kernels / "kernel.json").write_text(json.dumps(kernel))
         monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
         notebook = read()
-        NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(home)}}).execute()
+        NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(home)}}).execute()
         assert "5,000 events" in printed(notebook)
         assert "Electronics" in printed(notebook)
         assert pictures(notebook) == 3

@@ -13,7 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-import pytest
 
 from ecom_platform.postgres.connection import Database
 from ecom_platform_tests.acceptance import ui
@@ -45,7 +44,7 @@ def loaded(database: Database) -> list[str]:
         return [name for (name,) in rows]
 
 
-def wait_for(what: Callable[[], bool], dev: ui.Dev, seconds: float = 120) -> None:
+def wait_for(what: Callable[[], bool], dev: ui.Dev, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < deadline, f"{dev.runs()}\n{dev.log()}"
@@ -80,11 +79,10 @@ def terminate(dev: ui.Dev, run_id: str) -> None:
         data=json.dumps({"query": query}).encode(),
         headers={"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=240) as answer:  # noqa: S310
         assert json.load(answer)["data"]["terminateRun"]["__typename"] == "TerminateRunSuccess"
 
 
-@pytest.mark.timeout(400)
 def test_what_lands_is_loaded_also_after_a_kill_and_a_cancellation(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with ui.ecom_dev(home) as dev:
@@ -109,4 +107,4 @@ def test_what_lands_is_loaded_also_after_a_kill_and_a_cancellation(tmp_path: Pat
             wait_for(lambda: statuses(dev) == ["CANCELED", "SUCCESS", "FAILURE"], dev)
         wait_for(lambda: loaded(database) == ["a.csv", "b.csv"], dev)
         wait_for(lambda: statuses(dev) == ["SUCCESS", "CANCELED", "SUCCESS", "FAILURE"], dev)
-    assert dev.processes() == {}
+    dev.wait_until_gone()

@@ -20,6 +20,8 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
+from ecom_platform_tests.waiting import wait_until
+
 CHROMIUM = Path("/usr/bin/chromium")
 _CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _RUNS = "{runsOrError{... on Runs{results{runId status jobName}}}}"
@@ -58,12 +60,12 @@ class Dev:
         request = urllib.request.Request(  # noqa: S310 (loopback)
             f"{self.url}/graphql", data=body, headers={"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=240) as answer:  # noqa: S310
             runs: list[dict[str, str]] = json.load(answer)["data"]["runsOrError"]["results"]
         return runs
 
     @contextmanager
-    def new_run(self, seconds: float = 180) -> Iterator[dict[str, str]]:
+    def new_run(self, seconds: float = 600) -> Iterator[dict[str, str]]:
         """The run that the block launches, filled in at its end: the block's end waits for the run's."""
         known = {run["runId"] for run in self.runs()}
         ended: dict[str, str] = {}
@@ -91,6 +93,10 @@ class Dev:
                 found[process.pid] = command
         return found
 
+    def wait_until_gone(self) -> None:
+        """Returns when nothing of this home runs any more."""
+        wait_until(lambda: not self.processes(), lambda: str(self.processes()))
+
     def jvms(self) -> dict[int, str]:
         """The Java processes among them."""
         return {pid: command for pid, command in self.processes().items() if "java" in command.split(" ")[0]}
@@ -116,7 +122,7 @@ def ecom_dev(home: Path, **variables: str) -> Iterator[Dev]:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            process.wait(60)
+            process.wait(240)
         except subprocess.TimeoutExpired:
             for pid in dev.processes():
                 with suppress(ProcessLookupError):
@@ -124,7 +130,7 @@ def ecom_dev(home: Path, **variables: str) -> Iterator[Dev]:
             raise
 
 
-def _wait_until_it_answers(dev: Dev, seconds: float = 120) -> None:
+def _wait_until_it_answers(dev: Dev, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -141,9 +147,11 @@ def _wait_until_it_answers(dev: Dev, seconds: float = 120) -> None:
 def browser_page(width: int = 1400, height: int = 800) -> Iterator[Page]:
     """A page of Debian's Chromium."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_CHROMIUM_OPTIONS)
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=_CHROMIUM_OPTIONS, timeout=240_000
+        )
         page = browser.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(240_000)
         yield page
         browser.close()
 

@@ -69,7 +69,7 @@ class Project:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tick of a test waits until everything is delivered, however busy the machine is."""
-    monkeypatch.setattr(sensor, "PATIENCE_SECONDS", 30.0)
+    monkeypatch.setattr(sensor, "PATIENCE_SECONDS", 240.0)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-import time
 
 import pytest
 
@@ -14,6 +13,7 @@ from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.settings import Settings
 from ecom_platform.streaming.live import LiveMode
+from ecom_platform_tests.waiting import wait_until
 
 
 def no_spark() -> None:
@@ -42,15 +42,13 @@ def test_one_that_waits_for_the_lock_has_a_row_and_one_that_is_refused_has_none(
     settings: Settings, database: Database
 ) -> None:
     with ingest_lock(database, 0):
-        mode = live(settings, database, "waiting", 60.0)
+        mode = live(settings, database, "waiting", 600.0)
         thread = threading.Thread(target=mode.run)
         thread.start()
-        deadline = time.monotonic() + 30
-        while newest(database) is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: newest(database) is not None)
         mode.stop()
-        thread.join(30)
+        thread.join(240)
+        assert not thread.is_alive()
         assert newest(database) is None, "stopped without ever having been live"
         with pytest.raises(EcomError):
             live(settings, database, "refused").run()

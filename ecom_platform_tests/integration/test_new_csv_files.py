@@ -30,6 +30,7 @@ from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.jobs import WAITING_TAG
 from ecom_platform.orchestration.presence import appear, leave
+from ecom_platform.orchestration.sensors import new_csv_files as sensor
 from ecom_platform.orchestration.sensors.new_csv_files import new_csv_files, survey
 from ecom_platform.orchestration.stale_runs import end_stale_runs
 from ecom_platform.postgres import ledger
@@ -51,6 +52,12 @@ def job_of(name: str) -> dg.JobDefinition:
     from ecom_platform.definitions import defs  # not above: importing it warns
 
     return defs.resolve_job_def(name) if name else defs.resolve_implicit_global_asset_job_def()
+
+
+def make_old(path: Path) -> None:
+    """As if nobody had written to it for two hours."""
+    then = time.time() - 7_200
+    os.utime(path, (then, then))
 
 
 @pytest.fixture
@@ -112,7 +119,10 @@ class Platform:
         return decision.fingerprint
 
     def decide_after(self, seconds: float) -> Launch | Skip | GiveUp:
-        return decide(dataclasses.replace(survey(self.instance, self.settings), now=time.time() + seconds))
+        """What is decided so many seconds after the end of the newest run."""
+        ends = [record.end_time for record in self.instance.get_run_records()]
+        ended = max(end for end in ends if end is not None)
+        return decide(dataclasses.replace(survey(self.instance, self.settings), now=ended + seconds))
 
     def alerts(self) -> list[tuple[str, bool]]:
         """Titles of the alerts, and whether each is over."""
@@ -197,10 +207,10 @@ class TestWhatIsLoaded:
 
 class TestWhatIsLeftAlone:
     def test_a_half_written_file(self, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("ECOM_SETTLE_SECONDS", "30")
+        monkeypatch.setenv("ECOM_SETTLE_SECONDS", "3600")
         platform.drop("a.csv")
         assert platform.skipped() == "Nothing to load; 1 file (a.csv) still being written."
-        monkeypatch.setenv("ECOM_SETTLE_SECONDS", "0.1")
+        make_old(platform.zone.landing / "a.csv")
         platform.launched()
 
     def test_what_can_never_be_taken(self, platform: Platform) -> None:
@@ -266,7 +276,7 @@ class TestAfterFailures:
         platform.drop("a.csv")
         for delay in (10, 30, 90, 270, 810):
             platform.fail()
-            assert isinstance(platform.decide_after(delay - 5), Skip)
+            assert isinstance(platform.decide_after(delay - 1), Skip)
             assert isinstance(platform.decide_after(delay + 1), Launch)
         platform.fail()
         assert "could not be loaded in 6 runs" in platform.skipped()
@@ -336,9 +346,13 @@ class TestAfterFailures:
 
 def test_ten_thousand_files(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECOM_SETTLE_SECONDS", "1")
+    # Not to be given up before it has seen them all.
+    monkeypatch.setattr(sensor, "LOOK_SECONDS", 30.0)
     content = csv_file(line())
     for number in range(10_000):
-        (platform.zone.landing / f"{number:05}.csv").write_bytes(content)
+        path = platform.zone.landing / f"{number:05}.csv"
+        path.write_bytes(content)
+        make_old(path)
     platform.launched()
     claim(platform.database, platform.zone, list(look(platform.zone.landing).files.values())[:5_000])
     platform.launched()

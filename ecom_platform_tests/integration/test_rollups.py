@@ -31,6 +31,7 @@ from ecom_platform.postgres.rollups import (
     refresh_all,
 )
 from ecom_platform_tests.landing import Landing, csv_file
+from ecom_platform_tests.waiting import wait_until_counted
 
 ROLLUPS = (HOURLY_SALES, CONVERSION_FUNNEL)
 START = datetime(2026, 1, 1, 22, tzinfo=UTC)
@@ -202,6 +203,7 @@ def drop(landing: Landing, name: str, *lines: bytes) -> None:
 
 def rows_read(database: Database) -> int:
     """Rows of `user_events` that PostgreSQL has read for anybody, by its own count."""
+    wait_until_counted(database)
     ((count,),) = rows(
         database,
         "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_user_tables"

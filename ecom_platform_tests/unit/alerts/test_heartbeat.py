@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import threading
 
 import pytest
 
 from ecom_platform.alerts.heartbeat import Heartbeat
 from ecom_platform_tests.receivers import webhook
+from ecom_platform_tests.waiting import wait_until
 
 
 def http(url: str) -> str:
@@ -23,15 +24,16 @@ def test_it_is_called_about_once_a_minute() -> None:
 
 
 def test_a_slow_one_holds_nobody_up() -> None:
-    with webhook(delay=1) as life:
+    gate = threading.Event()
+    with webhook(gate=gate) as life:
         assert Heartbeat().beat(http(life.url))
         assert life.received == []
+        gate.set()
         life.wait_for(lambda receiver: len(receiver.received) == 1)
 
 
 def test_one_that_is_down_is_logged_without_its_url(caplog: pytest.LogCaptureFixture) -> None:
     Heartbeat().beat("http://127.0.0.1:1/secret-token")
-    while not caplog.records:
-        time.sleep(0.01)
+    wait_until(lambda: bool(caplog.records))
     assert "The heartbeat URL did not answer" in caplog.text
     assert "secret-token" not in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,7 +84,8 @@ def test_one_that_fell_silent_fails_the_check(tick: Any, database: Database) -> 
     execute(database, "UPDATE live_status SET heartbeat_at = heartbeat_at - interval '5 minutes'")
     (check,) = tick().checks
     assert not check.passed
-    assert "300 s ago" in check.description
+    ago = re.search(r"(\d+) s ago", check.description)
+    assert ago is not None and int(ago[1]) >= 300, check.description
 
 
 def test_one_that_cannot_load_fails_the_check_after_a_while(tick: Any, database: Database) -> None:

@@ -13,7 +13,7 @@ from ecom_platform.orchestration.presence import Presence, appear, forget, known
 
 APPEAR = (
     "import sys, time; from pathlib import Path; from ecom_platform.orchestration.presence import appear;"
-    "appear(Path(sys.argv[1]), 'a-run'); print('here', flush=True); time.sleep(60)"
+    "appear(Path(sys.argv[1]), 'a-run'); print('here', flush=True); time.sleep(600)"
 )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from ecom_platform.postgres import adbc
 from ecom_platform.postgres.connection import Database
+from ecom_platform_tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ def backends(database: Database) -> set[int]:
 def test_the_next_session_has_the_same_connection(database: Database) -> None:
     assert backend(database) == backend(database)
     adbc.close_kept()
-    assert backends(database) == set()
+    wait_until(lambda: backends(database) == set())
 
 
 def test_one_that_failed_is_not_kept(database: Database) -> None:
@@ -43,13 +44,14 @@ def test_one_that_failed_is_not_kept(database: Database) -> None:
         session.run("BEGIN")
         session.run("SELECT * FROM no_such_table")
     assert backend(database) != before
-    assert before not in backends(database)
+    wait_until(lambda: before not in backends(database))
 
 
 def test_sessions_at_the_same_time_have_their_own(database: Database) -> None:
     with adbc.open_session(database.url) as first, adbc.open_session(database.url) as second:
         pids = {session.rows("SELECT pg_backend_pid() AS pid")[0]["pid"] for session in (first, second)}
     assert len(pids) == 2
+    wait_until(lambda: len(backends(database)) <= 1)
     assert len(backends(database)) == 1
 
 

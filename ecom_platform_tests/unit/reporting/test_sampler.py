@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 
@@ -22,6 +23,7 @@ from ecom_platform.reporting.sampler import (
     WORKERS,
     Point,
     Usage,
+    _Watch,
     sampling,
 )
 from ecom_platform_tests.conftest import _named
@@ -45,6 +47,11 @@ PARENT = (
 )
 
 
+def used_by(processes: list[psutil.Process]) -> float:
+    """Processor seconds of processes and of their children that have ended."""
+    return sum(sum(process.cpu_times()[:4]) for process in processes)
+
+
 def test_processor_time_is_what_the_kernel_says_at_the_end() -> None:
     if not sys.platform.startswith("linux"):
         pytest.skip("a process is given the name of another one, which only Linux does")
@@ -55,8 +62,12 @@ def test_processor_time_is_what_the_kernel_says_at_the_end() -> None:
             point
             for point in list(usage.points)
             if all(point.cpu_seconds.get(part, 0.0) > 0 for part in (WORKERS, JVM))
+            and point.memory_bytes[WORKERS] > 80 * 2**20
         ]
 
+    # The JVM of other tests, and what is below it, may be there all along.
+    others = psutil.Process().children(recursive=True)
+    theirs = used_by(others)
     own = time.process_time()
     with sampling(interval=0.05) as usage:
         process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE)
@@ -65,28 +76,36 @@ def test_processor_time_is_what_the_kernel_says_at_the_end() -> None:
             wait_until(lambda: bool(seen()))
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = status
+    theirs = used_by(others) - theirs
     assert status == 0
     kernel = used.ru_utime + used.ru_stime
     own = time.process_time() - own
     # The driver waited for it, so at its end its time is the driver's; nothing is counted twice.
-    # But for a tick of the kernel's clock: the counters of two processes are not read at one moment.
+    # But for a little: the counters of two processes are not read at one moment.
     assert sum(usage.cpu_seconds(part) for part in PARTS) == pytest.approx(
-        usage.cpu_seconds(DRIVER), abs=0.05
+        usage.cpu_seconds(DRIVER) + theirs, abs=0.2
     )
     assert usage.cpu_seconds(DRIVER) == pytest.approx(kernel + own, abs=0.35)
     # What was seen before it ended: at most all of it.
     for part in (WORKERS, JVM):
-        assert max(point.cpu_seconds[part] for point in seen()) <= kernel + 0.35
-    assert max(point.memory_bytes[WORKERS] for point in seen()) > 80 * 2**20
+        assert max(point.cpu_seconds[part] for point in seen()) <= kernel + theirs + 0.35
 
 
 def test_postgres_counts_backends_that_have_ended(server: EmbeddedServer) -> None:
     postmaster = server.status().pid
     assert postmaster is not None
+
+    def ended() -> float:
+        """Of backends that the postmaster knows to have ended."""
+        times = psutil.Process(postmaster).cpu_times()
+        return float(times.children_user + times.children_system)
+
+    before = ended()
     with sampling(postmaster, interval=0.05) as usage:
         for _ in range(3):
             with _named(server, "postgres").open() as connection:
                 connection.execute("SELECT sum(sqrt(n)) FROM generate_series(1, 1000000) AS n")
+        wait_until(lambda: ended() - before > 0.1)
     times = psutil.Process(postmaster).cpu_times()
     assert (
         0.1
@@ -96,11 +115,30 @@ def test_postgres_counts_backends_that_have_ended(server: EmbeddedServer) -> Non
     assert usage.points[-1].memory_bytes[POSTGRES] > 0
 
 
-def test_it_costs_less_than_a_hundredth_of_the_time() -> None:
-    with sampling() as usage:
-        time.sleep(3)
-    assert 0 < usage.cost_seconds < 0.01 * usage.seconds
-    assert len(usage.points) >= 3
+class Paces(threading.Event):
+    """Writes down each pause before a look, with what the looks before it cost, and ends after some."""
+
+    def __init__(self, usage: Usage, looks: int) -> None:
+        super().__init__()
+        self.usage, self.looks = usage, looks
+        self.pauses: list[tuple[float, float]] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.pauses.append((timeout, self.usage.cost_seconds))
+        return len(self.pauses) > self.looks
+
+
+def test_it_pauses_so_long_that_it_costs_less_than_a_hundredth_of_the_time() -> None:
+    """By its own account of each look: how long a pause really takes is the machine's affair."""
+    watch = _Watch(None)
+    stop = Paces(watch.usage, looks=20)
+    watch.run(stop, 0.2)
+    costs = [cost for _, cost in stop.pauses]
+    assert costs[0] > 0 and costs == sorted(set(costs)), "every look is counted"
+    for looks, (pause, cost) in enumerate(stop.pauses, start=1):
+        assert pause == pytest.approx(max(0.2, cost / looks * 250))
+    assert len(watch.usage.points) == 22
 
 
 def test_a_long_run_has_no_more_points_than_a_short_one() -> None:

@@ -1,6 +1,7 @@
 """Which rule speaks in which situation, and that what it says is what the figures say."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -113,23 +114,17 @@ def test_a_trigger_that_could_not_be_lower_is_not_what_is_wrong(trigger_seconds:
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
 def test_the_verdict_is_one_of_shares_not_of_a_fast_or_slow_machine(factor: float) -> None:
     for seen, cause, _, _ in SITUATIONS:
-        scaled = Evidence(
-            rows_read=seen.rows_read,
-            rows_rejected=seen.rows_rejected,
-            reason=seen.reason,
-            batches=seen.batches,
+        scaled = replace(
+            seen,
             parts={part: seconds * factor for part, seconds in seen.parts.items()},
-            cores=seen.cores,
-            slots=seen.slots,
-            trigger_seconds=seen.trigger_seconds,
             sampled_seconds=seen.sampled_seconds * factor,
             our_cpu_seconds=seen.our_cpu_seconds * factor,
             host_cpu_seconds=seen.host_cpu_seconds * factor,
             postgres_cpu_seconds=(
                 None if seen.postgres_cpu_seconds is None else seen.postgres_cpu_seconds * factor
             ),
-            memory_total_bytes=seen.memory_total_bytes,
-            memory_available_bytes=seen.memory_available_bytes,
+            executor_task_seconds=seen.executor_task_seconds * factor,
+            executor_gc_seconds=seen.executor_gc_seconds * factor,
         )
         assert judge(scaled).cause is cause
 
