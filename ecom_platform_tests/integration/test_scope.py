@@ -12,13 +12,13 @@ from ecom_platform.events.schema import COLUMN_NAMES
 from ecom_platform.landing.corrections import replay_corrected
 from ecom_platform.landing.requeue import reload_files
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import adbc, audit
+from ecom_platform.postgres import audit
 from ecom_platform.postgres.audit import Finding
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles, refresh
 from ecom_platform.postgres.scope import looking, row_count
 from ecom_platform_tests.landing import Landing, csv_file, line
-from ecom_platform_tests.waiting import wait_until
+from ecom_platform_tests.waiting import wait_until, wait_until_counted
 
 NARROW = "looked_at"
 
@@ -276,14 +276,9 @@ def test_the_cost_follows_what_changed(landing: Landing) -> None:
 
 
 def rows_read(landing: Landing) -> int:
-    """Rows of the table that were read so far, once every other connection has handed in what it counted."""
-    adbc.close_kept()
-    others = (
-        "SELECT FROM pg_stat_activity WHERE datname = current_database()"
-        " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
-    with landing.database.open(autocommit=True) as connection:
-        wait_until(lambda: not connection.execute(others).fetchall())
+    """Rows of the table that were read so far."""
+    wait_until_counted(landing.database)
+    with landing.database.open() as connection:
         row = connection.execute(
             "SELECT seq_tup_read + coalesce(idx_tup_fetch, 0)"
             " FROM pg_stat_user_tables WHERE relname = 'user_events'"
