@@ -17,6 +17,7 @@ from ecom_platform.errors import DatabaseError, EcomError, PrerequisiteError, St
 from ecom_platform.landing.zone import LandingZone, make_writable
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.provision import embedded_server
+from ecom_platform.postgres.schema import require_version
 from ecom_platform.settings import Settings
 from ecom_platform.streaming.cluster import driver_host, master_address
 from ecom_platform.streaming.java import find_java
@@ -88,6 +89,7 @@ def _postgres(settings: Settings) -> str:
         return f"embedded {status.version}, {state}, {status.data_bytes / 2**20:.0f} MiB"
     database = Database(settings.postgres_url)
     with database.open() as connection:
+        require_version(database, connection)
         row = connection.execute("SHOW server_version").fetchone()
     if row is None:
         raise DatabaseError(f"PostgreSQL at {database.description} gave no version.")

@@ -13,6 +13,8 @@ import psycopg
 from ecom_platform.errors import DatabaseError
 from ecom_platform.postgres.connection import Connection, Database
 
+# The oldest that is still maintained has what the statements use.
+MINIMUM_VERSION = 15
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any constant of our own; it keeps two programs from migrating at the same moment.
 MIGRATION_LOCK = 4_917_205_001
@@ -31,9 +33,21 @@ def current(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
+def require_version(database: Database, connection: Connection) -> None:
+    """Raises :class:`DatabaseError` if the server is older than :data:`MINIMUM_VERSION`."""
+    version = connection.info.server_version
+    if version < MINIMUM_VERSION * 10_000:
+        raise DatabaseError(
+            f"PostgreSQL at {database.description} is version {version // 10_000}.{version % 10_000}; "
+            f"{MINIMUM_VERSION} or newer is needed.",
+            "Point ECOM_POSTGRES_URL at a newer server, or unset it for the embedded one.",
+        )
+
+
 def migrate(database: Database) -> None:
     """Bring ``database`` to :func:`head`; safe to call from several processes at once."""
     with database.open() as connection:
+        require_version(database, connection)
         version = current(connection)
         if version == head():
             return

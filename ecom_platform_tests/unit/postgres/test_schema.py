@@ -2,7 +2,11 @@
 
 import threading
 
+import pytest
+
+from ecom_platform.errors import DatabaseError
 from ecom_platform.events.schema import COLUMNS
+from ecom_platform.postgres import schema
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.schema import current, head, migrate
 
@@ -52,3 +56,12 @@ def test_programs_that_migrate_at_the_same_moment(database: Database) -> None:
     assert failures == []
     with database.open() as connection:
         assert current(connection) == head()
+
+
+def test_a_server_that_is_too_old_is_refused_with_its_version(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "MINIMUM_VERSION", 99)
+    with pytest.raises(DatabaseError, match=r"is version 18\.\d+; 99 or newer is needed") as raised:
+        migrate(database)
+    assert "ECOM_POSTGRES_URL" in raised.value.remedy
