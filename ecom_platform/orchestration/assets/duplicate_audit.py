@@ -33,7 +33,7 @@ def duplicate_audit(
     """
     settings = landing.settings
     audit = record_duplicate_audit(
-        postgres.database, context.run.run_id, whole_up_to=whole_up_to(context.run.job_name, settings)
+        postgres.database, context.run.run_id, whole_up_to=whole_up_to(context.run, settings)
     )
     return dg.MaterializeResult(
         metadata=asdict(audit) | table_metadata(postgres.database, settings, "duplicate_audit")

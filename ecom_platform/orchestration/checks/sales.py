@@ -36,7 +36,7 @@ def sales_reconcile(
     context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
 ) -> Iterator[Any]:
     """Both at once, each on a connection of its own."""
-    limit = whole_up_to(context.run.job_name, landing.settings)
+    limit = whole_up_to(context.run, landing.settings)
     selected = {key.asset_key.to_user_string(): key.name for key in context.selected_asset_check_keys}
     for rollup, finding in reconciles_all(postgres.database, selected, whole_up_to=limit):
         yield check_result(finding, asset=rollup)

@@ -39,7 +39,7 @@ def row_rules(
     context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
 ) -> Iterator[Any]:
     """Every rule about a single row, in one pass over the table."""
-    limit = whole_up_to(context.run.job_name, landing.settings)
+    limit = whole_up_to(context.run, landing.settings)
     for finding in audit.row_rules(postgres.database, datetime.now(UTC), whole_up_to=limit):
         yield check_result(finding)
 
@@ -106,7 +106,7 @@ def table_matches_ledger(
     Of a table with more than `ECOM_WHOLE_CHECK_ROWS` rows a run that loads looks at the files whose rows
     came, went or were changed since, and at the whole, where added rows show too, once a day.
     """
-    limit = whole_up_to(context.run.job_name, landing.settings)
+    limit = whole_up_to(context.run, landing.settings)
     return check_result(audit.table_matches_ledger(postgres.database, whole_up_to=limit))
 
 
