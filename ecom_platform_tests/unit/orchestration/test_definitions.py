@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,14 @@ def load() -> dg.Definitions:
 @pytest.fixture(scope="module")
 def location() -> dg.Definitions:
     return load()
+
+
+@pytest.fixture
+def loaded_again_afterwards() -> Iterator[None]:
+    """Whoever imports the definitions next finds them as of the usual environment. Asked for before
+    ``monkeypatch``, so ended after it."""
+    yield
+    load()
 
 
 def specs(location: dg.Definitions) -> dict[str, dg.AssetSpec]:
@@ -227,6 +236,7 @@ def test_a_run_is_one_process(location: dg.Definitions) -> None:
     assert {job.executor_def.name for job in jobs} == {"in_process"}
 
 
+@pytest.mark.usefixtures("loaded_again_afterwards")
 def test_no_secret_is_in_what_dagster_keeps_and_shows(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
