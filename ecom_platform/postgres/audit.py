@@ -107,6 +107,7 @@ def generated_files(generation: Generation | None, records: Mapping[str, int]) -
 def row_rules(database: Database, now: datetime, *, whole_up_to: int | None = None) -> list[Finding]:
     """Every rule about a single row, in one pass over the table or what changed of it (``scope``)."""
     with looking(database, "row_rules", whole_up_to=whole_up_to) as look:
+        look.define_views()
         findings = _judge_rows(_row_rule_counts(look.connection, now), look.scope.details())
         look.found_right(all(finding.passed for finding in findings))
     return findings
@@ -215,6 +216,7 @@ def table_matches_ledger(database: Database, *, whole_up_to: int | None = None) 
     Of a table that is not looked at as a whole (``scope``): the files whose rows changed.
     """
     with looking(database, "table_matches_ledger", whole_up_to=whole_up_to) as look:
+        look.define_views()
         differing = [*queries("checks").files_that_differ(look.connection)]
         differing += queries("checks").rejects_that_differ(look.connection)
         look.found_right(not differing)

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from psycopg import IsolationLevel
 
@@ -47,11 +46,23 @@ class Scope:
 
 
 class Look:
-    """One look at one snapshot. Within it, the view ``looked_at`` has the rows it is about."""
+    """One look at one snapshot."""
 
     def __init__(self, connection: Connection, scope: Scope) -> None:
         self.connection, self.scope = connection, scope
         self._right = False
+
+    def define_views(self) -> None:
+        """Let ``looked_at`` and ``looked_at_files`` be the rows and the files that it is about.
+
+        They go with the session, which ends with the look.
+        """
+        if self.scope.whole:
+            queries("scope").look_at_all(self.connection)
+            return
+        queries("scope").create_changed_files(self.connection)
+        queries("scope").fill_changed_files(self.connection, check=self.scope.check)
+        queries("scope").look_at_changed(self.connection)
 
     def found_right(self, right: bool) -> None:
         """Say how it ended: what was found right need not be looked at again until it changes."""
@@ -76,39 +87,26 @@ def looking(database: Database, check: str, *, whole_up_to: int | None = None) -
         queries("scope").lock_check(connection, check=check)
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         with connection.transaction():
-            scope = _decide(connection, check, whole_up_to)
-            _prepare(connection, scope)
-            look = Look(connection, scope)
+            look = Look(connection, _decide(connection, check, whole_up_to))
             yield look
             look.settle()
-            _run(connection, "stop_looking")
 
 
 def row_count(connection: Connection, whole_up_to: int | None) -> int:
     """Rows of the table: counted, or of a large one those of the ledger, to which a check holds it."""
-    by_the_ledger = int(queries("scope").rows_by_the_ledger(connection))
-    if whole_up_to is None or by_the_ledger <= whole_up_to:
+    if _in_any_case(connection, whole_up_to):
         return stored_rows(connection)
-    return by_the_ledger
+    return int(queries("scope").rows_by_the_ledger(connection))
+
+
+def _in_any_case(connection: Connection, whole_up_to: int | None) -> bool:
+    return whole_up_to is None or queries("scope").rows_by_the_ledger(connection) <= whole_up_to
 
 
 def _decide(connection: Connection, check: str, whole_up_to: int | None) -> Scope:
-    if whole_up_to is None or queries("scope").rows_by_the_ledger(connection) <= whole_up_to:
+    if _in_any_case(connection, whole_up_to):
         return Scope(check, whole=True)
     newest = queries("scope").newest_whole(connection, check=check)
     if newest is None or newest[1] > WHOLE_EVERY_SECONDS:
         return Scope(check, whole=True)
     return Scope(check, whole=False, whole_at=newest[0])
-
-
-def _prepare(connection: Connection, scope: Scope) -> None:
-    if scope.whole:
-        _run(connection, "look_at_all")
-        return
-    _run(connection, "create_changed_files")
-    queries("scope").fill_changed_files(connection, check=scope.check)
-    _run(connection, "look_at_changed")
-
-
-def _run(connection: Connection, script: str) -> Any:
-    return getattr(queries("scope"), script)(connection)

@@ -145,8 +145,8 @@ def _machine(folder: ServerFolder) -> dict[str, str]:
         # macOS allows too little System V memory, Linux containers too little of the POSIX kind.
         "dynamic_shared_memory": "sysv" if sys.platform == "linux" else "posix",
         "max_wal_size": f"{max_wal_size // 1024**2}MB",
-        # Never pglz: it takes longer than everything else that is done to a page of random keys, and gains
-        # a tenth of its size (docs/performance.md).
+        # Never pglz: it takes longer than everything else that is done to a page of random keys, and makes
+        # it no smaller (docs/performance.md).
         "wal_compression": "lz4" if built_with("--with-lz4") else "off",
     }
 

@@ -46,9 +46,6 @@ CROSS JOIN LATERAL (
 CREATE TEMPORARY VIEW looked_at_files AS SELECT * FROM ingested_files JOIN changed_files USING (file_id);
 SET LOCAL enable_seqscan = off;
 
--- name: stop_looking#
-DROP VIEW looked_at, looked_at_files;
-
 -- name: forget_notes!
 -- Those that this snapshot sees; what changed meanwhile stays noted.
 DELETE FROM unchecked_files WHERE check_name = :check;

@@ -15,14 +15,17 @@ CREATE TABLE unchecked_files (
 );
 CREATE VIEW narrowed_checks AS SELECT unnest(ARRAY['row_rules', 'table_matches_ledger']) AS check_name;
 
-CREATE OR REPLACE FUNCTION note_loaded_file() RETURNS trigger
+CREATE FUNCTION note_unchecked_load() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    INSERT INTO pending_files (rollup, file_id) SELECT rollup, NEW.file_id FROM rollups ON CONFLICT DO NOTHING;
     INSERT INTO unchecked_files (check_name, file_id) SELECT check_name, NEW.file_id FROM narrowed_checks;
     RETURN NULL;
 END
 $$;
+-- Once a file, as for the rollups.
+CREATE TRIGGER note_unchecked_load AFTER UPDATE OF state ON ingested_files
+    FOR EACH ROW WHEN (NEW.state = 'loaded' AND OLD.state <> 'loaded' AND NEW.rows_inserted > 0)
+    EXECUTE FUNCTION note_unchecked_load();
 
 CREATE FUNCTION note_unchecked_files() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -44,17 +47,14 @@ CREATE TRIGGER note_unchecked_deleted AFTER DELETE ON user_events
 CREATE TRIGGER note_unchecked_updated AFTER UPDATE ON user_events
     REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION note_unchecked_files();
 
-CREATE OR REPLACE FUNCTION forget_all_events() RETURNS trigger
+CREATE FUNCTION forget_what_was_checked() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-    DELETE FROM pending_files;
-    DELETE FROM pending_events;
-    DELETE FROM hourly_sales;
-    DELETE FROM hourly_buyers;
-    DELETE FROM conversion_funnel;
     -- Which files are gone is not known, so every check looks at everything.
     DELETE FROM whole_checks;
     DELETE FROM unchecked_files;
     RETURN NULL;
 END
 $$;
+CREATE TRIGGER forget_what_was_checked AFTER TRUNCATE ON user_events
+    FOR EACH STATEMENT EXECUTE FUNCTION forget_what_was_checked();
