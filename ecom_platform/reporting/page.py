@@ -288,7 +288,7 @@ def _comparison(run: Run) -> str:
             )
         )
     return _table(
-        "This run and the last ones", ("Figure", "This run", "Median before", "Standing", "Last runs"), rows
+        "Figures of the last runs", ("Figure", "This run", "Median before", "Standing", "Last runs"), rows
     )
 
 
