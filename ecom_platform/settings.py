@@ -340,11 +340,14 @@ def _options(url: str) -> list[str]:
 def read_environment(directory: Path | None = None) -> dict[str, str]:
     """The process environment with the ``.env`` of ``directory`` (default: the working one) laid over it.
 
-    ``.env`` wins over variables that are already set, as it does in ``dagster dev``.
+    ``.env`` wins over variables that are already set, as it does in ``dagster dev``. libpq's own are put into
+    the process environment, as they are there, since libpq reads them itself.
     """
     dotenv = (directory or Path.cwd()) / ".env"
-    overrides = dotenv_values(dotenv) if dotenv.is_file() else {}
-    return {**os.environ, **{name: value for name, value in overrides.items() if value is not None}}
+    values = dotenv_values(dotenv) if dotenv.is_file() else {}
+    overrides = {name: value for name, value in values.items() if value is not None}
+    os.environ.update({name: value for name, value in overrides.items() if name.startswith("PG")})
+    return {**os.environ, **overrides}
 
 
 def _cluster(reader: _Reader) -> ClusterSettings:

@@ -101,8 +101,11 @@ class _Kept:
                 self._database.close()
                 raise
         try:
-            (row,) = Session(self.connection, self.schema).rows(text("session", "begin"), self.schema)
+            session = Session(self.connection, self.schema)
+            (row,) = session.rows(text("session", "begin"), self.schema)
             require_encoding(url, row["encoding"])
+            if row["limited"]:
+                session.table(text("session", "lift_limits"))
         except BaseException:
             self.close()
             raise

@@ -183,4 +183,7 @@ def _begin(connection: Connection, schema: str) -> tuple[str, int]:
     row = psycopg.RawCursor(connection).execute(text("session", "begin"), (schema,), prepare=False).fetchone()
     if row is None:
         raise DatabaseError("PostgreSQL gave no answer to a first statement.", "Try again.")
-    return str(row[0]), int(row[1])
+    encoding, backend, limited = row[:3]
+    if limited:
+        connection.execute(text("session", "lift_limits").encode(), prepare=False)
+    return str(encoding), int(backend)

@@ -55,6 +55,12 @@ EXPECTED = {
     "bytea_output": "hex",
     "standard_conforming_strings": "on",
     "default_transaction_isolation": "read committed",
+    "array_nulls": "on",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "synchronous_commit": "on",
     "application_name": "ecom_platform",
 }
 HOSTILE_DEFAULTS = {
@@ -67,6 +73,12 @@ HOSTILE_DEFAULTS = {
     "bytea_output": "escape",
     "standard_conforming_strings": "off",
     "default_transaction_isolation": "serializable",
+    "array_nulls": "off",
+    "statement_timeout": "10min",
+    "lock_timeout": "10min",
+    "idle_session_timeout": "10min",
+    "idle_in_transaction_session_timeout": "10min",
+    "synchronous_commit": "off",
 }
 # Of each variable of libpq a value that breaks a connection, bends it, or leads it elsewhere.
 HOSTILE = {
@@ -275,10 +287,11 @@ class TestShell:
         monkeypatch.setenv("PGTZ", "Asia/Kathmandu")
         monkeypatch.setenv("PGDATESTYLE", "SQL")
         monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
-        monkeypatch.setenv("PGOPTIONS", "-c work_mem=8MB -c search_path=pg_catalog")
+        monkeypatch.setenv("PGOPTIONS", "-c work_mem=8MB -c search_path=pg_catalog -c lock_timeout=7s")
         url = f"postgresql:///{name_of(database)}"
-        assert settings_of(Database(url)) == EXPECTED
-        assert arrow_settings_of(Database(url)) == EXPECTED
+        asked_for = {**EXPECTED, "lock_timeout": "7s"}
+        assert settings_of(Database(url)) == asked_for
+        assert arrow_settings_of(Database(url)) == asked_for
         assert ask(Database(url), "SHOW work_mem") == [("8MB",)]
         settings = load_settings(
             {"ECOM_HOME": str(tmp_path), "ECOM_POSTGRES_URL": url, "PATH": os.environ["PATH"]}
