@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from ecom_platform.errors import DatabaseError
 
+_LOST = ("08", "57P")
+_DRIVERS = ("psycopg", "adbc_driver_manager")
 _ANOTHER_ROLE = "or name another role in ECOM_POSTGRES_URL"
 _REMEDIES = {
     # insufficient_privilege
@@ -26,6 +28,10 @@ _REMEDIES = {
     # invalid_sql_statement_name, duplicate_prepared_statement
     "26000": "A connection pooler in transaction mode loses it: name the server itself in ECOM_POSTGRES_URL.",
     "42P05": "A connection pooler in transaction mode has it: name the server itself in ECOM_POSTGRES_URL.",
+    # disk_full
+    "53100": "Free space on the server's disk; what was not committed is not stored.",
+    # too_many_connections
+    "53300": "End other programs' connections, or raise max_connections of the server.",
 }
 
 
@@ -34,9 +40,23 @@ def refusal(error: BaseException, where: str = "") -> DatabaseError | None:
     # SQLAlchemy wraps what psycopg raises.
     error = getattr(error, "orig", None) or error
     sqlstate = getattr(error, "sqlstate", None)
-    remedy = _REMEDIES.get(str(sqlstate))
-    if remedy is None:
-        return None
+    named = f"PostgreSQL{where and f' at {where}'}"
     # The first line says it; others quote the statement.
-    said = str(error).strip().splitlines()[0].removeprefix("[libpq] ").strip().rstrip(".")
-    return DatabaseError(f"PostgreSQL{where and f' at {where}'} refuses: {said}.", remedy)
+    said = (str(error).strip().splitlines() or [""])[0].removeprefix("[libpq] ").strip().rstrip(".")
+    remedy = _REMEDIES.get(str(sqlstate))
+    if remedy is not None:
+        return DatabaseError(f"{named} refuses: {said}.", remedy)
+    if _is_lost(error, sqlstate):
+        return DatabaseError(
+            f"{named} ended the connection: {said}.",
+            "What was committed stays. Try again; `ecom doctor` says whether the server can be reached.",
+        )
+    return None
+
+
+def _is_lost(error: BaseException, sqlstate: object) -> bool:
+    """Whether the connection broke, which drivers report as an OperationalError without a SQLSTATE."""
+    if sqlstate is not None:
+        return str(sqlstate).startswith(_LOST)
+    kind = type(error)
+    return kind.__name__ == "OperationalError" and kind.__module__.partition(".")[0] in _DRIVERS

@@ -73,10 +73,13 @@ def migrate(database: Database) -> None:
 
 
 def make_schema(database: Database, connection: Connection) -> None:
-    """Make the schema where it is missing, as the tables are. Only under :data:`MIGRATION_LOCK`."""
+    """Make the schema where it is missing, as the tables are. Only under :data:`MIGRATION_LOCK`.
+
+    Raises :class:`DatabaseError` where this role could not make either.
+    """
     standing = _standing(database, connection)
+    _require_room(database, standing)
     if not standing.there:
-        _require_room(database, standing)
         connection.execute(f"CREATE SCHEMA {quoted(database.schema)}".encode())
 
 

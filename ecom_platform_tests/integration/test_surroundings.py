@@ -540,6 +540,14 @@ class TestRefusals:
         assert "Traceback" not in done.stderr
         assert "GRANT USAGE, CREATE" in done.stderr
 
+    def test_a_connection_that_is_ended(self, database: Database) -> None:
+        with database.open() as connection, pytest.raises(psycopg.OperationalError) as caught:
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        refused = refusal(caught.value, database.description)
+        assert refused is not None
+        assert "ended the connection" in refused.message
+        assert refusal(ValueError("none of PostgreSQL's")) is None
+
     def test_a_pooler_in_transaction_mode(self, database: Database) -> None:
         with transaction_pooler(database.url) as url:
             with pytest.raises(DatabaseError, match="connection pooler in transaction mode") as caught:
