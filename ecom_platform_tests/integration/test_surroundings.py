@@ -24,6 +24,7 @@ from ecom_platform.doctor import examine
 from ecom_platform.errors import DatabaseError
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import adbc
+from ecom_platform.postgres.alerts import make_tables
 from ecom_platform.postgres.client import psql_command
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.conninfo import taken_over
@@ -466,7 +467,7 @@ class TestRefusals:
     def test_no_right_to_make_tables(self, database: Database, role: str) -> None:
         empty(database)
         theirs = as_role(database, role)
-        for look in (migrate, require_usable):
+        for look in (migrate, require_usable, make_tables):
             with pytest.raises(
                 DatabaseError, match=f"role {role} make tables in the schema public"
             ) as caught:
