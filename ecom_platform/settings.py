@@ -442,7 +442,10 @@ def load_alert_settings(
 
 
 def _alert_settings(reader: _Reader, names: AlertVariables, home: Path) -> AlertSettings:
-    schema = reader.schema(names.postgres_schema)
+    usual = AlertVariables()
+    # The platform's schema is no affair of a project that has a database of its own.
+    apart = names.postgres_url != usual.postgres_url and names.postgres_schema == usual.postgres_schema
+    schema = None if apart else reader.schema(names.postgres_schema)
     return AlertSettings(
         urls=reader.alert_urls(names.urls),
         postgres_url=reader.in_schema(reader.postgres_url(names.postgres_url), schema),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import SettingsError
-from ecom_platform.settings import load_settings, read_environment
+from ecom_platform.settings import AlertVariables, load_alert_settings, load_settings, read_environment
 
 
 def test_defaults_need_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,6 +169,16 @@ def test_a_schema_is_in_every_url() -> None:
     assert settings.spark_postgres_url == f"postgresql://bob:x@inside/d?{named}"
     assert settings.alerts.postgres_url == f"postgresql://bob@h/d?sslmode=require&{named}"
     assert (settings.postgres_schema, settings.alerts.postgres_schema) == ("team_a", "team_a")
+
+
+def test_the_schema_is_not_that_of_another_projects_database() -> None:
+    environ = {"ECOM_POSTGRES_SCHEMA": "team_a", "SHOP_DB": "postgresql://h/shop", "SHOP_SCHEMA": "alerts"}
+    theirs = load_alert_settings(AlertVariables(postgres_url="SHOP_DB"), environ)
+    assert (theirs.postgres_url, theirs.postgres_schema) == ("postgresql://h/shop", None)
+    named = load_alert_settings(
+        AlertVariables(postgres_url="SHOP_DB", postgres_schema="SHOP_SCHEMA"), environ
+    )
+    assert named.postgres_url == "postgresql://h/shop?options=-csearch_path%3Dalerts"
 
 
 @pytest.mark.parametrize("name", ["pg_temp", "information_schema", "$user", "x" * 64, "a\tb"])
