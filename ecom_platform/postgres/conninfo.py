@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from psycopg import ProgrammingError
+from psycopg import ProgrammingError, pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ecom_platform.errors import DatabaseError
@@ -33,6 +33,9 @@ APPLICATION_NAME = "ecom_platform"
 _OVERRULING = frozenset({"PGTZ", "PGDATESTYLE"})
 # What the platform sets itself, whatever these say.
 _PINNED = _OVERRULING | {"PGCLIENTENCODING", "PGAPPNAME"}
+# That have no key word.
+_BESIDE = frozenset({"PGSERVICEFILE", "PGSYSCONFDIR", "PGGEQO", "PGREQUIRESSL"})
+# Any that a libpq may know, now or later.
 _LIBPQ = re.compile(r"PG[A-Z_]+")
 # A setting in `options`, in the three ways of writing it.
 _SEARCH_PATH = re.compile(r"(?:-c\s*|--)search[_-]path=(.*)", re.IGNORECASE | re.DOTALL)
@@ -112,7 +115,8 @@ def taken_over(url: str) -> list[str]:
     """The variables of libpq that complete ``url``, by name: those of the environment that count."""
     if is_embedded(url):
         return []
-    return sorted(name for name in os.environ if _LIBPQ.fullmatch(name) and name not in _PINNED)
+    named = {default.envvar.decode() for default in pq.Conninfo.get_defaults() if default.envvar}
+    return sorted((named | _BESIDE) & os.environ.keys() - _PINNED)
 
 
 @contextmanager

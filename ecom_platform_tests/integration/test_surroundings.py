@@ -285,6 +285,7 @@ class TestShell:
         monkeypatch.setenv("PGHOST", str(conninfo_to_dict(database.url)["host"]))
         monkeypatch.setenv("PGUSER", "ecom")
         monkeypatch.setenv("PGPASSWORD", "s3cret")
+        monkeypatch.setenv("PGDATA", "/of/a/server")
         monkeypatch.setenv("PGTZ", "Asia/Kathmandu")
         monkeypatch.setenv("PGDATESTYLE", "SQL")
         monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")

@@ -8,8 +8,12 @@ SELECT
     current_setting('server_encoding') AS encoding,
     pg_backend_pid() AS backend,
     (
-        current_setting('statement_timeout'), current_setting('lock_timeout'), current_setting('idle_session_timeout'),
-        current_setting('idle_in_transaction_session_timeout'), coalesce(current_setting('transaction_timeout', true), '0')
+        current_setting('statement_timeout'),
+        current_setting('lock_timeout'),
+        current_setting('idle_in_transaction_session_timeout'),
+        -- These two not every version has.
+        coalesce(current_setting('idle_session_timeout', true), '0'),
+        coalesce(current_setting('transaction_timeout', true), '0')
     ) <> ('0', '0', '0', '0', '0') OR current_setting('synchronous_commit') = 'off' AS limited,
     set_config('search_path', quote_ident($1), false),
     set_config('client_encoding', 'UTF8', false),
