@@ -46,7 +46,7 @@ def describe(url: str) -> str:
     where = "local socket" if str(host).startswith("/") else f"{host}:{port}"
     shown = f"{parts.get('user', 'default user')}@{where}/{parts.get('dbname', 'default database')}"
     schema = schema_of(url)
-    return shown if schema == DEFAULT_SCHEMA else f"{shown}, schema {schema}"
+    return shown if schema == DEFAULT_SCHEMA else f"{shown} (schema {schema})"
 
 
 def _explain(url: str, error: psycopg.Error) -> DatabaseError:

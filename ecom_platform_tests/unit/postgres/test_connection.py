@@ -58,7 +58,7 @@ def test_any_name_of_a_schema_comes_through(schema: str) -> None:
     assert schema_of(url) == schema
     parts = conninfo_to_dict(conninfo(url))
     assert (parts["password"], parts["sslmode"], parts["options"]) == ("p@ss", "require", "-cgeqo=off")
-    assert describe(url) == f"bob@h:5433/d, schema {schema}"
+    assert describe(url) == f"bob@h:5433/d (schema {schema})"
     assert "p@ss" not in client_conninfo(url)
 
 
