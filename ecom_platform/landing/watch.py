@@ -52,7 +52,7 @@ class Watch:
             before = sight.file if now - sight.first_seen >= LOOK_INTERVAL_SECONDS else None
             resting = rests(sight.file, before, self._clock(), self._settle_seconds)
             (settled if resting else unsettled).append(sight.file)
-        return Scan(settled, unsettled, current.refused)
+        return Scan(settled, unsettled, current.refused, current.unfinished)
 
     def _sight(self, file: LandedFile, now: float) -> _Sight:
         before = self._seen.get(file.name)

@@ -12,10 +12,11 @@ import time
 
 from ecom_platform.errors import EcomError, IngestError
 from ecom_platform.landing.claim import claim_files
-from ecom_platform.landing.scan import Scan
+from ecom_platform.landing.scan import LandedFile, Scan
 from ecom_platform.landing.watch import Watch
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.ledger import ClaimedFile
 from ecom_platform.streaming.dispatch import Dispatcher
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.05
 # A claim of more files at once keeps the first of them waiting for the last.
 MAX_CLAIMED_AT_ONCE = 500
+# After which a file that could not be moved is tried again.
+STUCK_SECONDS = 30.0
 
 
 class Claimer:
@@ -37,6 +40,7 @@ class Claimer:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
         self._refused: set[str] = set()
+        self._stuck: dict[LandedFile, float] = {}
         self._last = Scan([], [], {})
         self.error: EcomError | None = None
 
@@ -73,10 +77,20 @@ class Claimer:
         found = self._watch.look()
         self._report_refused(found.refused)
         batch, left = found.settled[:MAX_CLAIMED_AT_ONCE], found.settled[MAX_CLAIMED_AT_ONCE:]
-        self._last = Scan(left, found.unsettled, found.refused)
+        self._last = Scan(left, found.unsettled, found.refused, found.unfinished)
         if batch:
-            self._dispatcher.add(claim_files(self._database, self._zone, batch))
+            self._dispatcher.add(self._claim(batch))
         return bool(left)
+
+    def _claim(self, files: list[LandedFile]) -> list[ClaimedFile]:
+        """Those that could be claimed. One that cannot be moved is tried again after a while."""
+        now = time.monotonic()
+        self._stuck = {file: until for file, until in self._stuck.items() if until > now}
+        claim = claim_files(self._database, self._zone, [file for file in files if file not in self._stuck])
+        for file in files:
+            if file.name in claim.refused:
+                self._stuck[file] = now + STUCK_SECONDS
+        return claim.taken
 
     def _report_refused(self, refused: dict[str, str]) -> None:
         """Each entry that will never be taken, once."""

@@ -135,7 +135,9 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
     if not settings.home.exists():
         zone.prepare()  # the very first start, before anything could have landed
     found = scan(zone.landing, settings.settle_seconds, LOOK_SECONDS)
-    growing = tuple(file.name for file in found.unsettled)
+    growing = tuple(file.name for file in found.unsettled) + tuple(
+        name for name in found.unfinished if not name.startswith(".")
+    )
     claimed = _claimed(zone)
     if not found.settled and not claimed:
         return State(now, growing=growing, refused=found.refused)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.scan import LandedFile, look, refusal, rests, scan
+from ecom_platform.landing.scan import LandedFile, look, refusal, rests, scan, unfinished_by
 
 NOW = 1_000_000.0
 
@@ -177,3 +177,8 @@ class TestScan:
         clock = Clock((tmp_path / "gone.csv").unlink)
         found = scan(tmp_path, 1.0, 10.0, sleep=clock.sleep, clock=clock)
         assert (found.settled, found.unsettled) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "part.csv", "tmp", "a_.csv", "a.partial", "a.tmp.csv"])
+def test_names_of_finished_files(name: str) -> None:
+    assert unfinished_by(name) is None
