@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from ecom_platform.landing import identity
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.audit import Finding, named
@@ -33,6 +34,7 @@ def archive_matches_ledger(connection: Connection, zone: LandingZone, *, whole: 
     What is not there at all is counted, not faulted: archives are emptied, by ``ECOM_ARCHIVE_DAYS`` or by
     hand.
     """
+    identity.verify(connection, zone)  # an archive that is away is not an empty one
     all_files = whole or ledger.loaded_count(connection) <= WHOLE_UP_TO_FILES
     since = None if all_files else datetime.now(UTC) - _LAST_DAY
     looked_at = absent = 0

@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ecom_platform import durable
 from ecom_platform.errors import StorageError
-from ecom_platform.landing import durable
 from ecom_platform.landing.lock import claim_lock
 from ecom_platform.landing.no_replace import landing_names, move
 from ecom_platform.landing.numbers import highest as highest_number

@@ -13,8 +13,8 @@ import secrets
 from pathlib import Path
 from uuid import UUID, uuid4
 
+from ecom_platform import durable
 from ecom_platform.errors import StorageError
-from ecom_platform.landing import durable
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection
@@ -39,6 +39,20 @@ def verify(connection: Connection, zone: LandingZone) -> None:
     if known is not None and ledger.has_files(connection):
         raise _another(zone, found, known)
     adopt(connection, zone)
+
+
+def require(connection: Connection, zone: LandingZone) -> None:
+    """:func:`verify` for who finds no marker, before any folder is made."""
+    known = ledger.zone_id(connection)
+    if known is not None and ledger.has_files(connection):
+        raise _another(zone, None, known)
+    zone.prepare()
+    verify(connection, zone)
+
+
+def is_marked(zone: LandingZone) -> bool:
+    """Whether there is a marker, whatever it says."""
+    return os.path.lexists(_marker(zone))
 
 
 def adopt(connection: Connection, zone: LandingZone) -> None:

@@ -17,15 +17,18 @@ import logging
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 
+from ecom_platform import durable
 from ecom_platform.errors import StorageError
-from ecom_platform.landing import durable
+from ecom_platform.landing import identity
 from ecom_platform.landing.lock import claim_lock
 from ecom_platform.landing.no_replace import landing_names, move
-from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone
+from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, numbered
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.outcome import Stamp
@@ -55,9 +58,13 @@ def settle(zone: LandingZone, file: ledger.FileState) -> Fate:
         status = source.lstat()
     except FileNotFoundError:
         return _away(zone, file)
-    if not stat.S_ISREG(status.st_mode) or _as_claimed(status, file):
-        return _away(zone, file)
-    return _changed(zone, file, source, status)
+    if stat.S_ISREG(status.st_mode) and not _as_claimed(status, file):
+        fate = _changed(zone, file, source, status)
+    else:
+        fate = _away(zone, file)
+    if fate is Fate.AWAY:
+        durable.sync(zone.path_of(file).parent)
+    return fate
 
 
 def _as_claimed(status: os.stat_result, file: ledger.FileState) -> bool:
@@ -145,6 +152,7 @@ def put_away(
     One that cannot be moved stays where it is, is named in the log, and by the check of the archive.
     """
     with database.open(wait_seconds=wait_seconds) as connection:
+        identity.verify(connection, zone)
         files = ledger.states(connection, file_ids).values()
     changed, places = [], set()
     for file in files:
@@ -194,10 +202,33 @@ def land_grown(connection: Connection, zone: LandingZone, since: datetime | None
 def look_back(database: Database, zone: LandingZone) -> list[str]:
     """The same for who does not hold the lock: it is only taken where there is something to do."""
     with database.open() as connection:
+        identity.verify(connection, zone)
         if not _recently_grown(connection, zone):
             return []
     with claim_lock(database, zone) as connection:
         return land_grown(connection, zone)
+
+
+def written_to(zone: LandingZone) -> list[int]:
+    """Numbers of archived files that may have been written to since, by the disk alone: of those of the
+    newest two days, and not of more than a look may cost.
+
+    To rename a file sets the time of its inode, to write to it sets both times alike.
+    """
+    found: list[int] = []
+    with suppress(FileNotFoundError):
+        for day in zone.archive_days()[-2:]:
+            with os.scandir(day) as entries:
+                for entry in islice(entries, _MOST_FILES):
+                    ours, status = numbered(entry.name), entry.stat(follow_symlinks=False)
+                    if ours is not None and status.st_mtime_ns == status.st_ctime_ns:
+                        found.append(ours[0])
+    return found
+
+
+def grown(connection: Connection, zone: LandingZone, file_ids: Collection[int]) -> list[ledger.FileState]:
+    """Those of ``file_ids`` that have grown since they were put away."""
+    return [file for file in ledger.states(connection, file_ids).values() if _has_grown(zone, file)]
 
 
 def _recently_grown(connection: Connection, zone: LandingZone) -> list[ledger.FileState]:

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ecom_platform.errors import StorageError, UsageError
+from ecom_platform.landing import identity
 from ecom_platform.landing.claim import put_right
 from ecom_platform.landing.lock import claim_lock
 from ecom_platform.landing.no_replace import landing_names, move, place
 from ecom_platform.landing.put_away import land_grown
-from ecom_platform.landing.zone import LandingZone, numbered
+from ecom_platform.landing.zone import LandingZone, file_number, numbered
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection, Database
 
@@ -44,6 +45,7 @@ def reload_files(database: Database, zone: LandingZone, files: Sequence[str]) ->
     Returns the names under which they land. Raises :class:`UsageError` naming what is not known.
     """
     with database.open() as connection:
+        identity.verify(connection, zone)
         states = [_known(connection, file) for file in files]
     return _land_copies(zone, states)
 
@@ -51,14 +53,15 @@ def reload_files(database: Database, zone: LandingZone, files: Sequence[str]) ->
 def reload_since(database: Database, zone: LandingZone, since: datetime) -> list[str]:
     """Bring back what was loaded at or after ``since``."""
     with database.open() as connection:
+        identity.verify(connection, zone)
         states = ledger.loaded_since(connection, since)
     return _land_copies(zone, states)
 
 
 def _known(connection: Connection, file: str) -> ledger.FileState:
     name = Path(file).name
-    ours = numbered(name) or numbered(f"{name}-{name}")
-    number = None if ours is None else ours[0]
+    ours = numbered(name)
+    number = file_number(name) if ours is None else ours[0]
     by_number = ledger.states(connection, [number]).get(number) if number is not None else None
     if by_number is not None and name in (str(number), f"{number}-{by_number.name}"):
         return by_number

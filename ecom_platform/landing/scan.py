@@ -90,11 +90,12 @@ def look(folder: Path, readable: Callable[[str], bool] = may_read) -> Look:
     refused: dict[str, str] = {}
     unfinished: dict[str, str] = {}
     try:
+        around = folder.stat()
         with os.scandir(folder) as entries:
             for entry in entries:
                 mark = unfinished_by(entry.name)
                 if mark is None:
-                    _sort(entry, files, refused, readable)
+                    _sort(entry, around, files, refused, readable)
                 elif not _is_ours(entry.name):
                     unfinished[_shown(entry.name)] = f"unfinished, by its name ({mark})"
     except OSError as error:
@@ -128,6 +129,7 @@ def _shown(name: str) -> str:
 
 def _sort(
     entry: os.DirEntry[str],
+    around: os.stat_result,
     files: dict[str, LandedFile],
     refused: dict[str, str],
     readable: Callable[[str], bool],
@@ -137,7 +139,11 @@ def _sort(
     except FileNotFoundError:
         return  # taken away since it was listed
     # A run that claimed what it cannot open would fail, and so would every run after it.
-    reason = refusal(entry.name, status.st_mode) or unreadable(Path(entry.path), readable)
+    reason = (
+        refusal(entry.name, status.st_mode)
+        or unmovable(status, around)
+        or unreadable(Path(entry.path), readable)
+    )
     if reason is None:
         stamp = Stamp.of(status)
         files[entry.name] = LandedFile(
@@ -161,6 +167,15 @@ def refusal(name: str, mode: int) -> str | None:
         return "a name with control characters"
     if len(name.encode()) > MAX_NAME_BYTES:
         return f"a name longer than {MAX_NAME_BYTES} bytes"
+    return None
+
+
+def unmovable(status: os.stat_result, folder: os.stat_result) -> str | None:
+    """Why a file cannot be renamed out of ``folder``, or ``None``. A claim finds the reasons that do not
+    show: a file may be immutable, or a mount of its own."""
+    user = os.geteuid()
+    if folder.st_mode & stat.S_ISVTX and user not in (0, status.st_uid, folder.st_uid):
+        return f"another user's ({status.st_uid}), which cannot be moved out of a folder with the sticky bit"
     return None
 
 

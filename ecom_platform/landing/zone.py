@@ -24,22 +24,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ecom_platform import durable
 from ecom_platform.errors import StorageError
-from ecom_platform.landing import durable
 from ecom_platform.postgres import ledger
 from ecom_platform.settings import Settings
 
-_OURS = re.compile(r"(0|[1-9][0-9]{0,14})-(.+)", re.DOTALL | re.ASCII)
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
 REASON_SUFFIX = ".reason.txt"
 
 
 def numbered(name: str) -> tuple[int, str] | None:
-    """Number and name of a file that we have named, ``<file_id>-<name>``; ``None`` for any other.
+    """Number and name of a file that we have named, ``<file_id>-<name>``; ``None`` for any other."""
+    digits, _, rest = name.partition("-")
+    number = file_number(digits)
+    return (number, rest) if number is not None and rest else None
 
-    No ledger gives a number of more than 15 digits, nor does one begin with a zero.
+
+def file_number(text: str) -> int | None:
+    """The number that ``text`` is, if a ledger could have given it.
+
+    None has more than 15 digits: one that did would leave no room for those after it.
     """
-    ours = _OURS.fullmatch(name)
-    return None if ours is None else (int(ours[1]), ours[2])
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +76,9 @@ class LandingZone:
 
     def prepare(self) -> None:
         """Make the folders and prove that they can be written; raises :class:`StorageError`."""
-        if os.path.lexists(self.ours):
-            self._refuse_swapped(self.ours)
+        for folder in (self.ours, *self._folders):
+            if os.path.lexists(folder):
+                self._refuse_swapped(folder)
         for folder in (self.landing, *self._folders):
             make_writable(folder)
         self.check_folders()

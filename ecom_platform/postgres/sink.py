@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from ecom_platform import durable
 from ecom_platform.errors import IngestError, StorageError
 from ecom_platform.events.decoding import (
     Chunk,
@@ -192,6 +193,8 @@ class _Unit:
         self._settle()
         self._hook("settled")
         _check_unchanged(pending, stamps)
+        _make_durable(file for file in pending if stamps[file.file_id] is not None)
+        self._hook("durable")
         started = time.perf_counter()
         self._session.run("COMMIT")
         self.commit_seconds = time.perf_counter() - started
@@ -462,6 +465,17 @@ def _check_unchanged(files: Iterable[UnitFile], stamps: dict[int, Stamp | None])
         for file in files
         if stamps[file.file_id] is not None and stamps[file.file_id] != _stamp(file)
     )
+
+
+def _make_durable(files: Iterable[UnitFile]) -> None:
+    """Before the ledger calls them loaded: what the archive then holds outlives a loss of power."""
+    try:
+        durable.sync_all(Path(file.path) for file in files)
+    except OSError as error:
+        raise IngestError(
+            f"{error.filename or 'A file'} cannot be written to the disk: {error.strerror or error}.",
+            "Nothing of the unit was stored. Check the disk of the landing zone, and run again.",
+        ) from error
 
 
 def _refuse_changed(file_ids: Iterable[int]) -> None:
