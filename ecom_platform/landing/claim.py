@@ -38,6 +38,8 @@ from ecom_platform.postgres.outcome import Stamp
 
 log = logging.getLogger(__name__)
 
+_COPY_SUFFIX = ".copy"
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -56,8 +58,9 @@ class Recovery:
     """What an earlier interruption had left, and is now put right.
 
     ``unknown`` files are in the claimed folder without a ledger row of their name: a database was
-    restored from a backup. ``taken_back`` files were claimed by the ledger's word and finished on disk:
-    the backup was made between the two. ``landed_again`` had grown after they were loaded.
+    restored from a backup, or somebody has put them there. ``taken_back`` files were claimed by the
+    ledger's word and finished on disk: the backup was made between the two. ``landed_again`` had grown
+    after they were loaded.
     """
 
     archived: int
@@ -144,7 +147,7 @@ def _take(zone: LandingZone, file_id: int, name: str) -> bool:
 def _make_our_own(path: Path, status: os.stat_result) -> Stamp | None:
     """Let a claimed file that has other names as well be a copy: whoever writes under one of them does not
     write into what we keep. Returns what it is then; ``None`` if it was written to meanwhile."""
-    hidden = path.with_name(f".{path.name}.copy")
+    hidden = path.with_name(f".{path.name}{_COPY_SUFFIX}")
     try:
         shutil.copyfile(path, hidden, follow_symlinks=False)
         os.utime(hidden, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -155,6 +158,19 @@ def _make_our_own(path: Path, status: os.stat_result) -> Stamp | None:
     finally:
         hidden.unlink(missing_ok=True)
     return Stamp.of(path.lstat())
+
+
+def _own(connection: Connection, zone: LandingZone, file_id: int, name: str) -> None:
+    """The same for a file whose claim was interrupted."""
+    path = zone.claimed_path(file_id, name)
+    try:
+        status = path.lstat()
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+            stamp = _make_our_own(path, status)
+            if stamp is not None:
+                ledger.stamp(connection, file_id, stamp)
+    except OSError as error:
+        log.warning("%s cannot be copied: %s", path, error.strerror or error)
 
 
 def give_back(database: Database, zone: LandingZone, file_ids: Collection[int]) -> list[str]:
@@ -238,10 +254,12 @@ def _pass_over_used_numbers(connection: Connection, zone: LandingZone) -> None:
 
 def put_right(connection: Connection, zone: LandingZone) -> Recovery:
     """:func:`recover` under a claim lock that the caller holds, however old the ledger is."""
+    for left in zone.claimed.glob(f".*{_COPY_SUFFIX}"):
+        left.unlink(missing_ok=True)
     present = list(zone.claimed_files())
     known = ledger.states(connection, {file_id for file_id, _ in present})
     counts = {ledger.LOADED: 0, ledger.QUARANTINED: 0}
-    unknown, again = [], []
+    unknown, again = [path.name for path in zone.strangers()], []
     for file_id, name in present:
         state = known.get(file_id)
         if state is None or state.name != name:
@@ -249,6 +267,7 @@ def put_right(connection: Connection, zone: LandingZone) -> Recovery:
             continue
         if state.state == ledger.CLAIMED:
             state = _give_up_unreadable(connection, zone, state)
+            _own(connection, zone, file_id, name)
         fate = _put_away_if_possible(zone, state)
         if fate is Fate.AWAY:
             counts[state.state] += 1
@@ -321,6 +340,7 @@ def _complete_claims(
             log.info("%s (file %s) was not claimed, and is another by now", file.name, file.file_id)
             ledger.forget(connection, file.file_id)
         elif _take_if_possible(zone, file.file_id, file.name):
+            _own(connection, zone, file.file_id, file.name)
             renamed += 1
         elif landed is not None:
             ledger.forget(connection, file.file_id)

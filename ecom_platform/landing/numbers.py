@@ -21,6 +21,8 @@ from ecom_platform.landing.zone import LandingZone, numbered
 _CACHE = "numbers.json"
 # A name may come in the same tick of the clock as a look, and leave the folder's time as it is.
 _TICK_NS = 2_000_000_000
+# No ledger comes that far. To go on above it would leave no room for the numbers after it.
+HIGHEST = 10**15
 
 
 def highest(zone: LandingZone) -> tuple[int, Path] | None:
@@ -50,7 +52,7 @@ def _highest_in(folder: Path) -> tuple[int, str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             ours = numbered(entry.name)
-            if ours is not None and ours[0] > best[0]:
+            if ours is not None and best[0] < ours[0] <= HIGHEST:
                 best = ours[0], entry.name
     return best
 

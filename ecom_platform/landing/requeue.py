@@ -17,7 +17,8 @@ from ecom_platform.errors import StorageError, UsageError
 from ecom_platform.landing import identity
 from ecom_platform.landing.claim import put_right
 from ecom_platform.landing.lock import claim_lock
-from ecom_platform.landing.no_replace import landing_names, move, place
+from ecom_platform.landing.no_replace import landing_names, move, place, prefixed
+from ecom_platform.landing.numbers import HIGHEST
 from ecom_platform.landing.put_away import land_grown
 from ecom_platform.landing.zone import LandingZone, file_number, numbered
 from ecom_platform.postgres import ledger
@@ -107,9 +108,12 @@ def reconcile(database: Database, zone: LandingZone, *, adopt: bool = False) -> 
             for number, name, path in on_disk
             if not _is_known(zone, known.get(number), name, path)
         ]
-        highest = max((number for number, _, _ in [*on_disk, *_in(zone.quarantine)]), default=0)
-        ledger.skip_file_ids(connection, highest)
-        requeued = tuple(_land_again(zone, *stranger) for stranger in strangers)
+        numbers = (number for number, _, _ in [*on_disk, *_in(zone.quarantine)])
+        ledger.skip_file_ids(connection, max((n for n in numbers if n <= HIGHEST), default=0))
+        requeued = (
+            *(_land_again(zone, *stranger) for stranger in strangers),
+            *(_land_unnumbered(zone, path) for path in zone.strangers()),
+        )
         missing = tuple(_missing(connection, zone))
     put_away = recovery.archived + recovery.quarantined
     return Reconciliation((*grown, *requeued), missing, put_away, recovery.taken_back)
@@ -141,6 +145,11 @@ def _in(folder: Path) -> Iterator[tuple[int, str, Path]]:
 def _land_again(zone: LandingZone, number: int, name: str, path: Path) -> str:
     """Move a file back. Killed in between, it is in both places and is loaded twice: all duplicates."""
     return move(path, zone.landing, landing_names(number, name))
+
+
+def _land_unnumbered(zone: LandingZone, path: Path) -> str:
+    """Somebody has put it into the claimed folder, where nothing would ever be done with it."""
+    return move(path, zone.landing, (path.name, prefixed("claimed", path.name)))
 
 
 def _missing(connection: Connection, zone: LandingZone) -> Iterator[str]:

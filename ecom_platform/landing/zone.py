@@ -8,6 +8,7 @@ rename. Does not belong here: which files may be taken (``scan``), or the ledger
     landing/.ecom/units/          what Spark is told to load; gone after the run
     landing/.ecom/archive/DATE/   <file_id>-<name>: loaded on that date (UTC)
     landing/.ecom/quarantine/     <file_id>-<name> and <file_id>-<name>.reason.txt
+    landing/.ecom/zone-id         by what the ledger knows this zone (``identity``)
 
 All lie on one file system, so a move is a rename and a file is never in two places.
 """
@@ -29,7 +30,8 @@ from ecom_platform.errors import StorageError
 from ecom_platform.postgres import ledger
 from ecom_platform.settings import Settings
 
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}", re.ASCII)
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_LARGEST = (1 << 63) - 1
 REASON_SUFFIX = ".reason.txt"
 
 
@@ -41,11 +43,8 @@ def numbered(name: str) -> tuple[int, str] | None:
 
 
 def file_number(text: str) -> int | None:
-    """The number that ``text`` is, if a ledger could have given it.
-
-    None has more than 15 digits: one that did would leave no room for those after it.
-    """
-    return int(text) if _NUMBER.fullmatch(text) else None
+    """The number that ``text`` is, if PostgreSQL can store it and a ledger would write it like this."""
+    return int(text) if _NUMBER.fullmatch(text) and int(text) <= _LARGEST else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +149,14 @@ class LandingZone:
             ours = numbered(entry.name)
             if ours is not None:
                 yield ours
+
+    def strangers(self) -> list[Path]:
+        """What is in the claimed folder under a name that we do not give."""
+        with os.scandir(self.claimed) as entries:
+            names = [entry.name for entry in entries]
+        return [
+            self.claimed / name for name in sorted(names) if not name.startswith(".") and not numbered(name)
+        ]
 
     def archive_days(self) -> list[Path]:
         """The folders of the archive, oldest first."""

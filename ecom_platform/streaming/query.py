@@ -146,8 +146,12 @@ def run_bounded(
     :class:`IngestError`; what was committed before stays committed.
     """
     started = time.perf_counter()
+    files, returned = _at_rest(job)
     again = result is not None
     result = result or StreamResult(application=session.sparkContext.applicationId)
+    result.landed_again += returned
+    if not files:
+        return result
 
     def count(batch: Batch) -> None:
         result.add(batch)
@@ -159,8 +163,6 @@ def run_bounded(
         scratch(job.checkpoints / QUERY_NAME, job.run_id) as checkpoint,
         scratch(job.zone.units, job.run_id) as units,
     ):
-        files, returned = _at_rest(job)
-        result.landed_again += returned
         write_units(units, plan_units(files, session.sparkContext.defaultParallelism, plan.files_per_unit))
         query = Query(session, job, checkpoint, units, plan.units_per_batch, count)
         query.start()

@@ -166,7 +166,7 @@ class TestSwappedFolders:
                 lambda: put_away(database, zone, [outcome.file_id], 0.0),
                 lambda: reload_files(database, zone, ["a.csv"]),
             ):
-                with pytest.raises(StorageError, match="put it there|away"):
+                with pytest.raises(StorageError, match=r"put it there|away"):
                     use()
             assert sorted(real.rglob("*")) == before
             shutil.rmtree(swapped) if kind == "owner" else swapped.unlink()
@@ -297,6 +297,17 @@ class TestLinks:
         (archived,) = landing.zone.archive.rglob("1-a.csv")
         assert (archived.read_bytes(), archived.stat().st_nlink) == (content, 1)
 
+    def test_also_where_its_claim_was_interrupted(self, landing: Landing) -> None:
+        drop(landing, "a.csv")
+        drop(landing, "b.csv")
+        (claimed,) = [file for file in landing.take() if file.name == "a.csv"]
+        usual = landing.zone.landing.parent / "usual.csv"
+        usual.hardlink_to(claimed.path)
+        (landing.zone.claimed / ".9-c.csv.copy").write_text("half")
+        recover(landing.database, landing.zone)
+        assert Path(claimed.path).stat().st_nlink == usual.stat().st_nlink == 1
+        assert not list(landing.zone.claimed.glob(".*"))
+
 
 class TestNumbers:
     @pytest.mark.parametrize("folder", ["quarantine", "archive/2020-01-01", "claimed"])
@@ -346,17 +357,20 @@ class TestNumbers:
                 (folder / name).write_text("x")
         for name in self.NAMES:
             drop(landing, name)
-        recover(landing.database, landing.zone)
+        assert set(recover(landing.database, landing.zone).unknown) == set(self.NAMES)
         outcomes = landing.ingest()
         assert [outcome.state for outcome in outcomes] == ["loaded"] * len(self.NAMES)
         assert [outcome.file_id for outcome in outcomes] == list(range(1, len(self.NAMES) + 1))
-        reconcile(landing.database, landing.zone)
-        drop(landing, "b.csv")
-        assert len(landing.ingest()) == 1
+        # Those in the claimed folder, and the one that has the form of ours in the archive.
+        assert len(reconcile(landing.database, landing.zone).requeued) == len(self.NAMES) + 1
+        assert recover(landing.database, landing.zone).unknown == ()
+        quarantined = landing.ingest()
+        assert {outcome.file_id for outcome in quarantined} == set(range(7, 14))
         for name in self.NAMES:
             with landing.database.open() as connection:
                 assert trace(connection, landing.zone, name).known
-            assert reload_files(landing.database, landing.zone, [name]) == [name]
+        for outcome in outcomes:
+            assert reload_files(landing.database, landing.zone, [str(outcome.file_id)]) == [outcome.name]
         for wanted in ("99999999999999999999", "²", "1-99999999999999999999-y.csv"):
             with landing.database.open() as connection:
                 assert not trace(connection, landing.zone, wanted).known
@@ -366,7 +380,17 @@ class TestNumbers:
     def test_what_a_number_is(self) -> None:
         assert numbered("0-a.csv") == (0, "a.csv")
         assert numbered("12-3-a\n.csv") == (12, "3-a\n.csv")
-        assert all(numbered(name) is None for name in (*self.NAMES, "12", "12-", "a-b", ""))
+        for name in (
+            "99999999999999999999-x",
+            "9223372036854775808-x",
+            "007-x",
+            "²-x",
+            "12",
+            "12-",
+            "a-b",
+            "",
+        ):
+            assert numbered(name) is None
 
 
 class TestLateCommits:

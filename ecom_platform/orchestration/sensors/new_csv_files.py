@@ -135,13 +135,13 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
     zone = LandingZone.of(settings)
     if not settings.home.exists():
         zone.prepare()  # the very first start, before anything could have landed
-    if not identity.is_marked(zone):
-        _require_zone(settings, zone)
     found = scan(zone.landing, settings.settle_seconds, LOOK_SECONDS)
     growing = tuple(file.name for file in found.unsettled) + tuple(
         name for name in found.unfinished if not name.startswith(".")
     )
     claimed = _claimed(zone)
+    if not identity.is_marked(zone):
+        _require_zone(settings, zone)
     written_to = put_away.written_to(zone)
     if not found.settled and not claimed and not written_to:
         return State(now, growing=growing, refused=found.refused)

@@ -64,11 +64,11 @@ class TestRefusal:
         assert refusal(name, stat.S_IFREG) is None
 
 
-def as_somebody_else(folder: Path, question: Callable[[], bool]) -> bool:
+def as_somebody_else(folder: Path, question: Callable[[], bool], mode: int = 0o755) -> bool:
     """The answer of a process that is not root, standing in ``folder``: root may open every file."""
     if os.geteuid() != 0:
         return question()
-    folder.chmod(0o755)
+    folder.chmod(mode)
     child = os.fork()
     if child == 0:
         try:
@@ -112,6 +112,25 @@ class TestLook:
         assert as_somebody_else(tmp_path, only_the_open_one)
         (tmp_path / "secret.csv").chmod(0o644)
         assert as_somebody_else(tmp_path, lambda: len(look(Path()).files) == 2)
+
+    def test_another_users_file_in_a_folder_with_the_sticky_bit(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("takes another user")
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "theirs.csv").touch()
+        (tmp_path / "ours.csv").touch()
+        os.chown(tmp_path / "ours.csv", 65_534, 65_534)
+
+        def only_ours() -> bool:
+            seen = look(Path())
+            return set(seen.files) == {"ours.csv"} and "sticky bit" in seen.refused["theirs.csv"]
+
+        assert as_somebody_else(tmp_path, lambda: len(look(Path()).files) == 2)
+        tmp_path.chmod(0o1777)
+        assert set(look(tmp_path).files) == {"ours.csv", "theirs.csv"}
+        assert as_somebody_else(tmp_path, only_ours, 0o1777)
 
     def test_an_unreadable_folder_is_not_an_empty_one(self, tmp_path: Path) -> None:
         with pytest.raises(StorageError, match="cannot be read"):
