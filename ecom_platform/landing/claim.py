@@ -126,8 +126,7 @@ def _claim_one(
             stamp = _make_our_own(path, status)
         if stamp is None or (stamp.size, stamp.mtime_ns) != (file.size, file.mtime_ns):
             log.info("%s was written to while it was claimed: it is left to rest", file.name)
-            _give_back_one(connection, zone, file_id, file.name)
-            result.changed.append(file.name)
+            result.changed.append(_give_back_one(connection, zone, file_id, file.name))
             return
         if stamp != file.stamp:
             ledger.stamp(connection, file_id, stamp)
@@ -176,26 +175,27 @@ def _own(connection: Connection, zone: LandingZone, file_id: int, name: str) -> 
 def give_back(database: Database, zone: LandingZone, file_ids: Collection[int]) -> list[str]:
     """Let claimed files rest in the landing folder that their writers are still at work on.
 
-    Returns their names. They are claimed anew, by another number, when they rest.
+    Returns their names there. They are claimed anew, by another number, when they rest.
     """
     names = []
     with claim_lock(database, zone) as connection:
         for file_id in file_ids:
             state = ledger.lock_file(connection, file_id)
             if state is not None and state.state == ledger.CLAIMED:
-                _give_back_one(connection, zone, file_id, state.name)
-                names.append(state.name)
+                names.append(_give_back_one(connection, zone, file_id, state.name))
     return names
 
 
-def _give_back_one(connection: Connection, zone: LandingZone, file_id: int, name: str) -> None:
+def _give_back_one(connection: Connection, zone: LandingZone, file_id: int, name: str) -> str:
     """The file comes first: killed in between, a row without a file is what the next recovery finds."""
+    landed_as = name
     try:
-        move(zone.claimed_path(file_id, name), zone.landing, landing_names(file_id, name))
+        landed_as = move(zone.claimed_path(file_id, name), zone.landing, landing_names(file_id, name))
     except FileNotFoundError:
         log.info("%s (file %s) was taken away", name, file_id)
     ledger.forget(connection, file_id)
     connection.commit()
+    return landed_as
 
 
 def changed_since_claimed(
@@ -269,11 +269,11 @@ def put_right(connection: Connection, zone: LandingZone) -> Recovery:
             state = _give_up_unreadable(connection, zone, state)
             _own(connection, zone, file_id, name)
         fate = _put_away_if_possible(zone, state)
-        if fate is Fate.AWAY:
-            counts[state.state] += 1
-        elif fate is Fate.LANDED_AGAIN:
+        if fate.landed_as is not None:
             ledger.note_landed_again(connection, file_id)
-            again.append(name)
+            again.append(fate.landed_as)
+        elif fate.moved:
+            counts[state.state] += 1
     renamed, missing, taken_back = _complete_claims(connection, zone, set(present))
     again += land_grown(connection, zone)
     return Recovery(
@@ -294,7 +294,7 @@ def _put_away_if_possible(zone: LandingZone, state: ledger.FileState) -> Fate:
         return settle(zone, state)
     except (OSError, StorageError) as error:
         log.warning("%s", error)
-        return Fate.GONE
+        return Fate(moved=False)
 
 
 def _give_up_unreadable(
@@ -318,7 +318,7 @@ def _give_up_unreadable(
 
 def finish(zone: LandingZone, file: ledger.FileState) -> bool:
     """Move a finished file to where it belongs; ``False`` if there was nothing to move."""
-    return settle(zone, file) is not Fate.GONE
+    return settle(zone, file).moved
 
 
 def _complete_claims(

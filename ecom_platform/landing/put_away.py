@@ -18,8 +18,8 @@ import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from itertools import islice
 from pathlib import Path
 
@@ -41,18 +41,19 @@ _MOST_FILES = 10_000
 _BLOCK = 1024**2
 
 
-class Fate(Enum):
-    """What became of a file that was to be put away."""
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a file that was to be put away: whether there was something to move, and the name by
+    which it is back in the landing folder, if it is."""
 
-    GONE = "there was nothing to move"
-    AWAY = "it is in archive or quarantine"
-    LANDED_AGAIN = "it is back in the landing folder"
+    moved: bool
+    landed_as: str | None = None
 
 
 def settle(zone: LandingZone, file: ledger.FileState) -> Fate:
     """Move a finished file to where it belongs. The caller holds the claim lock if it may have changed."""
     if file.state not in (ledger.LOADED, ledger.QUARANTINED):
-        return Fate.GONE
+        return Fate(moved=False)
     source = zone.claimed_path(file.file_id, file.name)
     try:
         status = source.lstat()
@@ -62,7 +63,7 @@ def settle(zone: LandingZone, file: ledger.FileState) -> Fate:
         fate = _changed(zone, file, source, status)
     else:
         fate = _away(zone, file)
-    if fate is Fate.AWAY:
+    if fate.moved and fate.landed_as is None:
         durable.sync(zone.path_of(file).parent)
     return fate
 
@@ -80,7 +81,7 @@ def _away(zone: LandingZone, file: ledger.FileState) -> Fate:
         moved = zone.to_archive(file.file_id, file.name, file.finished_at)
     else:
         moved = False
-    return Fate.AWAY if moved else Fate.GONE
+    return Fate(moved)
 
 
 def _changed(zone: LandingZone, file: ledger.FileState, source: Path, status: os.stat_result) -> Fate:
@@ -102,7 +103,7 @@ def _changed(zone: LandingZone, file: ledger.FileState, source: Path, status: os
         status.st_size,
         landed_as,
     )
-    return Fate.LANDED_AGAIN
+    return Fate(moved=True, landed_as=landed_as)
 
 
 def _beginning(path: Path, size: int) -> Iterator[bytes]:
@@ -160,7 +161,7 @@ def put_away(
         try:
             if source.exists() and not _as_claimed(source.lstat(), file):
                 changed.append(file)
-            elif _away(zone, file) is Fate.AWAY:
+            elif _away(zone, file).moved:
                 places.add(zone.path_of(file).parent)
         except (OSError, StorageError) as error:
             log.warning("%s", error)
@@ -176,9 +177,10 @@ def settle_all(connection: Connection, zone: LandingZone, files: Iterable[ledger
     again = []
     for file in files:
         try:
-            if settle(zone, file) is Fate.LANDED_AGAIN:
+            landed_as = settle(zone, file).landed_as
+            if landed_as is not None:
                 ledger.note_landed_again(connection, file.file_id)
-                again.append(file.name)
+                again.append(landed_as)
         except (OSError, StorageError) as error:
             log.warning("%s", error)
     return again

@@ -19,6 +19,8 @@ from ecom_platform.postgres.outcome import Stamp
 
 # Two looks closer together than this cannot tell a resting file from one being written.
 LOOK_INTERVAL_SECONDS = 0.5
+# How long a file has to rest whose writer has paused for longer than all others have to.
+PATIENT_SECONDS = 5.0
 # The claimed name is the file id, a dash and the name; file systems stop at 255 bytes.
 MAX_NAME_BYTES = 200
 
@@ -203,19 +205,26 @@ def rests(now: LandedFile, before: LandedFile | None, clock: float, settle_secon
     return now.same_content(before) and (age >= settle_seconds or age < 0)
 
 
+def patient(settle_seconds: float) -> float:
+    """How long a file has to rest whose writer is known to pause."""
+    return max(PATIENT_SECONDS, 3 * settle_seconds)
+
+
 def scan(
     folder: Path,
     settle_seconds: float,
     wait_seconds: float,
     trusted: Collection[str] = (),
+    slow: Collection[str] = (),
     *,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.time,
 ) -> Scan:
     """Look until every file rests or ``wait_seconds`` have passed.
 
-    ``trusted`` names files that are known to be complete: this program renamed them into place.
-    Files are given oldest first.
+    ``trusted`` names files that are known to be complete: this program renamed them into place. ``slow``
+    ones have come back, since they were written to after they had rested: they rest longer. Files are
+    given oldest first.
     """
     deadline = clock() + wait_seconds
     previous: dict[str, LandedFile] = {}
@@ -224,7 +233,8 @@ def scan(
         settled: list[LandedFile] = []
         unsettled: list[LandedFile] = []
         for file in sorted(current.files.values(), key=lambda file: (file.mtime_ns, file.name)):
-            resting = rests(file, previous.get(file.name), clock(), settle_seconds)
+            wanted = patient(settle_seconds) if file.name in slow else settle_seconds
+            resting = rests(file, previous.get(file.name), clock(), wanted)
             (settled if resting or file.name in trusted else unsettled).append(file)
         if not unsettled or clock() >= deadline:
             return Scan(settled, unsettled, current.refused, current.unfinished)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterable
 
 from ecom_platform.errors import EcomError, IngestError
 from ecom_platform.landing.claim import claim_files
@@ -52,6 +53,10 @@ class Claimer:
         self._stopping.set()
         self._thread.join()
 
+    def be_patient(self, names: Iterable[str]) -> None:
+        """Files of these names came back, since their writers were still at work: let them rest longer."""
+        self._watch.be_patient(names)
+
     def backlog(self) -> tuple[int, int]:
         """Files in the landing folder that are not claimed, as of the last look, and their bytes."""
         files = [*self._last.settled, *self._last.unsettled]
@@ -87,6 +92,7 @@ class Claimer:
         now = time.monotonic()
         self._stuck = {file: until for file, until in self._stuck.items() if until > now}
         claim = claim_files(self._database, self._zone, [file for file in files if file not in self._stuck])
+        self.be_patient(claim.changed)
         for file in files:
             if file.name in claim.refused:
                 self._stuck[file] = now + STUCK_SECONDS

@@ -76,7 +76,7 @@ def ingest(
             return beside.result()
         recovery = recover(database, zone)
         job = StreamJob(database, zone, settings.checkpoint_dir, run_id, settings.batch_files)
-        rounds = _Rounds(settings, job, session, trusted, on_batch)
+        rounds = _Rounds(settings, job, session, trusted, on_batch, recovery.landed_again)
         while rounds.another():
             pass
         with database.open() as connection:
@@ -99,10 +99,12 @@ class _Rounds:
         session: Callable[[], SparkSession],
         trusted: Collection[str],
         on_batch: Callable[[StreamResult], None],
+        slow: Collection[str],
     ) -> None:
         self._settings, self._job, self._session = settings, job, session
         self._trusted, self._on_batch = trusted, on_batch
         self._left = MAX_ROUNDS
+        self._slow = set(slow)
         self.file_ids: set[int] = set()
         self.found = Scan([], [], {})
         self.refused: dict[str, str] = {}
@@ -112,7 +114,13 @@ class _Rounds:
         """One round; whether there is reason for another."""
         job = self._job
         self._left -= 1
-        self.found = scan(job.zone.landing, self._settings.settle_seconds, SETTLE_WAIT_SECONDS, self._trusted)
+        self.found = scan(
+            job.zone.landing,
+            self._settings.settle_seconds,
+            SETTLE_WAIT_SECONDS,
+            self._trusted,
+            self._slow,
+        )
         claim = claim_files(job.database, job.zone, self.found.settled)
         self.refused = {**self.found.refused, **claim.refused}
         with job.database.open() as connection:
@@ -125,6 +133,7 @@ class _Rounds:
             check_finished(job.database, file_ids)
             again += self.stream.landed_again[before:]
             again += look_back(job.database, job.zone)
+        self._slow.update(again)
         return bool(again) and self._left > 0
 
 

@@ -200,6 +200,7 @@ class LiveMode:
             def on_batch(batch: Batch) -> None:
                 self._problem = None
                 self._window.add(batch)
+                claimer.be_patient(batch.landed_again)
                 dispatcher.finished(batch.file_ids)
 
             query = Query(session, self._job, checkpoint, units, plan.units_per_batch, on_batch)
@@ -243,7 +244,9 @@ class LiveMode:
         now = time.monotonic()
         if now - self._looked_back_at > _LOOK_BACK_SECONDS:
             self._looked_back_at = now
-            look_back(self._database, self._zone)
+            again = look_back(self._database, self._zone)
+            if self._claimer is not None:
+                self._claimer.be_patient(again)
         if self._housekept_at is None or now - self._housekept_at > _HOUSEKEEPING_SECONDS:
             self._housekept_at = now
             if self._settings.archive_days is not None:

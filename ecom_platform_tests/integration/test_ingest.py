@@ -243,8 +243,9 @@ def test_a_second_ingest_says_who_holds_the_lock(platform: Platform) -> None:
     assert len(waited) == 1
 
 
-def test_a_writer_that_goes_on_during_the_run(platform: Platform) -> None:
+def test_a_writer_that_goes_on_during_the_run(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it adds after its file was loaded is loaded by the same run."""
+    monkeypatch.setattr("ecom_platform.landing.scan.PATIENT_SECONDS", 0)
     rows = [line() for _ in range(4)]
     with (platform.zone.landing / "a.csv").open("wb", buffering=0) as writer:
         writer.write(csv_file(rows[0]))

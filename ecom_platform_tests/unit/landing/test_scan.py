@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.scan import LandedFile, look, refusal, rests, scan, unfinished_by
+from ecom_platform.landing.scan import (
+    PATIENT_SECONDS,
+    LandedFile,
+    look,
+    refusal,
+    rests,
+    scan,
+    unfinished_by,
+)
 
 NOW = 1_000_000.0
 
@@ -190,6 +198,17 @@ class TestScan:
         found = scan(tmp_path, 1.0, 10.0, {"ours.csv"}, sleep=clock.sleep, clock=clock)
         assert [file.name for file in found.settled] == ["ours.csv"]
         assert clock.now == NOW
+
+    def test_a_file_that_came_back_rests_longer(self, tmp_path: Path) -> None:
+        for name in ("slow.csv", "done.csv"):
+            put(tmp_path, name, age=PATIENT_SECONDS - 1)
+        clock = Clock()
+        found = scan(tmp_path, 1.0, 0.5, slow={"slow.csv"}, sleep=clock.sleep, clock=clock)
+        assert [file.name for file in found.settled] == ["done.csv"]
+        assert [file.name for file in found.unsettled] == ["slow.csv"]
+        found = scan(tmp_path, 0, 10.0, slow={"slow.csv"}, sleep=clock.sleep, clock=clock)
+        assert [file.name for file in found.settled] == ["done.csv", "slow.csv"]
+        assert clock.now - NOW >= 1
 
     def test_a_file_taken_away_between_two_looks_is_forgotten(self, tmp_path: Path) -> None:
         put(tmp_path, "gone.csv", age=0)
