@@ -195,7 +195,7 @@ def test_files_are_loaded_as_they_land_and_ingest_beside_it_waits_for_its_own(pl
     output, errors = ingest.communicate(timeout=PATIENCE_SECONDS)
     assert ingest.returncode == 0, errors.decode()
     summary = json.loads(output)
-    assert summary["files"] == {"landed": 1, "loaded": 1, "quarantined": 0, "unsettled": 0}
+    assert summary["files"] == {"landed": 1, "loaded": 1, "quarantined": 0, "unsettled": 0, "refused": {}}
     assert summary["rows"] == {"read": 3, "inserted": 3, "duplicate": 0, "rejected": 0}
     wait_until(lambda: platform.unfinished() == 0, stream.said)
     assert len(platform.scratch()) < 150
