@@ -248,6 +248,7 @@ class TestFilesThatCannotBeMoved:
             drop(landing, "c.csv")
             assert len(landing.load(landing.take())) == 1
             if into == "archive":
+                patch.setattr("ecom_platform.landing.archive_check._LOOK_SECONDS", 0)
                 with landing.database.open() as connection:
                     finding = archive_matches_ledger(connection, landing.zone, whole=True)
                 assert "cannot be moved out" in str(finding.details["stuck.csv (file 2)"])
