@@ -53,3 +53,9 @@ DELETE FROM unchecked_files WHERE check_name = :check;
 -- name: record_whole!
 INSERT INTO whole_checks (check_name) VALUES (:check)
 ON CONFLICT (check_name) DO UPDATE SET checked_at = clock_timestamp();
+
+-- name: forget_whole!
+-- A check that was not right looks at the whole until that is right. Of one with notes, a look at what changed keeps
+-- those that it saw: the next look is at the same rows.
+DELETE FROM whole_checks
+WHERE check_name = :check AND (:whole OR :check NOT IN (SELECT n.check_name FROM narrowed_checks AS n));
