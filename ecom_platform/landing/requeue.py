@@ -17,7 +17,7 @@ from pathlib import Path
 from ecom_platform.errors import StorageError, UsageError
 from ecom_platform.landing.claim import claim_lock, put_right
 from ecom_platform.landing.no_replace import place, prefixed
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection, Database
 
@@ -100,7 +100,7 @@ def reconcile(database: Database, zone: LandingZone) -> Reconciliation:
             for number, name, path in on_disk
             if not _is_known(zone, known.get(number), name, path)
         ]
-        highest = max((number for number, _, _ in [*on_disk, *_in(zone.quarantine)]), default=0)
+        highest = max((number for number, _, _ in on_disk), default=0)
         ledger.skip_file_ids(connection, highest)
         requeued = tuple(_land_again(zone, *stranger) for stranger in strangers)
         missing = tuple(_missing(connection, zone))
@@ -115,19 +115,19 @@ def _is_known(zone: LandingZone, state: ledger.FileState | None, name: str, path
     """
     if state is None or state.name != name or zone.path_of(state) != path:
         return False
-    return state.state == ledger.CLAIMED or path.stat().st_size == state.size_bytes
+    return state.state != ledger.LOADED or path.stat().st_size == state.size_bytes
 
 
 def _numbered(zone: LandingZone) -> Iterator[tuple[int, str, Path]]:
-    """Everything of ours in archive and claimed folder: its number, its name, where it is."""
-    for folder in (zone.claimed, *zone.archive_days()):
+    """Everything of ours in claimed folder, quarantine and archive: its number, its name, where it is."""
+    for folder in (zone.claimed, zone.quarantine, *zone.archive_days()):
         yield from _in(folder)
 
 
 def _in(folder: Path) -> Iterator[tuple[int, str, Path]]:
     for path in sorted(folder.iterdir()):
         ours = _OURS.match(path.name)
-        if ours:
+        if ours and not path.name.endswith(REASON_SUFFIX):
             yield int(ours[1]), ours[2], path
 
 
@@ -135,6 +135,7 @@ def _land_again(zone: LandingZone, number: int, name: str, path: Path) -> str:
     """Move a file back. Killed in between, it is in both places and is loaded twice: all duplicates."""
     landed_as = place(path, zone.landing, _names(number, name))
     path.unlink()
+    path.with_name(path.name + REASON_SUFFIX).unlink(missing_ok=True)  # of one from the quarantine
     return landed_as
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from ecom_platform.errors import IngestError
+from ecom_platform.landing.accounting import require_ends
 from ecom_platform.landing.claim import Recovery, claim, recover
 from ecom_platform.landing.own_files import OwnFiles
 from ecom_platform.landing.retention import delete_expired
@@ -62,7 +62,7 @@ def ingest(
 
     Beside a live mode this waits until what had landed when it began is in a final state, and accounts
     for that. Another bounded ingest is waited for; raises :class:`LockedError` when that takes longer
-    than ``ECOM_LOCK_WAIT_SECONDS``.
+    than ``ECOM_LOCK_WAIT_SECONDS``. Raises :class:`IngestError` if a file that was claimed has no end.
     """
     zone = LandingZone.of(settings)
     zone.prepare()
@@ -72,14 +72,15 @@ def ingest(
             return beside.result()
         recovery = recover(database, zone)
         found = scan(zone.landing, settings.settle_seconds, SETTLE_WAIT_SECONDS, trusted)
-        claim(database, zone, found.settled)
+        # Both, since the ledger may have forgotten by now what it was told.
+        file_ids = set(claim(database, zone, found.settled))
         with database.open() as connection:
-            file_ids = [file.file_id for file in ledger.claimed(connection)]
+            file_ids.update(file.file_id for file in ledger.claimed(connection))
         stream = StreamResult()
         if file_ids:
             job = StreamJob(database, zone, settings.checkpoint_dir, run_id, settings.batch_files)
             stream = run_bounded(session(), job, on_batch)
-            check_finished(database, file_ids)
+        require_ends(database, zone, {*file_ids, *beside.file_ids})
         with database.open() as connection:
             totals = ledger.totals(connection, {*file_ids, *beside.file_ids})
         if settings.archive_days is not None:
@@ -87,21 +88,6 @@ def ingest(
     _log_left_alone(found.refused, recovery)
     unsettled = tuple(file.name for file in found.unsettled)
     return IngestResult(totals, unsettled, found.refused, recovery, stream)
-
-
-def check_finished(database: Database, file_ids: Collection[int]) -> None:
-    """Raises :class:`IngestError` if the ledger has some of the files as still to be loaded.
-
-    A stream that ends without an error has loaded what Spark showed it: were unit files deleted before
-    Spark listed them, that would be less than was claimed.
-    """
-    with database.open() as connection:
-        left = [file for file in ledger.claimed(connection) if file.file_id in set(file_ids)]
-    if left:
-        raise IngestError(
-            f"The stream ended with {len(left)} of {len(file_ids)} files not loaded, such as {left[0].name}.",
-            "Run `ecom ingest` again: they are still claimed, so it loads them.",
-        )
 
 
 def _wait_for(lock: IngestLock, settings: Settings, beside: _Beside, on_wait: Callable[[str], None]) -> bool:
@@ -162,6 +148,7 @@ class _Beside:
 
     def result(self) -> IngestResult:
         """What became of our files."""
+        require_ends(self._database, self._zone, self.file_ids)
         with self._database.open() as connection:
             totals = ledger.totals(connection, self.file_ids)
         return IngestResult(totals, self._unsettled, {}, Recovery(0, 0, 0, 0, ()))

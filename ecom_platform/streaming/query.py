@@ -349,7 +349,9 @@ def _write_result(url: str, files: list[UnitFile], batch_id: int) -> str:
     from ecom_platform.postgres.sink import load_unit
 
     try:
-        return json.dumps(asdict(load_unit(url, files, batch_id)))
+        result = load_unit(url, files, batch_id)
+        _require_outcomes(files, result)
+        return json.dumps(asdict(result))
     except EcomError as error:
         return json.dumps({"error": error.as_json()})
     except Exception as error:
@@ -361,6 +363,19 @@ def _write_result(url: str, files: list[UnitFile], batch_id: int) -> str:
             "executor's stderr) has the trace.",
         )
         return json.dumps({"error": unforeseen.as_json()})
+
+
+def _require_outcomes(files: Sequence[UnitFile], result: UnitResult) -> None:
+    """Every file of a unit came to an end: loaded now, or finished before."""
+    ended = {outcome.file_id for outcome in result.outcomes}
+    unknown = [file for file in files if file.file_id not in ended]
+    if unknown:
+        raise IngestError(
+            f"The ledger does not know {len(unknown)} of {len(files)} claimed files, such as "
+            f"{unknown[0].name} (file {unknown[0].file_id}): PostgreSQL is in a state from before they were "
+            "claimed (a failover, a restore).",
+            "`ecom reconcile` loads what is on disk and not in the ledger.",
+        )
 
 
 def _read_result(text: str) -> UnitResult:

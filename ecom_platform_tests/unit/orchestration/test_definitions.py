@@ -32,6 +32,7 @@ CHECKS = {
     "raw_events": {"files_hold_generated_events"},
     "user_events": {
         "counts_reconcile",
+        "disk_matches_ledger",
         "event_id_is_unique",
         "event_time_is_plausible",
         "few_rows_rejected",
