@@ -101,6 +101,8 @@ def replay(connection: Connection, reject_id: int, event: pa.RecordBatch) -> Ver
     queries("oncall").account_replayed(
         connection, file_id=file_id, inserted=inserted, conflicting=int(reason == ReasonCode.ID_CONFLICT)
     )
+    if inserted:
+        queries("oncall").settle_lost(connection, event_id=values[0], file_id=file_id)
     return Verdict.INSERTED if inserted else Verdict.DUPLICATE
 
 

@@ -105,7 +105,7 @@ def table_matches_ledger(
     """The table holds, file by file, what the ledger says was inserted, the rejects what was rejected.
 
     Rows that somebody deleted or added by hand show here, with the file they came from. If it fails,
-    `ecom reload FILE…` brings deleted rows back.
+    `ecom reload FILE…` brings deleted rows back. What another file brought back counts there.
 
     Of a table with more than `ECOM_WHOLE_CHECK_ROWS` rows a run that loads looks at the files whose rows
     came, went or were changed since, and at the whole, where added rows show too, once a day.
@@ -133,7 +133,8 @@ def disk_matches_ledger(
 
 @dg.asset_check(asset=user_events)
 def few_rows_rejected(postgres: PostgresResource, landing: LandingZoneResource) -> Any:
-    """Of the rows of the newest run, no more were rejected than `ECOM_ALERT_REJECT_SHARE` allows.
+    """Of the rows of the newest run, and of each of its files, no more were rejected than
+    `ECOM_ALERT_REJECT_SHARE` allows.
 
     Only a warning, since nothing is lost: `ecom rejects list` says why, `ecom rejects replay` loads them
     once they are right.

@@ -71,6 +71,16 @@ SET
     rows_duplicate = rows_duplicate + 1 - :inserted
 WHERE file_id = :file_id;
 
+-- name: settle_lost!
+-- The file lost this row before, and counts it anew with the reject.
+WITH back AS (
+    DELETE FROM lost_events WHERE event_id = :event_id AND file_id = :file_id RETURNING file_id
+)
+UPDATE ingested_files AS f
+SET rows_inserted = f.rows_inserted - 1, rows_duplicate = f.rows_duplicate + 1
+FROM back AS b
+WHERE f.file_id = b.file_id;
+
 -- name: skip_file_ids$
 -- New files get numbers above any that is on disk, so that names never collide.
 SELECT setval(

@@ -20,16 +20,7 @@ CREATE TEMPORARY VIEW looked_at_files AS SELECT * FROM ingested_files;
 CREATE TEMPORARY TABLE changed_files (file_id bigint PRIMARY KEY) ON COMMIT DROP;
 
 -- name: fill_changed_files!
--- With those of the same bytes, of which what was inserted is judged together.
-WITH changed AS (SELECT DISTINCT file_id FROM unchecked_files WHERE check_name = :check)
-INSERT INTO changed_files
-SELECT file_id FROM changed
-UNION
-SELECT f.file_id
-FROM ingested_files AS f
-WHERE coalesce(f.same_bytes_as, f.file_id) IN (
-    SELECT coalesce(i.same_bytes_as, i.file_id) FROM changed JOIN ingested_files AS i USING (file_id)
-);
+INSERT INTO changed_files SELECT DISTINCT file_id FROM unchecked_files WHERE check_name = :check;
 
 -- name: look_at_changed#
 -- The rows of a file lie together: through the block-range index, a span of files at a time. OFFSET 0 keeps it so.

@@ -153,7 +153,7 @@ def test_a_schema_in_the_ui_is_that_of_its_table(
             " WHERE table_name = %s AND column_name <> 'audit_id'",
             (table,),
         ).fetchall()
-    short = {"timestamp with time zone": "timestamptz", "numeric": "numeric(16,2)"}
+    short = {"timestamp with time zone": "timestamptz", "numeric": "numeric(38,2)"}
     shown = {name: column.type for name, column in schema(location, table).items()}
     assert shown == {name: short.get(kind, kind) for name, kind in rows}
 
