@@ -30,7 +30,7 @@ from ecom_platform.events import arrow
 from ecom_platform.events.conversion import Places, convert
 from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS, EVENT_ARROW_SCHEMA, HEADER
 from ecom_platform.events.splitting import Block, BlockReader, Record, split_quoted
-from ecom_platform.events.validation import Problem, ReasonCode, Value, validate
+from ecom_platform.events.validation import Problem, ReasonCode, Value, row_looks, validate
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Digest
@@ -272,8 +272,10 @@ def _open_blocks(
     guarded = _Guarded(stream)
     line, number = _header_line(guarded)
     names = _header_names(line)
-    first_line = number + 1
-    return names, BlockReader(guarded, len(names), chunk_bytes, first_line=first_line, one_by_one=one_by_one)
+    looks = row_looks(names)
+    return names, BlockReader(
+        guarded, len(names), chunk_bytes, looks, first_line=number + 1, one_by_one=one_by_one
+    )
 
 
 class _Guarded:
