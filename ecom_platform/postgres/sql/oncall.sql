@@ -47,10 +47,10 @@ GROUP BY reason
 ORDER BY rows DESC, reason;
 
 -- name: open_rejects
-SELECT reject_id, file_id, file_name, line_number, raw, reason
-FROM rejected_events
-WHERE replayed_at IS NULL AND reject_id > :after
-ORDER BY reject_id
+SELECT r.reject_id, r.file_id, r.file_name, r.line_number, r.raw, r.reason, f.header
+FROM rejected_events AS r JOIN ingested_files AS f USING (file_id)
+WHERE r.replayed_at IS NULL AND r.reject_id > :after
+ORDER BY r.reject_id
 LIMIT :limit;
 
 -- name: lock_reject^
