@@ -20,6 +20,7 @@ from ecom_platform.orchestration.checks import user_events as user_events_checks
 from ecom_platform.orchestration.maintenance import maintenance_jobs
 from ecom_platform.orchestration.resources import resources
 from ecom_platform.orchestration.schedules import SCHEDULED_JOBS, SCHEDULES
+from ecom_platform.orchestration.sensors.ledger_age import ledger_age
 from ecom_platform.orchestration.sensors.live_mode import live_mode
 from ecom_platform.orchestration.sensors.new_csv_files import new_csv_files
 from ecom_platform.settings import load_settings
@@ -31,7 +32,7 @@ defs = dg.Definitions(
         [raw_events_checks, user_events_checks, live_mode_checks, sales_checks]
     ),
     jobs=[*jobs.JOBS, *maintenance_jobs(settings), *SCHEDULED_JOBS],
-    sensors=[new_csv_files, live_mode],
+    sensors=[new_csv_files, live_mode, ledger_age],
     schedules=SCHEDULES,
     resources=resources(settings),
     # One run is one process and one Spark session; a process a step takes four times as long.

@@ -107,6 +107,20 @@ def disk_matches_ledger(database: Database, zone: LandingZone, *, whole_up_to: i
     )
 
 
+def newest_is_known(database: Database, zone: LandingZone) -> bool:
+    """Whether the ledger knows the file of the highest number on disk: quickly told, whatever their number."""
+    try:
+        highest = zone.highest()
+    except FileNotFoundError:
+        return True  # nothing was ever claimed here
+    if highest is None:
+        return True
+    number, path = highest
+    with database.open(autocommit=True) as connection:
+        state = ledger.states(connection, [number]).get(number)
+    return state is not None and path.name == f"{number}-{state.name}"
+
+
 def strangers(database: Database, zone: LandingZone, since: date | None = None) -> list[tuple[OnDisk, str]]:
     """Files on disk that the ledger does not mean, each with what it says instead; of the archive those of
     the days from ``since`` on.
@@ -163,6 +177,8 @@ def _difference(zone: LandingZone, file: OnDisk, state: ledger.FileState | None)
     folder = f"in {file.path.parent.relative_to(zone.claimed.parent)}"
     if state is None:
         return f"{folder}, not in the ledger"
+    if file.path.parent == zone.quarantine and file.name.startswith(state.name) and file.name != state.name:
+        return None  # what an editor or a person leaves beside a file that is being corrected
     if state.name != file.name:
         return f"{folder}, in the ledger under the name {state.name}"
     if file.path.parent == zone.claimed:

@@ -5,8 +5,8 @@ Does not belong here: the corrected row itself (``corrections``).
 
 A row belongs to the open reject whose own ``event_id`` it has: the one in the place of that column, not one
 that stands anywhere in its bytes. Where the id itself was wrong, two more columns, ``file_name`` and
-``line_number``, say which reject is meant. Bytes that hold several rows belong to no single one: closed by
-it, the others would never be shown again.
+``line_number``, say which reject is meant; not one whose id is right and another. Bytes that hold several
+rows belong to no single one: closed by it, the others would never be shown again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from uuid import UUID
 from ecom_platform.events.decoding import MAX_RAW_BYTES
 from ecom_platform.events.schema import COLUMN_NAMES
 from ecom_platform.events.splitting import split_quoted
-from ecom_platform.events.validation import row_looks
+from ecom_platform.events.validation import ReasonCode, row_looks
 from ecom_platform.postgres.rejects import OpenReject
 
 PLACE = ("file_name", "line_number")
@@ -54,6 +54,9 @@ class RejectIndex:
                     f" ({file_name}, line {line_number} holds several rows: drop a corrected file of all of "
                     "them into the landing folder)"
                 )
+            other = _other_id(reject, key)
+            if file_name and line_number and other is not None:
+                return f" ({file_name}, line {line_number} has the id {other})"
             candidates.popleft()
             if reject.reject_id not in self._taken:
                 self._taken.add(reject.reject_id)
@@ -73,6 +76,14 @@ def holds_several(reject: OpenReject) -> bool:
         b",".join(line.split(b",")[begin:]) for line in lines for begin in (len(header) - 1, len(header))
     ]
     return sum(map(looks_like_row, lines)) > 1 or any(map(looks_like_row, rests))
+
+
+def _other_id(reject: OpenReject, key: UUID | None) -> UUID | None:
+    """The id of the reject where the correction has another, although it was not refused for its id."""
+    if reject.header is None or reject.reason in (ReasonCode.ID_CONFLICT, ReasonCode.INVALID_UUID):
+        return None
+    own = key_of(reject)
+    return None if own == key else own
 
 
 def key_of(reject: OpenReject) -> UUID | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from ecom_platform.errors import IngestError
@@ -14,11 +15,18 @@ from ecom_platform.landing.accounting import disk_matches_ledger, require_ends
 from ecom_platform.landing.claim import recover
 from ecom_platform.landing.requeue import reconcile
 from ecom_platform.landing.zone import LandingZone
+from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+from ecom_platform.orchestration.sensors.ledger_age import ledger_age
 from ecom_platform.postgres.audit import Finding
 from ecom_platform.postgres.connection import Database
+from ecom_platform.settings import Settings
 from ecom_platform.streaming.query import _read_result, _write_result
 from ecom_platform_tests.landing import Landing, csv_file, line
 
+# Dagster itself asks pydantic for what pydantic calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+
+Tick = Callable[[], list[dg.AssetCheckEvaluation]]
 NARROW = "looked_at"
 TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
 
@@ -137,6 +145,53 @@ class TestFilesThatTheLedgerDoesNotKnow:
     def test_another_database(self, landing: Landing) -> None:
         execute(landing, "TRUNCATE user_events, ingested_files CASCADE")
         assert only(look(landing)) == {"1-old.csv": f"in archive/{TODAY}, not in the ledger"}
+
+    def test_what_a_person_leaves_beside_a_quarantined_file_is_not_ours(self, landing: Landing) -> None:
+        (landing.zone.landing / "wrong.csv").write_bytes(b"a,b\n")
+        landing.ingest()
+        (landing.zone.quarantine / "2-wrong.csv~").write_bytes(b"a,b\n")
+        (landing.zone.quarantine / "2-wrong.csv").write_bytes(csv_file(line()))
+        assert look(landing).passed
+        assert reconcile(landing.database, landing.zone).requeued == ()
+
+
+class TestWhileNothingIsLoaded:
+    @pytest.fixture
+    def tick(self, landing: Landing, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Tick:
+        monkeypatch.chdir(settings.home)  # no .env of this machine
+        monkeypatch.setenv("ECOM_HOME", str(settings.home))
+        monkeypatch.setenv("ECOM_POSTGRES_URL", landing.database.url)
+        cursor: list[str | None] = [None]
+
+        def tick() -> list[dg.AssetCheckEvaluation]:
+            resources = {"postgres": PostgresResource(), "landing": LandingZoneResource()}
+            with (
+                dg.DagsterInstance.ephemeral() as instance,
+                dg.build_sensor_context(instance, cursor[0], resources=resources) as context,
+            ):
+                result = ledger_age(context)
+            cursor[0] = result.cursor
+            return result.asset_events
+
+        return tick
+
+    def test_a_restore_is_told_once_and_the_next_one_again(self, landing: Landing, tick: Tick) -> None:
+        assert tick() == []
+        for name in ("new.csv", "newer.csv"):
+            drop(landing, name, line())
+            assert tick() == []
+            go_back(landing)
+            (evaluation,) = tick()
+            assert (evaluation.check_name, evaluation.passed) == ("disk_matches_ledger", False)
+            assert f"2-{name}" in evaluation.metadata
+            assert tick() == []
+            reconcile(landing.database, landing.zone)
+            landing.ingest()
+            assert tick() == []
+            go_back(landing)
+            for path in landing.zone.archive.rglob("*-new*.csv"):
+                path.unlink()
+            assert tick() == []
 
 
 class TestOfALargeTable:

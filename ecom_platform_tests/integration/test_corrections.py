@@ -98,6 +98,15 @@ class TestWhichReject:
         assert correct(landing, tmp_path, line(FIRST)).verdicts == {Verdict.INSERTED: 1}
         assert left(landing) == [("a.csv", 2)]
 
+    def test_by_its_place_only_where_the_id_was_wrong(self, landing: Landing, tmp_path: Path) -> None:
+        """A line that was counted wrongly closes no other row's."""
+        drop(landing, "a.csv", bad(FIRST), line(SECOND), line(SECOND).replace(b"19.99", b"1"), line("wrong"))
+        rows = [line(key) + b",a.csv,%d" % number for key, number in ((THIRD, 2), (FIRST, 4), (THIRD, 5))]
+        done = correct(landing, tmp_path, *rows, header=f"{HEADER},file_name,line_number")
+        assert done.unmatched == [f"row 1: {THIRD} (a.csv, line 2 has the id {FIRST})"]
+        assert done.verdicts == {Verdict.INSERTED: 2}
+        assert left(landing) == [("a.csv", 2)]
+
     def test_each_of_an_id_once_the_oldest_first(self, landing: Landing, tmp_path: Path) -> None:
         drop(landing, "a.csv", bad(FIRST), bad(FIRST))
         done = correct(landing, tmp_path, line(FIRST), line(FIRST), line(FIRST))
