@@ -108,7 +108,7 @@ def disk_matches_ledger(database: Database, zone: LandingZone, *, whole_up_to: i
 
 
 def newest_is_known(database: Database, zone: LandingZone) -> bool:
-    """Whether the ledger knows the file of the highest number on disk: quickly told, whatever their number."""
+    """Whether the ledger knows the file of the highest number on disk; quickly told of however many."""
     try:
         highest = zone.highest()
     except FileNotFoundError:
