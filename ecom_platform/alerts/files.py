@@ -111,18 +111,19 @@ def _rejects(
     known = tables.open_problems(connection, source, Kind.REJECTS)
     first = next((problem for problem in known if problem.key == REJECTS_KEY), None)
     keys = {REJECTS_KEY, *(problem.key for problem in known)}
-    for share in tables.reject_shares(connection, since, limit):
-        if share.rejected > limit * share.read or share.files:
+    for run_id, hour, read, rejected, finished_at in tables.reject_shares(connection, since):
+        if rejected > limit * read:
             total = _total(connection, first) if first is not None else ""
-            yield Raised(_too_many(share, total, limit, ui_url), share.finished_at)
+            problem = _too_many(run_id, read, rejected, total, limit, ui_url)
+            yield Raised(problem, finished_at)
         else:
-            resolution = f"The newest run that loaded anything rejected {_share(share.rejected, share.read)}"
+            resolution = f"The newest run that loaded anything rejected {_share(rejected, read)}"
             for key in keys:
-                yield Resolved(key, f"{resolution} since {share.hour:%H:%M} UTC.", share.finished_at)
-    newest = tables.newest_reject_share(connection, limit) if known else None
+                yield Resolved(key, f"{resolution} since {hour:%H:%M} UTC.", finished_at)
+    newest = tables.newest_reject_share(connection) if known else None
     if newest is not None:
-        read, rejected, finished_at, files = newest
-        if rejected <= limit * read and not files:
+        read, rejected, finished_at = newest
+        if rejected <= limit * read:
             # A replay changes what is counted, not when it was loaded.
             for over in known:
                 after = max(finished_at, over.last_event_at) + timedelta(microseconds=1)
@@ -135,22 +136,17 @@ def _total(connection: Connection, first: OpenProblem) -> str:
     return f"; since {_time(hour)}, {_share(rejected, read)} in {runs:,} runs" if runs > 1 else ""
 
 
-def _too_many(share: tables.RejectShare, total: str, limit: float, ui_url: str) -> Problem:
-    part, whose, of_file = share.rejected / share.read, "the rows", ""
-    if share.worst is not None and share.worst_read and share.worst_rejected:
-        of_file = f"; of {share.worst} alone {_share(share.worst_rejected, share.worst_read)}"
-        if share.rejected <= limit * share.read:
-            part, whose = share.worst_rejected / share.worst_read, f"the rows of {share.worst}"
+def _too_many(run_id: str | None, read: int, rejected: int, total: str, limit: float, ui_url: str) -> Problem:
     return Problem(
         key=REJECTS_KEY,
         kind=Kind.REJECTS,
-        title=f"{ASSET}: {part:.1%} of {whose} were rejected",
+        title=f"{ASSET}: {rejected / read:.1%} of the rows were rejected",
         asset=ASSET,
-        expected=f"at most {limit:.1%} of the rows rejected, of a run and of each file",
-        found=_share(share.rejected, share.read) + (total or of_file),
-        run_id=share.run_id,
-        link=_link(ui_url, share.run_id),
-        details={"see": "ecom rejects list", "files_with_a_larger_share": share.files},
+        expected=f"at most {limit:.1%} of the rows rejected",
+        found=_share(rejected, read) + total,
+        run_id=run_id,
+        link=_link(ui_url, run_id),
+        details={"see": "ecom rejects list"},
     )
 
 

@@ -10,6 +10,7 @@ The ledger then knows less than the disk, and whoever asks it alone hears that a
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ from ecom_platform.postgres import ledger
 from ecom_platform.postgres.audit import Finding, named
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.scope import looking
+
+log = logging.getLogger(__name__)
 
 _OURS = re.compile(r"^([0-9]+)-(.+)$", re.DOTALL)
 # Ledger rows that are asked for at once, and the highest number that one can have.
@@ -46,7 +49,7 @@ class OnDisk:
 
 
 def require_ends(database: Database, zone: LandingZone, file_ids: Collection[int]) -> None:
-    """Every one of the files that a run claimed is loaded or quarantined, by the ledger and on disk.
+    """Every one of the files that a run claimed is loaded or quarantined.
 
     A stream that ends without an error has loaded what Spark showed it, and what the ledger said at that
     moment; neither need be what was claimed. Raises :class:`IngestError`.
@@ -67,13 +70,10 @@ def require_ends(database: Database, zone: LandingZone, file_ids: Collection[int
             f"{claimed[0].name}.",
             "Run `ecom ingest` again: they are still claimed, so it loads them.",
         )
-    gone = [state for state in states.values() if not _lies_where_it_should(zone, state)]
-    if gone:
-        raise IngestError(
-            f"{len(gone)} of {len(file_ids)} files are {gone[0].state} by the ledger's word, but not on "
-            f"disk, such as {zone.path_of(gone[0])}.",
-            "Their rows are in the tables. Find out who moves files of the landing zone: nobody else may.",
-        )
+    for state in states.values():
+        if not _lies_where_it_should(zone, state):
+            # Its rows are in the tables; only the file cannot be loaded again.
+            log.warning("%s is %s by the ledger's word, but not on disk", zone.path_of(state), state.state)
 
 
 def _lies_where_it_should(zone: LandingZone, state: ledger.FileState) -> bool:
@@ -93,18 +93,20 @@ def disk_matches_ledger(database: Database, zone: LandingZone, *, whole_up_to: i
         since = look.scope.whole_at
         strange = strangers(database, zone, None if since is None else since.astimezone(UTC).date())
         look.found_right(not strange)
-    details = look.scope.details() | named((f"{file.number}-{file.name}", text) for file, text in strange)
-    if strange:
-        details["remedy"] = "`ecom reconcile` lands again, and loads, what the ledger does not know."
+    expected = "every file of ours on disk is in the ledger"
     return Finding(
         "disk_matches_ledger",
         not strange,
-        "0 files on disk that the ledger does not know",
-        f"{len(strange)} files on disk that the ledger does not know",
+        expected,
+        f"{_count(len(strange))} on disk that the ledger does not know" if strange else expected,
         "Files that were claimed or finished are in the ledger. They are not where PostgreSQL went back to "
         "an earlier state: a failover, a restore.",
-        details,
+        look.scope.details() | named((f"{file.number}-{file.name}", text) for file, text in strange),
     )
+
+
+def _count(files: int) -> str:
+    return f"{files:,} file{'' if files == 1 else 's'}"
 
 
 def newest_is_known(database: Database, zone: LandingZone) -> bool:
@@ -185,8 +187,6 @@ def _difference(zone: LandingZone, file: OnDisk, state: ledger.FileState | None)
         return None  # of a finished one the next ingest completes the move
     if zone.path_of(state) != file.path:
         return f"{folder}, {_said(state)} by the ledger"
-    if state.state == ledger.LOADED and state.size_bytes not in (None, file.size):
-        return f"{folder} with {file.size} bytes, {state.size_bytes} by the ledger"
     return None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -68,7 +69,7 @@ def replay_corrected(database: Database, corrections: Path) -> Replayed:
     for number, row in enumerate(rows, 1):
         reject = rejects.take(row["event_id"], *(row.get(name, "") for name in PLACE))
         if isinstance(reject, str):
-            result.unmatched.append(f"row {number}: {row['event_id']}{reject}")
+            result.unmatched.append(f"row {number}{_id(row['event_id'])}{reject}")
             continue
         event = _decoded(HEADER, _line([row[name] for name in COLUMN_NAMES]))
         result.verdicts[_store(database, reject, event)] += 1
@@ -117,6 +118,14 @@ def _read_corrections(path: Path) -> list[dict[str, str]]:
             f"Its header must have {HEADER}, and may have {' and '.join(PLACE)}.",
         )
     return [{name: value or "" for name, value in row.items() if name} for row in rows]
+
+
+def _id(text: str) -> str:
+    """An event's id; of anything else nothing."""
+    try:
+        return f": {uuid.UUID(text.strip())}"
+    except ValueError:
+        return ", which has no valid event_id"
 
 
 def _line(fields: list[str]) -> bytes:

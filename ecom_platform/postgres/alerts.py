@@ -170,30 +170,14 @@ def not_loaded_since(connection: Connection, file_ids: Iterable[int]) -> int:
     return int(_queries().not_loaded_since(connection, file_ids=list(file_ids)))
 
 
-@dataclass(frozen=True, slots=True)
-class RejectShare:
-    """What a run rejected in an hour; ``files`` had more than the limit, ``worst`` of them the most rows."""
-
-    run_id: str | None
-    hour: datetime
-    read: int
-    rejected: int
-    finished_at: datetime
-    files: int
-    worst: str | None
-    worst_read: int | None
-    worst_rejected: int | None
+def reject_shares(connection: Connection, since: datetime) -> list[tuple[Any, ...]]:
+    """By run and hour, in order of time: run_id or None, hour, rows read, rejected, last finished_at."""
+    return list(_queries().reject_shares(connection, since=since))
 
 
-def reject_shares(connection: Connection, since: datetime, limit: float) -> list[RejectShare]:
-    """By run and hour, in order of time."""
-    return [RejectShare(*row) for row in _queries().reject_shares(connection, since=since, limit=limit)]
-
-
-def newest_reject_share(connection: Connection, limit: float) -> tuple[int, int, datetime, int] | None:
-    """Rows read and rejected by the newest run and hour, its last finished_at, and how many of its files have
-    more than ``limit`` rejected; as of now."""
-    row: tuple[int, int, datetime, int] | None = _queries().newest_reject_share(connection, limit=limit)
+def newest_reject_share(connection: Connection) -> tuple[int, int, datetime] | None:
+    """Rows read and rejected by the newest run and hour, and its last finished_at; as of now."""
+    row: tuple[int, int, datetime] | None = _queries().newest_reject_share(connection)
     return row
 
 

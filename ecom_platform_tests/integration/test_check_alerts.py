@@ -579,24 +579,6 @@ class TestFiles:
             project.tick()
         assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
 
-    def test_one_bad_file_among_many_good_rows(
-        self, landing: Landing, project: Project, hook: Receiver, database: Database
-    ) -> None:
-        """Of the whole run 2% are rejected."""
-        self.drop(landing, "good.csv", csv_file(*(line() for _ in range(95))))
-        self.drop(landing, "mixed.csv", csv_file(*(line() for _ in range(3)), b"bad", b"worse"))
-        landing.ingest()
-        project.tick()
-        (message,) = hook.received
-        assert message["title"] == "[ERROR] user_events: 40.0% of the rows of mixed.csv were rejected"
-        assert "2 of 100 rows (2.0%); of mixed.csv alone 2 of 5 rows (40.0%)" in message["message"]
-        project.tick()
-        assert len(hook.received) == 1
-        with database.transaction() as connection:  # what a replay does to the counts
-            connection.execute("UPDATE ingested_files SET rows_rejected = 0, rows_inserted = rows_read")
-        project.tick()
-        assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
-
     def test_a_few_rejects_are_no_alert(self, landing: Landing, project: Project, hook: Receiver) -> None:
         self.drop(landing, "mixed.csv", csv_file(*(line() for _ in range(99)), b"not an event"))
         landing.ingest()

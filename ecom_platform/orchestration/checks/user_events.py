@@ -118,11 +118,11 @@ def table_matches_ledger(
 def disk_matches_ledger(
     context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
 ) -> Any:
-    """The ledger knows every file that was claimed, archived or quarantined, where it is and how large.
+    """The ledger knows every file that was claimed, archived or quarantined, and where it is.
 
     If it fails, PostgreSQL went back to an earlier state (a failover, a restored backup), it is another
-    database than the files were loaded into, or somebody changed files of the archive. `ecom reconcile` lands
-    the files that are named below again, and loads them.
+    database than the files were loaded into, or somebody put files there. `ecom reconcile` lands the named
+    files again, and loads them.
 
     Of a table with more than `ECOM_WHOLE_CHECK_ROWS` rows a run that loads looks at the days of the archive
     since the whole was found right, and at all of it once a day.

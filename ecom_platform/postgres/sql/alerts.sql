@@ -178,18 +178,14 @@ WHERE
 
 -- name: reject_shares
 -- Rows read and rejected by each run and hour since, the last file of each, in order of time. No run_id
--- where it is the live mode's. With how many of the files had a larger share than :limit rejected, and the worst of these.
+-- where it is the live mode's.
 SELECT
     CASE WHEN l.run_id IS NULL THEN b.run_id END AS run_id,
     date_trunc('hour', f.finished_at, 'UTC') AS hour,
     sum(f.rows_read)::bigint AS rows_read,
     sum(f.rows_rejected)::bigint AS rows_rejected,
-    max(f.finished_at) AS finished_at,
-    count(*) FILTER (WHERE f.too_many) AS files,
-    (array_agg(f.name ORDER BY f.rows_rejected DESC, f.file_id) FILTER (WHERE f.too_many))[1] AS worst,
-    (array_agg(f.rows_read ORDER BY f.rows_rejected DESC, f.file_id) FILTER (WHERE f.too_many))[1] AS worst_read,
-    max(f.rows_rejected) FILTER (WHERE f.too_many) AS worst_rejected
-FROM (SELECT *, rows_rejected > :limit::float8 * rows_read AS too_many FROM ingested_files) AS f
+    max(f.finished_at) AS finished_at
+FROM ingested_files AS f
 JOIN stream_batches AS b USING (batch_id)
 LEFT JOIN live_status AS l ON l.run_id = b.run_id
 WHERE f.state = 'loaded' AND f.finished_at >= :since
@@ -198,7 +194,7 @@ HAVING sum(f.rows_read) > 0
 ORDER BY finished_at;
 
 -- name: newest_reject_share^
--- The same of the newest run and hour that loaded anything, as the ledger has it now; of the files their number.
+-- The same of the newest run and hour that loaded anything, as the ledger has it now.
 WITH newest AS (
     SELECT b.run_id, date_trunc('hour', f.finished_at, 'UTC') AS hour
     FROM ingested_files AS f
@@ -207,11 +203,7 @@ WITH newest AS (
     ORDER BY f.finished_at DESC
     LIMIT 1
 )
-SELECT
-    sum(f.rows_read)::bigint,
-    sum(f.rows_rejected)::bigint,
-    max(f.finished_at),
-    count(*) FILTER (WHERE f.rows_rejected > :limit::float8 * f.rows_read)
+SELECT sum(f.rows_read)::bigint, sum(f.rows_rejected)::bigint, max(f.finished_at)
 FROM newest AS n
 JOIN ingested_files AS f ON f.finished_at >= n.hour AND f.finished_at < n.hour + interval '1 hour'
 JOIN stream_batches AS b ON b.batch_id = f.batch_id AND b.run_id = n.run_id
