@@ -12,7 +12,7 @@ rows belong to no single one: closed by it, the others would never be shown agai
 from __future__ import annotations
 
 import re
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
@@ -31,8 +31,8 @@ class RejectIndex:
     """Open rejects, each to be taken once."""
 
     def __init__(self, rejects: Iterable[OpenReject]) -> None:
-        self._by_key: dict[UUID, deque[OpenReject]] = defaultdict(deque)
-        self._by_place: dict[tuple[str, str], deque[OpenReject]] = defaultdict(deque)
+        self._by_key: dict[UUID, list[OpenReject]] = defaultdict(list)
+        self._by_place: dict[tuple[str, str], list[OpenReject]] = defaultdict(list)
         self._taken: set[int] = set()
         for reject in rejects:
             self._by_place[reject.file_name, str(reject.line_number)].append(reject)
@@ -43,25 +43,31 @@ class RejectIndex:
     def take(self, event_id: str, file_name: str = "", line_number: str = "") -> OpenReject | str:
         """The oldest reject at this place, else of this id; or why there is none, if more can be said."""
         key = _uuid(event_id)
-        if file_name and line_number:
-            candidates = self._by_place.get((file_name, line_number))
+        by_place = bool(file_name and line_number)
+        if by_place:
+            candidates = self._by_place.get((file_name, line_number), [])
         else:
-            candidates = None if key is None else self._by_key.get(key)
-        while candidates:
-            reject = candidates[0]
-            if holds_several(reject):
-                return (
-                    f" ({file_name}, line {line_number} holds several rows: drop a corrected file of all of "
-                    "them into the landing folder)"
-                )
-            other = _other_id(reject, key)
-            if file_name and line_number and other is not None:
-                return f" ({file_name}, line {line_number} has the id {other})"
-            candidates.popleft()
-            if reject.reject_id not in self._taken:
+            candidates = self._by_key.get(key, []) if key is not None else []
+        reasons = []
+        for reject in candidates:
+            if reject.reject_id in self._taken:
+                continue
+            reason = _why_not(reject, key) if by_place else ""
+            if not reason:
                 self._taken.add(reject.reject_id)
                 return reject
+            reasons.append(f" ({file_name}, line {line_number} {reason})")
+        return reasons[0] if reasons else ""
+
+
+def _why_not(reject: OpenReject, key: UUID | None) -> str:
+    """Why a row of this id does not belong to a reject that it names by its place."""
+    if holds_several(reject):
+        return "holds several rows: drop a corrected file of all of them into the landing folder"
+    if reject.header is None or reject.reason in (ReasonCode.ID_CONFLICT, ReasonCode.INVALID_UUID):
         return ""
+    own = key_of(reject)
+    return "" if own in (None, key) else f"has the id {own}"
 
 
 def holds_several(reject: OpenReject) -> bool:
@@ -76,14 +82,6 @@ def holds_several(reject: OpenReject) -> bool:
         b",".join(line.split(b",")[begin:]) for line in lines for begin in (len(header) - 1, len(header))
     ]
     return sum(map(looks_like_row, lines)) > 1 or any(map(looks_like_row, rests))
-
-
-def _other_id(reject: OpenReject, key: UUID | None) -> UUID | None:
-    """The id of the reject where the correction has another, although it was not refused for its id."""
-    if reject.header is None or reject.reason in (ReasonCode.ID_CONFLICT, ReasonCode.INVALID_UUID):
-        return None
-    own = key_of(reject)
-    return None if own == key else own
 
 
 def key_of(reject: OpenReject) -> UUID | None:

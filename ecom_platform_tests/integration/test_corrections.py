@@ -107,6 +107,16 @@ class TestWhichReject:
         assert done.verdicts == {Verdict.INSERTED: 2}
         assert left(landing) == [("a.csv", 2)]
 
+    def test_by_its_place_where_a_name_came_again(self, landing: Landing, tmp_path: Path) -> None:
+        drop(landing, "a.csv", bad(FIRST))
+        drop(landing, "a.csv", bad(SECOND))
+        rows = [line(key) + b",a.csv,2" for key in (SECOND, FIRST)]
+        done = correct(landing, tmp_path, *rows, header=f"{HEADER},file_name,line_number")
+        assert (done.unmatched, done.verdicts) == ([], {Verdict.INSERTED: 2})
+        with landing.database.open() as connection:
+            stored = connection.execute("SELECT event_id::text, file_id FROM user_events ORDER BY 2")
+            assert stored.fetchall() == [(FIRST, 1), (SECOND, 2)]
+
     def test_each_of_an_id_once_the_oldest_first(self, landing: Landing, tmp_path: Path) -> None:
         drop(landing, "a.csv", bad(FIRST), bad(FIRST))
         done = correct(landing, tmp_path, line(FIRST), line(FIRST), line(FIRST))
