@@ -20,7 +20,7 @@ from ecom_platform.landing.lock import claim_lock
 from ecom_platform.landing.no_replace import landing_names, move, place, prefixed
 from ecom_platform.landing.numbers import HIGHEST
 from ecom_platform.landing.put_away import land_grown
-from ecom_platform.landing.zone import LandingZone, file_number, numbered
+from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, file_number, numbered
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection, Database
 
@@ -108,7 +108,7 @@ def reconcile(database: Database, zone: LandingZone, *, adopt: bool = False) -> 
             for number, name, path in on_disk
             if not _is_known(zone, known.get(number), name, path)
         ]
-        numbers = (number for number, _, _ in [*on_disk, *_in(zone.quarantine)])
+        numbers = (number for number, _, _ in on_disk)
         ledger.skip_file_ids(connection, max((n for n in numbers if n <= HIGHEST), default=0))
         requeued = (
             *(_land_again(zone, *stranger) for stranger in strangers),
@@ -124,27 +124,33 @@ def _is_known(zone: LandingZone, state: ledger.FileState | None, name: str, path
 
     The number and the name may be those of another file, where a ledger was restored and went on.
     """
-    if state is None or state.name != name or zone.path_of(state) != path:
+    if state is None:
         return False
-    return state.state == ledger.CLAIMED or path.stat().st_size == state.size_bytes
+    if path.parent == zone.quarantine and name.startswith(state.name) and name != state.name:
+        return True  # what an editor or a person leaves beside a file that is being corrected
+    if state.name != name or zone.path_of(state) != path:
+        return False
+    return state.state != ledger.LOADED or path.stat().st_size == state.size_bytes
 
 
 def _numbered(zone: LandingZone) -> Iterator[tuple[int, str, Path]]:
-    """Everything of ours in archive and claimed folder: its number, its name, where it is."""
-    for folder in (zone.claimed, *zone.archive_days()):
+    """Everything of ours in claimed folder, quarantine and archive: its number, its name, where it is."""
+    for folder in (zone.claimed, zone.quarantine, *zone.archive_days()):
         yield from _in(folder)
 
 
 def _in(folder: Path) -> Iterator[tuple[int, str, Path]]:
     for path in sorted(folder.iterdir()):
         ours = numbered(path.name)
-        if ours is not None:
+        if ours is not None and not path.name.endswith(REASON_SUFFIX):
             yield *ours, path
 
 
 def _land_again(zone: LandingZone, number: int, name: str, path: Path) -> str:
     """Move a file back. Killed in between, it is in both places and is loaded twice: all duplicates."""
-    return move(path, zone.landing, landing_names(number, name))
+    landed_as = move(path, zone.landing, landing_names(number, name))
+    path.with_name(path.name + REASON_SUFFIX).unlink(missing_ok=True)  # of one from the quarantine
+    return landed_as
 
 
 def _land_unnumbered(zone: LandingZone, path: Path) -> str:

@@ -1,13 +1,12 @@
 """What the person on call does, as jobs with typed config: the same functions as the commands."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
 from pydantic import Field, model_validator
 
-from ecom_platform.events.schema import EARLIEST_EVENT_TIME
 from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
 from ecom_platform.landing.trace import trace
@@ -15,10 +14,12 @@ from ecom_platform.orchestration.assets.sales import LINEAGE, RecountConfig
 from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.metadata import column_lineage
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
+from ecom_platform.orchestration.sales_days import known_first_day, remember_first_day
 from ecom_platform.orchestration.times import utc
 from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all
 from ecom_platform.reporting.report import write_report
+from ecom_platform.settings import Settings
 from ecom_platform.streaming.ingest import ingest
 
 _ROLLUPS = (HOURLY_SALES, CONVERSION_FUNNEL)
@@ -76,6 +77,7 @@ def _ingest(
     context.log.info(f"Ingested: {result.totals}")
     for rollup, done in refresh_all(postgres.database, _ROLLUPS):
         context.log.info(f"{rollup}: {done}")
+    remember_first_day(postgres.database, landing.settings.home)
     report = write_report(postgres.database, landing.settings.reports_dir, context.run_id)
     context.log.info(f"Report: {report.path}")
 
@@ -179,20 +181,31 @@ def recount_days(context: dg.OpExecutionContext, config: RecountConfig, postgres
         context.log_event(dg.AssetMaterialization(rollup, metadata=metadata))
 
 
-# As far as the times of events may lie apart: from the first plausible day to tomorrow.
-@dg.daily_partitioned_config(start_date=f"{EARLIEST_EVENT_TIME:%Y-%m-%d}", end_offset=2)
-def one_day(start: datetime, _end: datetime) -> dict[str, Any]:
-    """The run config that counts one day (UTC) anew."""
-    day = f"{start:%Y-%m-%d}"
-    return {"ops": {"recount_days": {"config": {"first_day": day, "last_day": day}}}}
+def recount_job(first_day: date) -> dg.JobDefinition:
+    """A partition a day from the first one that has figures to tomorrow.
+
+    The job has the partitions, not the assets: a partitioned asset would make "Materialize all" ask for
+    a partition, and there is none to ask for when what changed is taken in.
+    """
+
+    @dg.daily_partitioned_config(start_date=first_day.isoformat(), end_offset=2)
+    def one_day(start: datetime, _end: datetime) -> dict[str, Any]:
+        day = f"{start:%Y-%m-%d}"
+        return {"ops": {"recount_days": {"config": {"first_day": day, "last_day": day}}}}
+
+    @dg.job(name="recount_sales", config=one_day)
+    def recount_sales() -> None:
+        """Count days of the sales tables anew, a partition a day: `Launch backfill` takes any range."""
+        recount_days()
+
+    return recount_sales
 
 
-# The job has the partitions, not the assets: a partitioned asset would make "Materialize all" ask for
-# a partition, and there is none to ask for when what changed is taken in.
-@dg.job(name="recount_sales", config=one_day)
-def recount_job() -> None:
-    """Count days of the sales tables anew, a partition a day: `Launch backfill` takes any range."""
-    recount_days()
-
-
-MAINTENANCE_JOBS = [trace_job, reload_job, reconcile_job, replay_rejects_job, recount_job]
+def maintenance_jobs(settings: Settings) -> list[dg.JobDefinition]:
+    return [
+        trace_job,
+        reload_job,
+        reconcile_job,
+        replay_rejects_job,
+        recount_job(known_first_day(settings.home)),
+    ]

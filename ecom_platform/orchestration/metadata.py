@@ -99,7 +99,7 @@ def sales_schema() -> dg.TableSchema:
             dg.TableColumn("hour", "timestamptz", "Begin of the hour, UTC.", constraints=_REQUIRED),
             _column(BY_NAME["category"], "text", unique=False),
             *_counts(_STEPS),
-            dg.TableColumn("revenue", "numeric(16,2)", "Prices of the purchases.", constraints=_REQUIRED),
+            dg.TableColumn("revenue", "numeric(38,2)", "Prices of the purchases.", constraints=_REQUIRED),
             dg.TableColumn("buyers", "bigint", "Distinct visitors who bought.", constraints=_REQUIRED),
         ]
     )

@@ -91,6 +91,7 @@ class _Tally:
     rows_rejected: int = 0
     rows_duplicate_within: int = 0
     rows_conflicting: int = 0
+    header: str | None = None
     # Arrays, since all rows of a file may be in conflict.
     conflict_lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
@@ -114,6 +115,7 @@ _OUTCOMES = pa.schema(
         ("rows_rejected", pa.int64()),
         ("rows_duplicate_within", pa.int64()),
         ("rows_conflicting", pa.int64()),
+        ("header", pa.string()),
     ]
 )
 _REJECTS = pa.schema(
@@ -240,6 +242,7 @@ class _Unit:
         self.decode_seconds += seconds
 
     def _take(self, file: UnitFile, tally: _Tally, chunk: Chunk) -> None:
+        tally.header = ",".join(chunk.header)
         tally.rows_read += chunk.records
         tally.rows_rejected += len(chunk.rejects)
         self._rejects.extend(_reject_row(file, reject) for reject in chunk.rejects)

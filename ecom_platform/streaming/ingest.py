@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from ecom_platform.errors import IngestError
+from ecom_platform.landing.accounting import require_ends
 from ecom_platform.landing.claim import Recovery, claim_files, recover
 from ecom_platform.landing.own_files import OwnFiles
 from ecom_platform.landing.put_away import look_back
@@ -66,7 +66,7 @@ def ingest(
 
     Beside a live mode this waits until what had landed when it began is in a final state, and accounts
     for that. Another bounded ingest is waited for; raises :class:`LockedError` when that takes longer
-    than ``ECOM_LOCK_WAIT_SECONDS``.
+    than ``ECOM_LOCK_WAIT_SECONDS``. Raises :class:`IngestError` if a file that was claimed has no end.
     """
     zone = LandingZone.of(settings)
     zone.prepare()
@@ -79,6 +79,7 @@ def ingest(
         rounds = _Rounds(settings, job, session, trusted, on_batch, recovery.landed_again)
         while rounds.another():
             pass
+        require_ends(database, zone, {*rounds.file_ids, *beside.file_ids})
         with database.open() as connection:
             totals = ledger.totals(connection, {*rounds.file_ids, *beside.file_ids})
         if settings.archive_days is not None:
@@ -123,33 +124,20 @@ class _Rounds:
         )
         claim = claim_files(job.database, job.zone, self.found.settled)
         self.refused = {**self.found.refused, **claim.refused}
+        # Both, since the ledger may have forgotten by now what it was told.
+        file_ids = {file.file_id for file in claim.taken}
         with job.database.open() as connection:
-            file_ids = [file.file_id for file in ledger.claimed(connection)]
+            file_ids.update(file.file_id for file in ledger.claimed(connection))
         again: list[str] = list(claim.changed)
         if file_ids:
-            self.file_ids.update(file_ids)
             before = len(self.stream.landed_again) if self.stream is not None else 0
             self.stream = run_bounded(self._session(), job, self._on_batch, self.stream)
-            check_finished(job.database, file_ids)
+            # A file that was given back is another one when it is claimed again.
+            self.file_ids = (self.file_ids | file_ids) - self.stream.given_back
             again += self.stream.landed_again[before:]
             again += look_back(job.database, job.zone)
         self._slow.update(again)
         return bool(again) and self._left > 0
-
-
-def check_finished(database: Database, file_ids: Collection[int]) -> None:
-    """Raises :class:`IngestError` if the ledger has some of the files as still to be loaded.
-
-    A stream that ends without an error has loaded what Spark showed it: were unit files deleted before
-    Spark listed them, that would be less than was claimed.
-    """
-    with database.open() as connection:
-        left = [file for file in ledger.claimed(connection) if file.file_id in set(file_ids)]
-    if left:
-        raise IngestError(
-            f"The stream ended with {len(left)} of {len(file_ids)} files not loaded, such as {left[0].name}.",
-            "Run `ecom ingest` again: they are still claimed, so it loads them.",
-        )
 
 
 def _wait_for(lock: IngestLock, settings: Settings, beside: _Beside, on_wait: Callable[[str], None]) -> bool:
@@ -208,8 +196,16 @@ class _Beside:
             self.unfinished -= len(left)
         return self.unfinished
 
+    def _given_back(self) -> set[int]:
+        """Those that the live mode has let land again: neither the ledger nor the claimed folder has them."""
+        with self._database.open() as connection:
+            known = ledger.states(connection, self.file_ids)
+        claimed = {number for number, _ in self._zone.claimed_files()}
+        return set(self.file_ids) - known.keys() - claimed
+
     def result(self) -> IngestResult:
         """What became of our files."""
+        require_ends(self._database, self._zone, self.file_ids - self._given_back())
         with self._database.open() as connection:
             totals = ledger.totals(connection, self.file_ids)
         refused = scan(self._zone.landing, self._settings.settle_seconds, 0.0).not_taken

@@ -104,6 +104,8 @@ class StreamResult:
     latencies: list[tuple[float, int]] = field(default_factory=list)
     # Files that are in the landing folder once more, since their writers were still at work.
     landed_again: list[str] = field(default_factory=list)
+    # Of these the ids that were given up before their files were loaded.
+    given_back: set[int] = field(default_factory=set)
 
     def latency(self, quantile: float) -> float | None:
         """Seconds from landing to commit that a share ``quantile`` of the rows stayed under."""
@@ -122,6 +124,7 @@ class StreamResult:
         self.executors.update(batch.hosts)
         self.latencies += batch.latencies
         self.landed_again += batch.landed_again
+        self.given_back.update(batch.left_out)
 
 
 def weighted_quantile(values: Sequence[tuple[float, int]], quantile: float) -> float | None:
@@ -146,10 +149,11 @@ def run_bounded(
     :class:`IngestError`; what was committed before stays committed.
     """
     started = time.perf_counter()
-    files, returned = _at_rest(job)
+    files, changed, returned = _at_rest(job)
     again = result is not None
     result = result or StreamResult(application=session.sparkContext.applicationId)
     result.landed_again += returned
+    result.given_back.update(changed)
     if not files:
         return result
 
@@ -174,14 +178,14 @@ def run_bounded(
     return result
 
 
-def _at_rest(job: StreamJob) -> tuple[list[ledger.ClaimedFile], list[str]]:
-    """The claimed files, and the names of those that were given back: Spark took its time to start, and
+def _at_rest(job: StreamJob) -> tuple[list[ledger.ClaimedFile], list[int], list[str]]:
+    """The claimed files; ids and names of those that were given back: Spark took its time to start, and
     their writers went on."""
     with job.database.open() as connection:
         files = ledger.claimed(connection)
         changed = changed_since_claimed(connection, job.zone, files)
     returned = give_back(job.database, job.zone, changed) if changed else []
-    return [file for file in files if file.file_id not in changed], returned
+    return [file for file in files if file.file_id not in changed], changed, returned
 
 
 class Query:
@@ -389,7 +393,9 @@ def _write_result(url: str, files: list[UnitFile], batch_id: int) -> str:
     from ecom_platform.postgres.sink import load_unit
 
     try:
-        return json.dumps(asdict(load_unit(url, files, batch_id)))
+        result = load_unit(url, files, batch_id)
+        _require_outcomes(files, result)
+        return json.dumps(asdict(result))
     except EcomError as error:
         return json.dumps({"error": error.as_json()})
     except Exception as error:
@@ -401,6 +407,19 @@ def _write_result(url: str, files: list[UnitFile], batch_id: int) -> str:
             "executor's stderr) has the trace.",
         )
         return json.dumps({"error": unforeseen.as_json()})
+
+
+def _require_outcomes(files: Sequence[UnitFile], result: UnitResult) -> None:
+    """Every file of a unit came to an end: loaded now, finished before, or left out to land again."""
+    ended = {*(outcome.file_id for outcome in result.outcomes), *result.changed}
+    unknown = [file for file in files if file.file_id not in ended]
+    if unknown:
+        raise IngestError(
+            f"The ledger does not know {len(unknown)} of {len(files)} claimed files, such as "
+            f"{unknown[0].name} (file {unknown[0].file_id}): PostgreSQL is in a state from before they were "
+            "claimed (a failover, a restore).",
+            "`ecom reconcile` loads what is on disk and not in the ledger.",
+        )
 
 
 def _read_result(text: str) -> UnitResult:

@@ -362,11 +362,11 @@ class TestNumbers:
         outcomes = landing.ingest()
         assert [outcome.state for outcome in outcomes] == ["loaded"] * len(self.NAMES)
         assert [outcome.file_id for outcome in outcomes] == list(range(1, len(self.NAMES) + 1))
-        # Those in the claimed folder, and the one that has the form of ours in the archive.
-        assert len(reconcile(landing.database, landing.zone).requeued) == len(self.NAMES) + 1
+        # Those in the claimed folder, and in archive and quarantine the one that has the form of ours.
+        assert len(reconcile(landing.database, landing.zone).requeued) == len(self.NAMES) + 2
         assert recover(landing.database, landing.zone).unknown == ()
         quarantined = landing.ingest()
-        assert {outcome.file_id for outcome in quarantined} == set(range(7, 14))
+        assert {outcome.file_id for outcome in quarantined} == set(range(7, 15))
         for name in self.NAMES:
             with landing.database.open() as connection:
                 assert trace(connection, landing.zone, name).known

@@ -30,7 +30,7 @@ from ecom_platform.postgres.rollups import (
     refresh,
     refresh_all,
 )
-from ecom_platform_tests.landing import Landing, csv_file
+from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until_counted
 
 ROLLUPS = (HOURLY_SALES, CONVERSION_FUNNEL)
@@ -364,3 +364,18 @@ def test_rates_are_null_where_nothing_came_before(landing: Landing) -> None:
     refresh(landing.database, CONVERSION_FUNNEL)
     rates = "SELECT category, cart_rate, purchase_rate, conversion_rate FROM conversion_funnel ORDER BY 1"
     assert rows(landing.database, rates) == [("Books", None, 0.0, None), ("Toys", 0.5, 0.0, 0.0)]
+
+
+def test_revenue_beyond_any_that_an_hour_had(landing: Landing) -> None:
+    """Sums of the highest prices there may be, of as many events as can be counted."""
+
+    def load_one_of_the_highest_price(name: str) -> None:
+        (landing.zone.landing / name).write_bytes(csv_file(line().replace(b"19.99", b"99999999.99")))
+        landing.ingest()
+        refresh(landing.database, HOURLY_SALES)
+
+    load_one_of_the_highest_price("a.csv")
+    execute(landing.database, "UPDATE hourly_sales SET revenue = 99999999999999.99")
+    load_one_of_the_highest_price("b.csv")
+    assert rows(landing.database, "SELECT revenue FROM hourly_sales") == [(Decimal("100000099999999.98"),)]
+    execute(landing.database, "UPDATE hourly_sales SET revenue = 99999999.99 * 9223372036854775807")

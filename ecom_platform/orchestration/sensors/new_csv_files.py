@@ -17,6 +17,7 @@ from ecom_platform.alerts.outbox import open_keys, raise_problem, resolve_proble
 from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.errors import StorageError
 from ecom_platform.landing import arrivals, identity, put_away
+from ecom_platform.landing.accounting import OnDisk, files_in
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
 from ecom_platform.landing.scan import Scan, scan
 from ecom_platform.landing.zone import LandingZone
@@ -25,6 +26,7 @@ from ecom_platform.orchestration.jobs import INGEST_JOB, WAITING_TAG, ingest_job
 from ecom_platform.orchestration.stale_runs import end_stale_runs
 from ecom_platform.postgres import ledger, lock
 from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.ledger import Leftover
 from ecom_platform.postgres.provision import provide
 from ecom_platform.settings import Settings, load_settings
 
@@ -172,9 +174,9 @@ def _require_zone(settings: Settings, zone: LandingZone) -> None:
         identity.require(connection, zone)
 
 
-def _claimed(zone: LandingZone) -> list[int]:
+def _claimed(zone: LandingZone) -> list[OnDisk]:
     try:
-        return [file_id for file_id, _ in zone.claimed_files()]
+        return list(files_in(zone.claimed))
     except FileNotFoundError:
         return []  # nothing was ever claimed here
     except OSError as error:
@@ -185,12 +187,18 @@ def _claimed(zone: LandingZone) -> list[int]:
 
 
 def _ask_database(
-    settings: Settings, zone: LandingZone, found: Scan, claimed: list[int], written_to: list[int]
+    settings: Settings, zone: LandingZone, found: Scan, claimed: list[OnDisk], written_to: list[int]
 ) -> tuple[lock.Holder | None, frozenset[Waiting]]:
+    numbers = [file.number for file in claimed]
     with provide(settings) as database, database.open(autocommit=True) as connection:
         holder = lock.holder(connection)
-        leftovers = ledger.leftovers(connection, claimed) if claimed else []
+        leftovers = ledger.leftovers(connection, numbers) if claimed else []
+        known = ledger.states(connection, numbers) if claimed else {}
         grown = put_away.grown(connection, zone, written_to) if written_to else []
+    # Files that the ledger does not know wait as well: a run cannot load them, but its checks say so.
+    leftovers += [
+        Leftover(file.name, file.size, file.landed_at) for file in claimed if file.number not in known
+    ]
     return holder, arrivals.waiting(found.settled, leftovers) | {_waits_again(zone, file) for file in grown}
 
 
