@@ -1,6 +1,21 @@
-"""``python -m ecom_platform``, the same as ``ecom``."""
+"""``ecom`` and ``python -m ecom_platform``: where the process begins.
 
-from ecom_platform.cli import main
+Belongs here: what holds before the first slow import. Does not belong here: commands (``cli``).
+"""
+
+from __future__ import annotations
+
+from ecom_platform import interrupts, output
+
+
+def main() -> None:
+    """The whole process, which always ends in an exit code."""
+    output.protect()
+    interrupts.listen()
+    from ecom_platform.cli import main as run_command
+
+    run_command()
+
 
 if __name__ == "__main__":
     main()

@@ -7,7 +7,6 @@ answer at once.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -22,8 +21,9 @@ from typing import Any
 import click
 
 from ecom_platform.commands import COMMANDS, json_option
-from ecom_platform.errors import EcomError, PrerequisiteError, UsageError
-from ecom_platform.runner import run_job
+from ecom_platform.errors import EcomError, PrerequisiteError, StorageError, UsageError
+from ecom_platform.output import print_json, undelivered
+from ecom_platform.runner import loads, run_job
 from ecom_platform.settings import DEFAULT_EVENTS, load_settings
 
 UI_HOST = "127.0.0.1"
@@ -42,22 +42,28 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run the command line and turn every end into an exit code that scripts can use."""
-    as_json = "--json" in sys.argv[1:]
+    code = _run(as_json="--json" in sys.argv[1:])
+    lost = undelivered()
+    # What a load has done does not depend on who was told.
+    if lost is not None and code == 0:
+        click.echo(f"The result could not be written to standard output: {lost.strerror}.", err=True)
+        code = 0 if loads() else StorageError.exit_code
+    sys.exit(code)
+
+
+def _run(as_json: bool) -> int:
     try:
         code = cli.main(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        return code if isinstance(code, int) else 0
     except click.exceptions.Abort:
-        sys.exit(INTERRUPTED)
-    except KeyboardInterrupt:
-        click.echo("Interrupted. What was committed stays; the rest is loaded by the next run.", err=True)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except click.UsageError as error:
-        sys.exit(_report(UsageError(error.format_message(), _usage_hint(error)), as_json))
+        return _report(UsageError(error.format_message(), _usage_hint(error)), as_json)
     except EcomError as error:
-        sys.exit(_report(error, as_json))
+        return _report(error, as_json)
     except Exception as error:
         traceback.print_exc()
-        sys.exit(_report(_unforeseen(error), as_json))
+        return _report(_unforeseen(error), as_json)
 
 
 def _unforeseen(error: Exception) -> EcomError:
@@ -74,7 +80,7 @@ def _usage_hint(error: click.UsageError) -> str:
 
 def _report(error: EcomError, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps({"run_id": None, "success": False, "error": error.as_json()}))
+        print_json({"run_id": None, "success": False, "error": error.as_json()})
     click.secho(f"Error: {error.message}", fg="red", err=True)
     if error.remedy:
         click.echo(error.remedy, err=True)
@@ -152,11 +158,7 @@ def doctor(as_json: bool) -> int:
 
     findings = examine(load_settings())
     if as_json:
-        click.echo(
-            json.dumps(
-                {"success": all(f.ok for f in findings), "prerequisites": [f.as_json() for f in findings]}
-            )
-        )
+        print_json({"success": all(f.ok for f in findings), "prerequisites": [f.as_json() for f in findings]})
     else:
         print_findings(findings)
     return 0 if all(finding.ok for finding in findings) else PrerequisiteError.exit_code
@@ -215,6 +217,7 @@ def dev(port: int, live: bool) -> int:
     from ecom_platform.orchestration.instance import WORKSPACE_FILE, prepare_instance
     from ecom_platform.postgres.provision import provide
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it has programs of its own to end
     settings = load_settings()
     _require_free(port)
     require(settings, 0)

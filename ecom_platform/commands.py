@@ -6,7 +6,6 @@ and ``postgres``.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import click
 
 from ecom_platform.errors import PrerequisiteError, UsageError
+from ecom_platform.output import print_json
 from ecom_platform.runner import run_job
 from ecom_platform.settings import Settings, load_settings
 
@@ -42,7 +42,7 @@ def trace(wanted: str, as_json: bool) -> int:
     with provide(settings) as database, database.open() as connection:
         answer = follow(connection, _zone(settings), wanted)
     if as_json:
-        click.echo(json.dumps({"success": answer.known, **answer.as_json()}))
+        print_json({"success": answer.known, **answer.as_json()})
     else:
         click.echo(answer.verdict)
         for fact in answer.facts:
@@ -66,7 +66,7 @@ def list_rejects(as_json: bool) -> int:
         found = groups(connection)
     if as_json:
         rows = [{**asdict(g), "raw": _shown(g.raw), "description": g.description} for g in found]
-        click.echo(json.dumps({"success": True, "rows": sum(g.rows for g in found), "reasons": rows}))
+        print_json({"success": True, "rows": sum(g.rows for g in found), "reasons": rows})
         return 0
     for group in found:
         click.echo(f"{group.rows:>10,}  {group.reason}: {group.description}")
@@ -95,7 +95,7 @@ def replay_rejects(fixed: Path | None, as_json: bool) -> int:
     verdicts = {str(verdict): count for verdict, count in done.verdicts.items()}
     success = not done.unmatched
     if as_json:
-        click.echo(json.dumps({"success": success, "verdicts": verdicts, "unmatched": done.unmatched}))
+        print_json({"success": success, "verdicts": verdicts, "unmatched": done.unmatched})
     else:
         for verdict, count in verdicts.items():
             click.echo(f"{count:>10,}  {verdict}")
@@ -175,7 +175,7 @@ def test_alerts(as_json: bool) -> int:
         answer: dict[str, Any] = {"success": not refused, "targets": [asdict(trial) for trial in trials]}
         if refused:
             answer["error"] = _undelivered(refused).as_json()
-        click.echo(json.dumps(answer))
+        print_json(answer)
     for trial in trials:
         state = "delivered" if trial.delivered else f"not delivered: {trial.error}"
         click.echo(f"{trial.target}  {state} ({trial.seconds:.2f} s)", err=as_json)

@@ -18,6 +18,8 @@ from rich.progress import Progress as RichProgress
 from rich.table import Table
 from rich.text import Text
 
+from ecom_platform.output import display
+
 if TYPE_CHECKING:
     from ecom_platform.doctor import Prerequisite
     from ecom_platform.orchestration.execution import CheckOutcome, RunSummary
@@ -32,7 +34,7 @@ class Progress:
     """A live line on a terminal, or one plain line per step in a log."""
 
     def __init__(self, job: str, run_id: str) -> None:
-        self._console = Console(stderr=True)
+        self._console = Console(file=display())
         self._title = f"{job} {run_id.split('-')[0]}"
         self._started = time.perf_counter()
         self._first_rows_at: float | None = None
@@ -56,6 +58,10 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Nothing more is shown."""
         self._live.stop()
 
     def say(self, text: str) -> None:
@@ -96,7 +102,7 @@ class LiveDisplay:
     """The live mode: one line kept up to date on a terminal, a plain line now and then in a log."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = Console(file=display())
         self._status = self._console.status("starting")
         self._logged_at = 0.0
         self._logged_rows = 0
@@ -141,7 +147,7 @@ def _live_line(progress: LiveProgress) -> str:
 
 def print_summary(summary: RunSummary, settings: Settings) -> None:
     """The run as a table, then each check that did not pass, then where to look next."""
-    console = Console(stderr=True)
+    console = Console(file=display())
     values = summary.as_json()
     table = Table(
         title=f"Run {summary.run_id}", title_justify="left", show_header=False, box=None, pad_edge=False

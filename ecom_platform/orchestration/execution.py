@@ -17,7 +17,9 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 
 from ecom_platform.errors import EcomError, IngestError
 from ecom_platform.orchestration import presence
+from ecom_platform.orchestration.cancellation import Cancellation
 from ecom_platform.orchestration.instance import first_use
+from ecom_platform.orchestration.stale_runs import end_stale_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,12 @@ class RunSummary:
 
 
 def execute(
-    defs: dg.Definitions, home: Path, job_name: str, run_config: Mapping[str, Any], run_id: str
+    defs: dg.Definitions,
+    home: Path,
+    job_name: str,
+    run_config: Mapping[str, Any],
+    run_id: str,
+    cancellation: Cancellation | None = None,
 ) -> RunSummary:
     """Run a job of the code location in this process; it shows in the UI like any other run.
 
@@ -111,7 +118,11 @@ def execute(
     error: EcomError | None = None
     presence.appear(home, run_id)
     with _open_instance(home) as instance:
+        # Those that were killed while no daemon ran, which would look at them.
+        end_stale_runs(instance)
         job = defs.resolve_job_def(job_name)
+        if cancellation is not None:
+            cancellation.begin(instance)
         try:
             job.execute_in_process(run_config=dict(run_config), instance=instance, run_id=run_id)
         except DagsterAssetCheckFailedError:
@@ -119,7 +130,6 @@ def execute(
         except Exception as failure:
             error = _as_ecom_error(failure)
         materializations, checks = _account(instance, run_id)
-    # Not where the run was interrupted: then the end of this process is what shows its end.
     presence.leave(home, run_id)
     return RunSummary(run_id, materializations, checks, time.perf_counter() - started, error)
 
