@@ -18,8 +18,9 @@ from ecom_platform.landing.zone import LandingZone, make_writable
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.provision import embedded_server
 from ecom_platform.postgres.schema import require_version
-from ecom_platform.settings import Settings
+from ecom_platform.settings import Settings, read_environment
 from ecom_platform.streaming.cluster import driver_host, master_address
+from ecom_platform.streaming.environment import not_taken_over
 from ecom_platform.streaming.java import find_java
 
 # The embedded server's first WAL segments, Spark's scratch, a new Dagster instance.
@@ -99,7 +100,7 @@ def _postgres(settings: Settings) -> str:
 def _spark_master(settings: Settings) -> str:
     address = master_address(settings)
     if address is None:
-        return settings.spark_master
+        return settings.spark_master + _ignored(settings)
     driver_host(settings)
     try:
         socket.create_connection(address, timeout=5).close()
@@ -111,7 +112,14 @@ def _spark_master(settings: Settings) -> str:
     open_to_all = (
         "" if settings.cluster.secret else ", without ECOM_SPARK_SECRET: open to its network, unencrypted"
     )
-    return settings.spark_master + open_to_all
+    return settings.spark_master + open_to_all + _ignored(settings)
+
+
+def _ignored(settings: Settings) -> str:
+    names = not_taken_over(read_environment(), settings)
+    if not names:
+        return ""
+    return f"; not taken over: {', '.join(names)} (ECOM_SPARK_CONF_DIR is for settings of Spark)"
 
 
 def _executors(settings: Settings) -> str:

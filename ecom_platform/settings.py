@@ -97,6 +97,8 @@ class Settings:
     spark_postgres_url: str | None = field(default=None, repr=False)
     spark_master: str = "local[*]"
     spark_driver_memory: str = "1g"
+    # A folder with spark-defaults.conf; what the platform itself sets wins over it.
+    spark_conf_dir: Path | None = None
     cluster: ClusterSettings = field(default_factory=lambda: ClusterSettings())
     batch_files: int | None = None
     trigger_seconds: float = 0.2
@@ -177,6 +179,15 @@ class _Reader:
     def path(self, name: str, default: Path) -> Path:
         text = self.text(name)
         return Path(text).expanduser().absolute() if text else default
+
+    def folder(self, name: str) -> Path | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        path = Path(text).expanduser().absolute()
+        if not path.is_dir():
+            self.problems.append(f"{name} is {text!r}, which is no folder.")
+        return path
 
     def integer(self, name: str, default: int | None, minimum: int) -> int | None:
         text = self.text(name)
@@ -329,6 +340,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         cluster=_cluster(reader),
         spark_master=reader.spark_master("ECOM_SPARK_MASTER", "local[*]"),
         spark_driver_memory=reader.memory("ECOM_SPARK_DRIVER_MEMORY", "1g"),
+        spark_conf_dir=reader.folder("ECOM_SPARK_CONF_DIR"),
         batch_files=reader.integer("ECOM_BATCH_FILES", None, 1),
         trigger_seconds=reader.seconds("ECOM_TRIGGER_SECONDS", 0.2),
         settle_seconds=reader.seconds("ECOM_SETTLE_SECONDS", 1.0),

@@ -7,6 +7,7 @@ not belong here: using the archive (``class_archive``).
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from ecom_platform.settings import Settings, load_settings, read_environment
 from ecom_platform.streaming.class_archive import LEAN_OPTIONS, QUIET, archive_path, base_path
+from ecom_platform.streaming.environment import java_environment
 from ecom_platform.streaming.java import Java, find_java
 from ecom_platform.streaming.paths import hadoop_path
 from ecom_platform.streaming.session import close_session, open_session
@@ -51,7 +53,14 @@ def _dump_base(java: Java) -> None:
         f"-XX:SharedArchiveFile={base_path(java)}",
         *LEAN_OPTIONS,
     ]
-    subprocess.run(command, check=True, timeout=300, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command,
+        check=True,
+        timeout=300,
+        env=java_environment(os.environ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _train(archive: Path) -> None:

@@ -25,6 +25,7 @@ from typing import Literal
 
 from ecom_platform.errors import JavaError, StorageError
 from ecom_platform.settings import Settings
+from ecom_platform.streaming.environment import java_environment
 
 # Spark 4.3 asks for Java 17 or newer.
 MINIMUM_VERSION = 17
@@ -214,6 +215,7 @@ def _run(command: list[Path | str]) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=_VERSION_SECONDS,
+            env=java_environment(os.environ),
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -12,7 +12,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -30,7 +29,8 @@ from ecom_platform.errors import ClusterError, JavaError, PrerequisiteError, Set
 from ecom_platform.settings import Settings
 from ecom_platform.streaming import class_archive
 from ecom_platform.streaming.cluster import cluster_config, secret_config
-from ecom_platform.streaming.java import Java, find_java
+from ecom_platform.streaming.environment import isolate
+from ecom_platform.streaming.java import find_java
 from ecom_platform.streaming.probe import require_cluster
 
 APPLICATION_NAME = "ecom_platform"
@@ -100,7 +100,6 @@ def open_session(settings: Settings, *, java_options: str | None = None) -> Spar
         if _refused is not None and _refused[0] > asked:
             raise _refused[1]
         known = SparkContext._active_spark_context
-        _choose_python(settings)
         _launch_jvm(settings, java_options)
         try:
             session = _build(settings)
@@ -221,14 +220,18 @@ def _launch_jvm(settings: Settings, options: str | None) -> None:
     if SparkContext._gateway is not None:
         return
     java = find_java(settings)
-    _prepare_environment(settings, java)
+    isolate(settings, java.home)
+    folder = _local_dir(settings)
+    folder.mkdir(parents=True, exist_ok=True)
     log_path = spark_log(settings)
     conf = SparkConf(loadDefaults=False).setAll(list(spark_config(settings).items()))
     conf.set("spark.driver.extraJavaOptions", options or class_archive.java_options(java))
     with log_path.open("ab") as log:
         try:
             gateway = launch_gateway(  # type: ignore[no-untyped-call]
-                conf, popen_kwargs={"stdout": log, "stderr": log}
+                # The working folder is the caller's: it may be gone, or hold modules that workers would take.
+                conf,
+                popen_kwargs={"stdout": log, "stderr": log, "cwd": folder.parent},
             )
         except PySparkRuntimeError as error:
             raise JavaError(
@@ -262,21 +265,6 @@ def spark_log(settings: Settings) -> Path:
             "Make room, or set ECOM_HOME to a folder that can be written.",
         ) from error
     return path
-
-
-def _prepare_environment(settings: Settings, java: Java) -> None:
-    os.environ["JAVA_HOME"] = str(java.home)
-    os.environ.pop("SPARK_HOME", None)  # another Spark than the one this Python imports
-    if settings.local_spark:
-        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    _local_dir(settings).mkdir(parents=True, exist_ok=True)
-
-
-def _choose_python(settings: Settings) -> None:
-    """Otherwise workers take the first python3 of the PATH, which need not have our packages."""
-    elsewhere = settings.cluster.python if settings.remote_spark else None
-    os.environ["PYSPARK_PYTHON"] = elsewhere or sys.executable
-    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 
 
 def _local_dir(settings: Settings) -> Path:
