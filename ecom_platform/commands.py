@@ -1,4 +1,4 @@
-"""``ecom trace``, ``rejects``, ``reload``, ``reconcile``: for the person on call.
+"""``ecom status``, ``trace``, ``rejects``, ``reload``, ``reconcile``: for the person on call.
 
 Belongs here: arguments and what is printed. Does not belong here: the work, which is in ``landing``
 and ``postgres``.
@@ -28,6 +28,21 @@ def _zone(settings: Settings) -> Any:
     zone = LandingZone.of(settings)
     zone.prepare()
     return zone
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> int:
+    """What waits, what was loaded last, what is red; exit code 1 if something is."""
+    from ecom_platform.console import print_status
+    from ecom_platform.status import status as find_out
+
+    found = find_out(load_settings())
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_status(found)
+    return found.exit_code
 
 
 @click.command()
@@ -200,4 +215,4 @@ def migrate() -> int:
     return 0
 
 
-COMMANDS: tuple[click.Command, ...] = (trace, rejects, reload, reconcile, alerts, migrate)
+COMMANDS: tuple[click.Command, ...] = (status, trace, rejects, reload, reconcile, alerts, migrate)

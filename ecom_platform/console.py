@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ecom_platform.doctor import Prerequisite
     from ecom_platform.orchestration.execution import CheckOutcome, RunSummary
     from ecom_platform.settings import Settings
+    from ecom_platform.status import Status
     from ecom_platform.streaming.live import LiveProgress
 
 # A log is told this often how the live mode gets on, as long as it loads something.
@@ -199,3 +200,36 @@ def print_findings(findings: Sequence[Prerequisite]) -> None:
         state = finding.state if finding.ok else f"{finding.state}\n{finding.remedy}"
         table.add_row(mark, finding.name, state)
     console.print(table)
+
+
+def print_status(status: Status) -> None:
+    """How the platform is, on standard output."""
+    from ecom_platform.status import moment
+
+    console = Console()
+    table = Table(box=None, show_header=False, pad_edge=False)
+    waiting, tables, run = status.waiting, status.tables, status.history.last_run
+    since = f", the oldest since {moment(waiting.since)}" if waiting.since else ""
+    table.add_row("waiting", f"{waiting.files:,} files, {waiting.bytes / 2**20:,.1f} MiB{since}")
+    table.add_row("under way", Text(tables.ingest or "nothing"))
+    last = tables.last_loaded
+    rows = (
+        f"{last.inserted:,} inserted, {last.duplicate:,} duplicate, {last.rejected:,} rejected"
+        if last
+        else ""
+    )
+    table.add_row(
+        "last loaded", Text(f"{last.name}, {moment(last.finished_at)}: {rows}" if last else "nothing yet")
+    )
+    ended = (
+        f"{run.job} {run.run_id.split('-')[0]}, {moment(run.ended_at)}: {run.state}" if run else "none yet"
+    )
+    table.add_row("last run", Text(ended))
+    table.add_row("rejects", f"{tables.open_rejects:,} open rows (`ecom rejects list`)")
+    table.add_row("alerts", f"{len(tables.alerts):,} open")
+    console.print(table)
+    for color, sentences in (("red", status.red), ("yellow", status.yellow)):
+        for sentence in sentences:
+            console.print(Text.assemble((color, color), f"  {sentence}"))
+    if not status.red:
+        console.print("Nothing is red.", style="green")
