@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from ecom_platform.commands import COMMANDS, json_option
+from ecom_platform.commands import COMMANDS, Group, json_option
 from ecom_platform.errors import EcomError, PrerequisiteError, StorageError, UsageError
 from ecom_platform.installation import package_version, require_own_environment
 from ecom_platform.output import print_json, undelivered
@@ -31,9 +31,11 @@ from ecom_platform.settings import DEFAULT_EVENTS, load_settings
 UI_HOST = "127.0.0.1"
 UI_PORT = 3000
 INTERRUPTED = 130
+# How long `ecom stop` waits for a load to end.
+STOP_SECONDS = 3600.0
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_version(), message="ecom_platform %(version)s")
 def cli() -> None:
     """Files of e-commerce events into PostgreSQL, exactly once."""
@@ -61,13 +63,27 @@ def _run(as_json: bool) -> int:
         return code if isinstance(code, int) else 0
     except click.exceptions.Abort:
         return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        return 0
     except click.UsageError as error:
         return _report(UsageError(error.format_message(), _usage_hint(error)), as_json)
     except EcomError as error:
         return _report(error, as_json)
+    except OSError as error:
+        return _report(_of_the_machine(error), as_json)
     except Exception as error:
         traceback.print_exc()
         return _report(_unforeseen(error), as_json)
+
+
+def _of_the_machine(error: OSError) -> EcomError:
+    """A file, a disk or a limit: whose it is stands in the error, and no trace says more."""
+    named = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    return StorageError(
+        f"The system refuses: {error.strerror or error}{named}.",
+        "Put that right and run the command again: what was committed stays.",
+    )
 
 
 def _unforeseen(error: Exception) -> EcomError:
@@ -199,15 +215,19 @@ def url() -> int:
 
 
 @cli.command()
-def stop() -> int:
-    """Stop the embedded PostgreSQL server, whoever uses it."""
+@click.option("--now", is_flag=True, help="Do not wait for those who use it: their work fails.")
+def stop(now: bool) -> int:
+    """Stop the embedded PostgreSQL server once nobody uses it."""
     from ecom_platform.postgres.provision import embedded_server
 
     settings = load_settings()
     if not settings.embedded:
         click.echo("ECOM_POSTGRES_URL names a server of its own; there is nothing to stop.", err=True)
         return 0
-    stopped = settings.postgres_dir.is_dir() and embedded_server(settings).stop()
+    stopped = False
+    if settings.postgres_dir.is_dir():
+        server = embedded_server(settings)
+        stopped = server.stop() if now else server.stop_when_unused(STOP_SECONDS)
     click.echo("The embedded PostgreSQL server is stopped." if stopped else "No embedded server was running.")
     return 0
 

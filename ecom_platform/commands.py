@@ -22,6 +22,17 @@ json_option = click.option(
 )
 
 
+class Group(click.Group):
+    """A group whose help has each command's sentence whole, on as many lines as it takes."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.get_short_help_str(1_000)) for name, command in commands if command]
+            )
+
+
 def _zone(settings: Settings) -> Any:
     from ecom_platform.landing.zone import LandingZone
 
@@ -65,7 +76,7 @@ def trace(wanted: str, as_json: bool) -> int:
     return 0 if answer.known else 1
 
 
-@click.group()
+@click.group(cls=Group)
 def rejects() -> None:
     """Rows that could not be loaded: see them, load those that have become valid."""
 
@@ -165,7 +176,7 @@ def reconcile(as_json: bool) -> int:
     return run_job("ingest", {}, as_json, 0, {"reconciled": asdict(done)})
 
 
-@click.group()
+@click.group(cls=Group)
 def alerts() -> None:
     """Who is told when something is wrong."""
 

@@ -8,6 +8,7 @@ anything that opens a connection or creates a folder.
 from __future__ import annotations
 
 import glob
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from dotenv import dotenv_values
 
-from ecom_platform.errors import SettingsError
+from ecom_platform.errors import SettingsError, StorageError
 
 DEFAULT_EVENTS = 30_000
 DEFAULT_ROWS_PER_FILE = 1_000
@@ -299,11 +300,36 @@ class _Reader:
 def read_environment(directory: Path | None = None) -> dict[str, str]:
     """The process environment with the ``.env`` of ``directory`` (default: the working one) laid over it.
 
-    ``.env`` wins over variables that are already set, as it does in ``dagster dev``.
+    ``.env`` wins over variables that are already set, as it does in ``dagster dev``. Raises
+    :class:`SettingsError` if there is one that cannot be read, :class:`StorageError` if the working
+    folder is gone.
     """
-    dotenv = (directory or Path.cwd()) / ".env"
-    overrides = dotenv_values(dotenv) if dotenv.is_file() else {}
+    dotenv = (directory or working_folder()) / ".env"
+    text = _text_of(dotenv)
+    overrides = dotenv_values(stream=io.StringIO(text)) if text else {}
     return {**os.environ, **{name: value for name, value in overrides.items() if value is not None}}
+
+
+def working_folder() -> Path:
+    """Where the process was started; raises :class:`StorageError` where that is no more."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise StorageError(
+            f"The working folder cannot be used: {error.strerror}. It may have been removed.",
+            "Change to a folder that exists (`cd`), and try again.",
+        ) from error
+
+
+def _text_of(dotenv: Path) -> str | None:
+    remedy = "Save it as UTF-8 where this user may read it, or remove it."
+    try:
+        return dotenv.read_bytes().decode("utf-8-sig") if dotenv.is_file() else None
+    except OSError as error:
+        raise SettingsError(f"{dotenv} cannot be read: {error.strerror}.", remedy) from error
+    except UnicodeDecodeError as error:
+        # Not the byte that it fell over, which may be a password's.
+        raise SettingsError(f"{dotenv} is not UTF-8 text (from byte {error.start} on).", remedy) from None
 
 
 def _cluster(reader: _Reader) -> ClusterSettings:
@@ -326,7 +352,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises :class:`SettingsError` naming every variable that cannot be used.
     """
     reader = _Reader(read_environment() if environ is None else environ)
-    home = reader.path("ECOM_HOME", Path.cwd() / ".ecom")
+    home = reader.path("ECOM_HOME", working_folder() / ".ecom")
     java_home = reader.text("JAVA_HOME")
     dagster_home = reader.text("DAGSTER_HOME")
     password = reader.secret("ECOM_POSTGRES_PASSWORD")
@@ -350,7 +376,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         whole_check_rows=WHOLE_CHECK_ROWS if whole_check_rows is None else whole_check_rows,
         rows_per_file=rows_per_file or DEFAULT_ROWS_PER_FILE,
         java_home=Path(java_home) if java_home else None,
-        dagster_home_chosen=Path(dagster_home) if dagster_home else None,
+        dagster_home_chosen=Path(dagster_home).expanduser().absolute() if dagster_home else None,
         alerts=_alert_settings(reader, AlertVariables(), home),
     )
     if glob.has_magic(str(home)):
@@ -384,7 +410,7 @@ def load_alert_settings(
                 "Give the name, such as TEAM_ALERT_URLS, and set the variable to the value.",
             )
     reader = _Reader(read_environment() if environ is None else environ)
-    settings = _alert_settings(reader, names, reader.path("ECOM_HOME", Path.cwd() / ".ecom"))
+    settings = _alert_settings(reader, names, reader.path("ECOM_HOME", working_folder() / ".ecom"))
     if reader.problems:
         raise SettingsError(" ".join(reader.problems), "Correct the environment or .env and try again.")
     return settings

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from ecom_platform.errors import UsageError
 from ecom_platform.landing.lines import rows_with
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
@@ -109,16 +110,59 @@ def _origin(fact: dict[str, Any]) -> str:
 
 
 def trace_file(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
-    """Every time a file of this name, or with this number, was claimed."""
+    """Every time a file of this name, or with this number, was claimed.
+
+    Raises :class:`UsageError` for what names neither.
+    """
     name = Path(wanted).name
+    if not name:
+        raise UsageError(f"{wanted!r} is neither an event_id nor the name of a file.", "Give one of them.")
+    if not _storable(name):
+        # A claim refuses such names, so the ledger has none.
+        return Trace(False, f"{_shown(name)} was never claimed: its name is not UTF-8.", [])
     number, _, rest = name.partition("-")
-    if rest and number.isdigit() and int(number) in ledger.states(connection, [int(number)]):
+    # Any name may begin with digits; as archived files do, this one does only if the ledger says so.
+    numbered = _state(connection, number) if rest else None
+    if numbered is not None and numbered.name == rest:
         name = rest
-    file_id = int(name) if name.isascii() and name.isdigit() else None
+    file_id = int(name) if _is_number(name) else None
     rows = queries("oncall").files_by_name(connection, name=name, file_id=file_id)
     facts = [_file_fact(connection, zone, row) for row in rows]
-    waiting = (zone.landing / name).exists()
-    return Trace(bool(facts) or waiting, _file_verdict(name, facts, waiting), facts)
+    waiting = _waits(zone.landing / name)
+    return Trace(bool(facts) or waiting, _file_verdict(_shown(name), facts, waiting), facts)
+
+
+def _state(connection: Connection, number: str) -> ledger.FileState | None:
+    if not _is_number(number):
+        return None
+    return ledger.states(connection, [int(number)]).get(int(number))
+
+
+def _is_number(text: str) -> bool:
+    """Whether it can be the number of a file, a positive bigint."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def _storable(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in name
+
+
+def _shown(name: str) -> str:
+    """A stranger's name, safe on a terminal."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name
+    )
+
+
+def _waits(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # longer than any name can be
+        return False
 
 
 def _file_fact(connection: Connection, zone: LandingZone, row: tuple[Any, ...]) -> dict[str, Any]:

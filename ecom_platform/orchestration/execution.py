@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
-from ecom_platform.errors import EcomError, IngestError
+from ecom_platform.errors import EcomError, IngestError, PrerequisiteError, StorageError
 from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.cancellation import Cancellation
 from ecom_platform.orchestration.instance import first_use
@@ -128,21 +128,50 @@ def execute(
         except DagsterAssetCheckFailedError:
             pass  # the check's own evaluation says it better
         except Exception as failure:
-            error = _as_ecom_error(failure)
-        materializations, checks = _account(instance, run_id)
+            error = _as_ecom_error(failure, home)
+        try:
+            materializations, checks = _account(instance, run_id)
+        except Exception as failure:
+            # The run's own error comes first; this one has the same cause as a rule.
+            error = error or _as_ecom_error(failure, home)
+            materializations, checks = {}, []
     presence.leave(home, run_id)
     return RunSummary(run_id, materializations, checks, time.perf_counter() - started, error)
 
 
 def _open_instance(home: Path) -> dg.DagsterInstance:
-    with first_use(home):
-        instance = dg.DagsterInstance.get()
-        # Each of these makes its tables when it is first asked for.
-        _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
-        return instance
+    try:
+        with first_use(home):
+            instance = dg.DagsterInstance.get()
+            # Each of these makes its tables when it is first asked for.
+            _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
+            return instance
+    except EcomError:
+        raise
+    except Exception as error:
+        raise of_storage(error, home) or PrerequisiteError(
+            f"Dagster's instance in {home} cannot be used: {' '.join(str(error).split())[:300]}",
+            "Correct its dagster.yaml, or unset DAGSTER_HOME for an instance under ECOM_HOME.",
+        ) from error
 
 
-def _as_ecom_error(failure: BaseException) -> EcomError:
+def of_storage(failure: BaseException, home: Path) -> StorageError | None:
+    """The sentence for a disk that is full or a folder that is gone, which SQLite tells in its own words."""
+    text = str(failure).lower()
+    if "disk is full" in text or "no space left" in text:
+        return StorageError(
+            f"The disk of {home} is full.",
+            "Make room, then run again: what was committed stays, the rest is loaded then.",
+        )
+    if not home.is_dir() or "readonly database" in text or "unable to open database" in text:
+        return StorageError(
+            f"The folder {home} was removed, or cannot be written any more.",
+            "Do not touch it while something runs; run again: what it needs is made anew.",
+        )
+    return None
+
+
+def _as_ecom_error(failure: BaseException, home: Path) -> EcomError:
     """Our own error out of whatever Dagster wrapped around it."""
     seen: list[BaseException] = []
     cause: BaseException | None = failure
@@ -151,6 +180,9 @@ def _as_ecom_error(failure: BaseException) -> EcomError:
         if isinstance(cause, EcomError):
             return cause
         seen.append(cause)
+        storage = of_storage(cause, home)
+        if storage is not None:
+            return storage
         cause = cause.__cause__ or cause.__context__
     return IngestError(
         f"The run ended in {type(failure).__name__}: {' '.join(str(failure).split())[:500]}",

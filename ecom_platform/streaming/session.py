@@ -32,6 +32,7 @@ from ecom_platform.streaming.cluster import cluster_config, secret_config
 from ecom_platform.streaming.environment import isolate
 from ecom_platform.streaming.java import find_java
 from ecom_platform.streaming.probe import require_cluster
+from ecom_platform.waits import announced
 
 APPLICATION_NAME = "ecom_platform"
 
@@ -177,7 +178,8 @@ def close_session() -> None:
         # write, and a command must not return while a process of its own still runs.
         process.stdin.close()
         try:
-            process.wait(_JVM_EXIT_SECONDS)
+            with announced(lambda: "Spark's Java process to end", _JVM_EXIT_SECONDS):
+                process.wait(_JVM_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
