@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from ecom_platform.output import display
@@ -42,10 +42,12 @@ class Progress:
         self._last_line = ""
         self._live = RichProgress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rate]}"),
+            # One line on any terminal: the bar takes what is left, and a long text is cut.
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
+            TaskProgressColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True)),
+            expand=True,
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
@@ -81,11 +83,12 @@ class Progress:
         now = time.perf_counter()
         self._first_rows_at = self._first_rows_at or now
         rate = committed / max(now - self._started, 1e-9)
-        of = f" of {generated:,}" if generated else ""
+        # What earlier runs left is loaded, too.
+        of = f" of {generated:,}" if generated and generated >= committed else ""
         text = f"{committed:,}{of} rows committed"
         self._live.update(
             self._task,
-            total=generated or committed,
+            total=max(generated or 0, committed),
             completed=committed,
             description=f"{self._title}: {text}",
             rate=f"{rate:,.0f} rows/s",
@@ -180,13 +183,20 @@ def _print_check(console: Console, check: CheckOutcome) -> None:
 
 def _print_verdict(console: Console, summary: RunSummary, settings: Settings) -> None:
     if summary.error is not None:
-        console.print(f"Error: {summary.error.message}", style="red", markup=False)
-        console.print(summary.error.remedy, markup=False)
+        console.print(f"Error: {summary.error.message}", style="red", markup=False, soft_wrap=True)
+        console.print(summary.error.remedy, markup=False, soft_wrap=True)
+    elif summary.success and summary.warned:
+        names = ", ".join(check.name for check in summary.warned)
+        console.print(
+            f"[yellow]No check of severity ERROR failed; {len(summary.warned)} warned:[/] {names}. "
+            "`make dev` shows the run.",
+            soft_wrap=True,
+        )
     elif summary.success:
         console.print("[green]Every check passed.[/] `make dev` shows the run; `ecom psql` opens the table.")
     else:
         console.print(f"[red]{len(summary.failed)} checks failed.[/] `make dev` shows the run and its log.")
-    console.print(f"State is in {settings.home}.", style="dim", markup=False)
+    console.print(f"State is in {settings.home}.", style="dim", markup=False, soft_wrap=True)
     if summary.report is not None:
         console.print(f"Report: {summary.report}", markup=False, soft_wrap=True)
 

@@ -27,8 +27,8 @@ from ecom_platform.output import print_at_once
 MESSAGE = "Interrupted. What was committed stays; the rest is loaded by the next run."
 # For putting right what should be: a process that was asked to end does within a few seconds.
 _FAREWELL_SECONDS = 3.0
-# What is killed may be in the middle of starting something.
-_ROUNDS = 5
+# How often one looks for what has been started meanwhile.
+_ROUNDS = 20
 
 T = TypeVar("T")
 
@@ -117,14 +117,21 @@ def _kill_children() -> None:
     """The JVM, its workers, what copies a step's output to the terminal; and what they start meanwhile."""
     import psutil
 
+    found: dict[int, psutil.Process] = {}
     for _ in range(_ROUNDS):
-        children = [child for child in psutil.Process().children(recursive=True) if _ours(child.pid)]
-        for child in children:
+        children = psutil.Process().children(recursive=True)
+        fresh = [child for child in children if child.pid not in found and _ours(child.pid)]
+        if not fresh:
+            break
+        for child in fresh:
+            found[child.pid] = child
+            # One that is killed while it starts another leaves that one behind, with nobody above it.
             with suppress(psutil.Error):
-                child.kill()
-        if not children:
-            return
-        psutil.wait_procs(children, timeout=0.2)
+                child.suspend()
+    for child in found.values():
+        with suppress(psutil.Error):
+            child.kill()
+    psutil.wait_procs(list(found.values()), timeout=0.5)
 
 
 def _ours(pid: int) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -38,6 +39,10 @@ APPLICATION_NAME = "ecom_platform"
 
 # Micro-batches of which Spark's own account of its time is kept for the report.
 PROGRESS_KEPT = 1_000
+
+# Lines of a JVM that did not start which say why, and those that only say where.
+_COMPLAINT = re.compile(r"error|exception|cannot|could not|unable|failed|not found|no such|too many", re.I)
+_NO_COMPLAINT = ("at ", "...", "WARNING:", "WARN ", "Picked up ", "java.base/")
 
 _open_lock = threading.Lock()
 # When the cluster was last found unable, and why: for whoever waited for that answer.
@@ -229,6 +234,7 @@ def _launch_jvm(settings: Settings, options: str | None) -> None:
     conf = SparkConf(loadDefaults=False).setAll(list(spark_config(settings).items()))
     conf.set("spark.driver.extraJavaOptions", options or class_archive.java_options(java))
     with log_path.open("ab") as log:
+        begin = log.tell()
         try:
             gateway = launch_gateway(  # type: ignore[no-untyped-call]
                 # The working folder is the caller's: it may be gone, or hold modules that workers would take.
@@ -237,7 +243,7 @@ def _launch_jvm(settings: Settings, options: str | None) -> None:
             )
         except PySparkRuntimeError as error:
             raise JavaError(
-                f"Spark's Java virtual machine did not start: {_last_line(log_path)}",
+                f"Spark's Java virtual machine did not start: {_complaint(log_path, begin)}",
                 f"The whole output is in {log_path}; `ecom doctor` shows which Java is used.",
             ) from error
     SparkContext._ensure_initialized(gateway=gateway)
@@ -278,6 +284,11 @@ def _local_dir(settings: Settings) -> Path:
     return parent / str(os.getpid())
 
 
-def _last_line(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1][:300] if lines else "it printed nothing."
+def _complaint(path: Path, begin: int) -> str:
+    """What the JVM said of itself since ``begin``, in one line: what is wrong, not the trace behind it."""
+    with path.open("rb") as log:
+        log.seek(begin)
+        lines = [line.strip() for line in log.read(1_000_000).decode("utf-8", "replace").splitlines()]
+    said = [line for line in lines if line and not line.startswith(_NO_COMPLAINT)]
+    telling = [line for line in said if _COMPLAINT.search(line)]
+    return next(iter(telling or said[-1:]), "it printed nothing.")[:300]
