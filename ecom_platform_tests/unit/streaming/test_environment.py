@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from ecom_platform.errors import SettingsError
 from ecom_platform.settings import load_settings
+from ecom_platform.streaming.class_archive import option_string
 from ecom_platform.streaming.environment import isolate, not_taken_over
 
 FOREIGN = {
@@ -111,3 +113,10 @@ def test_a_session_starts_and_its_workers_work(tmp_path: Path) -> None:
         check=False,
     )
     assert done.stdout == "local[2] 3\n", done.stderr
+
+
+def test_java_options_survive_any_folder() -> None:
+    # As org.apache.spark.launcher.CommandBuilderUtils.parseOptionString reads them.
+    options = ["-Xmx1g", "-XX:SharedArchiveFile=/a folder/it's/x.jsa", '-Dq="', "-Db=c:\\d"]
+    assert shlex.split(option_string(options)) == options
+    assert option_string(["-Xmx1g", "-Xss1m"]) == "-Xmx1g -Xss1m"
