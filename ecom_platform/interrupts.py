@@ -22,7 +22,7 @@ from threading import Thread
 from types import FrameType
 from typing import NoReturn, TypeVar
 
-from ecom_platform.output import print_at_once
+from ecom_platform.output import print_at_once, silence
 
 MESSAGE = "Interrupted. What was committed stays; the rest is loaded by the next run."
 # For putting right what should be: a process that was asked to end does within a few seconds.
@@ -100,6 +100,7 @@ def _told(news: SimpleQueue[int]) -> Iterator[None]:
 
 
 def _leave(signum: int, farewell: Callable[[], str | None]) -> NoReturn:
+    silence()
     run_ids: list[str | None] = []
 
     def attempt() -> None:

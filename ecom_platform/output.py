@@ -46,7 +46,7 @@ class _Descriptor(io.FileIO):
 
     def write(self, data: ReadableBuffer, /) -> int:
         content = memoryview(data).cast("B")
-        rest = content
+        rest = content[:0] if _silent else content
         try:
             while rest and self._writable():
                 rest = rest[os.write(self.fileno(), rest[:_CHUNK_BYTES]) :]
@@ -66,6 +66,7 @@ class _Descriptor(io.FileIO):
 _result: _Descriptor | None = None
 _display: TextIO | None = None
 _printed = False
+_silent = False
 
 
 def protect() -> None:
@@ -113,11 +114,19 @@ def print_json(result: Mapping[str, Any]) -> None:
         _result.write(text.encode())
 
 
+def silence() -> None:
+    """Nothing more is printed but last words: what is being torn down complains of it."""
+    global _silent
+    _silent = True
+
+
 def print_at_once(text: str, result: Mapping[str, Any] | None) -> None:
     """The last words of a process that ends now.
 
     Past buffers and locks, which another thread or the interrupted code may be in.
     """
+    global _silent
+    _silent = False
     if result is not None:
         print_json(result)
     shown = display()
@@ -125,6 +134,7 @@ def print_at_once(text: str, result: Mapping[str, Any] | None) -> None:
     clear = "\r\x1b[2K\x1b[?25h" if shown.isatty() else ""
     with contextlib.suppress(OSError, ValueError):
         _Descriptor(shown.fileno(), patient=False).write(f"{clear}{text}\n".encode())
+    _silent = True
 
 
 def undelivered() -> OSError | None:

@@ -91,7 +91,7 @@ def work():
     ready()
     time.sleep(600)
 def farewell():
-    ready()
+    __import__("os").write(2, b"ready\\n")
     time.sleep(600)
 interrupts._FAREWELL_SECONDS = 600
 interrupts.interruptible(work, farewell)
@@ -121,6 +121,24 @@ def work():
 interrupts.interruptible(work, lambda: None)
 """
     # Standard error reaches its end only when nobody has it open any more.
+    assert interrupted(program) == (130, "", LINE)
+
+
+def test_what_is_torn_down_does_not_complain(tmp_path: Path) -> None:
+    program = """
+import logging, subprocess
+def work():
+    child = subprocess.Popen(["sleep", "600"])
+    ready()
+    child.wait()
+    logging.error("the child has gone")
+    raise RuntimeError
+def farewell():
+    for child in __import__("psutil").Process().children():
+        child.kill()
+    time.sleep(0.3)
+interrupts.interruptible(work, farewell)
+"""
     assert interrupted(program) == (130, "", LINE)
 
 
