@@ -25,6 +25,7 @@ from ecom_platform.commands import COMMANDS, Group, json_option
 from ecom_platform.errors import EcomError, PrerequisiteError, StorageError, UsageError
 from ecom_platform.installation import package_version, require_own_environment
 from ecom_platform.output import print_json, undelivered
+from ecom_platform.postgres.refusals import refusal
 from ecom_platform.runner import loads, run_job
 from ecom_platform.settings import DEFAULT_EVENTS, load_settings
 
@@ -73,8 +74,10 @@ def _run(as_json: bool) -> int:
     except OSError as error:
         return _report(_of_the_machine(error), as_json)
     except Exception as error:
-        traceback.print_exc()
-        return _report(_unforeseen(error), as_json)
+        refused = refusal(error)
+        if refused is None:
+            traceback.print_exc()
+        return _report(refused or _unforeseen(error), as_json)
 
 
 def _of_the_machine(error: OSError) -> EcomError:

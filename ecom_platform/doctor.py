@@ -23,9 +23,10 @@ from ecom_platform.alerts.targets import targets
 from ecom_platform.errors import DatabaseError, EcomError, PrerequisiteError, StorageError
 from ecom_platform.landing.zone import LandingZone, make_writable
 from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.conninfo import taken_over
 from ecom_platform.postgres.embedded import EmbeddedServer
-from ecom_platform.postgres.rights import require_rights
-from ecom_platform.postgres.schema import require_version
+from ecom_platform.postgres.refusals import refusal
+from ecom_platform.postgres.schema import require_usable
 from ecom_platform.settings import Settings, read_environment
 from ecom_platform.streaming.cluster import driver_host, master_address
 from ecom_platform.streaming.environment import not_taken_over
@@ -91,6 +92,11 @@ def _ask(name: str, question: Callable[[Settings], str], settings: Settings) -> 
         return Prerequisite(name, True, question(settings))
     except EcomError as error:
         return Prerequisite(name, False, error.message, error.remedy)
+    except Exception as error:
+        refused = refusal(error)
+        if refused is None:
+            raise
+        return Prerequisite(name, False, refused.message, refused.remedy)
 
 
 def _python(settings: Settings) -> str:  # noqa: ARG001
@@ -147,13 +153,14 @@ def _postgres(settings: Settings) -> str:
         state = f"running, process {status.pid}" if status.running else "not running, started when needed"
         return f"embedded {status.version}, {state}, {status.data_bytes / 2**20:.0f} MiB"
     database = Database(settings.postgres_url)
+    require_usable(database)
     with database.open() as connection:
-        require_version(database, connection)
-        tables = require_rights(database, connection)
         row = connection.execute("SHOW server_version").fetchone()
     if row is None:
         raise DatabaseError(f"PostgreSQL at {database.description} gave no version.")
-    return f"{row[0]} at {database.description}, {tables}"
+    inherited = taken_over(settings.postgres_url)
+    also = f"; with {', '.join(inherited)} of the environment" if inherited else ""
+    return f"{row[0]} at {database.description}{also}"
 
 
 def _spark_master(settings: Settings) -> str:

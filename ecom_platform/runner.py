@@ -77,11 +77,13 @@ def _run(
 ) -> RunSummary:
     from ecom_platform.doctor import require
     from ecom_platform.postgres.provision import provide
+    from ecom_platform.postgres.schema import require_writable
 
     require(settings, events)
     _warm_up(settings)
     progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
     with provide(settings) as database:
+        require_writable(database)
         progress.say("starting Dagster and Spark")
         try:
             with _watching(database, run_id, progress):

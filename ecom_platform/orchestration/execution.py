@@ -20,6 +20,7 @@ from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.cancellation import Cancellation
 from ecom_platform.orchestration.instance import first_use
 from ecom_platform.orchestration.stale_runs import end_stale_runs
+from ecom_platform.postgres.refusals import refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +178,9 @@ def _as_ecom_error(failure: BaseException, home: Path) -> EcomError:
     cause: BaseException | None = failure
     # Py4J makes chains that end in themselves.
     while cause is not None and cause not in seen:
-        if isinstance(cause, EcomError):
-            return cause
+        known = cause if isinstance(cause, EcomError) else refusal(cause)
+        if known is not None:
+            return known
         seen.append(cause)
         storage = of_storage(cause, home)
         if storage is not None:

@@ -16,7 +16,7 @@ from ecom_platform.postgres import live_status, lock, schema
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.provision import embedded_server
 from ecom_platform.postgres.statements import queries
-from ecom_platform.settings import Settings
+from ecom_platform.settings import Settings, with_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,8 @@ def _database(settings: Settings) -> Iterator[Database]:
         yield Database(settings.postgres_url)
         return
     with embedded_server(settings) as server:
-        yield Database(server.url)
+        schema = settings.postgres_schema
+        yield Database(with_schema(server.url, schema) if schema else server.url)
 
 
 def _read(connection: Connection) -> TableStatus:
