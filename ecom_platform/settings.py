@@ -25,6 +25,8 @@ DEFAULT_ROWS_PER_FILE = 1_000
 DEFAULT_SCHEMA = "public"
 # A second for a million rows.
 WHOLE_CHECK_ROWS = 5_000_000
+# SQLite's limit of 512, less `/history/runs/`, the id of a run and what SQLite puts after it.
+_LONGEST_DAGSTER_HOME = 448
 DEFAULT_UI_URL = "http://127.0.0.1:3000"
 
 _REMOTE_MASTERS = ("spark://", "yarn", "k8s://")
@@ -437,6 +439,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         dagster_home_chosen=Path(dagster_home).expanduser().absolute() if dagster_home else None,
         alerts=_alert_settings(reader, AlertVariables(), home),
     )
+    length = len(os.fsencode(settings.dagster_home))
+    if length > _LONGEST_DAGSTER_HOME:
+        name = "DAGSTER_HOME" if dagster_home else "ECOM_HOME"
+        reader.problems.append(
+            f"{name} is too long: Dagster's history would be in a folder whose path has {length} bytes, and "
+            f"SQLite opens files below {_LONGEST_DAGSTER_HOME} at most. Choose a shorter one."
+        )
     if glob.has_magic(str(home)):
         # Dagster looks for its dagster.yaml by a pattern: it would quietly run without it.
         reader.problems.append(

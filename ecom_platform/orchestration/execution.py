@@ -22,6 +22,8 @@ from ecom_platform.orchestration.instance import first_use
 from ecom_platform.orchestration.stale_runs import end_stale_runs
 from ecom_platform.postgres.refusals import refusal
 
+_CONFIGURATION = "dagster.yaml"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckOutcome:
@@ -117,6 +119,7 @@ def execute(
     """
     started = time.perf_counter()
     error: EcomError | None = None
+    present = (home / _CONFIGURATION).is_file()
     presence.appear(home, run_id)
     with _open_instance(home) as instance:
         # Those that were killed while no daemon ran, which would look at them.
@@ -136,6 +139,8 @@ def execute(
             # The run's own error comes first; this one has the same cause as a rule.
             error = error or _as_ecom_error(failure, home)
             materializations, checks = {}, []
+    if error is not None and present and not (home / _CONFIGURATION).is_file():
+        error = _removed(home)
     presence.leave(home, run_id)
     return RunSummary(run_id, materializations, checks, time.perf_counter() - started, error)
 
@@ -165,11 +170,15 @@ def of_storage(failure: BaseException, home: Path) -> StorageError | None:
             "Make room, then run again: what was committed stays, the rest is loaded then.",
         )
     if not home.is_dir() or "readonly database" in text or "unable to open database" in text:
-        return StorageError(
-            f"The folder {home} was removed, or cannot be written any more.",
-            "Do not touch it while something runs; run again: what it needs is made anew.",
-        )
+        return _removed(home)
     return None
+
+
+def _removed(home: Path) -> StorageError:
+    return StorageError(
+        f"The folder {home} was removed, or cannot be written any more.",
+        "Leave it as it is while something runs. Run again: what is missing is made anew.",
+    )
 
 
 def _as_ecom_error(failure: BaseException, home: Path) -> EcomError:

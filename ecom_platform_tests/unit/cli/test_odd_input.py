@@ -56,6 +56,15 @@ def test_a_dagster_home_that_is_relative(tmp_path: Path, monkeypatch: pytest.Mon
     assert load_settings({"DAGSTER_HOME": "rel"}).dagster_home == tmp_path / "rel"
 
 
+def test_a_home_that_is_too_long_for_sqlite(tmp_path: Path) -> None:
+    long = tmp_path.joinpath(*["x" * 60] * 9)
+    with pytest.raises(SettingsError, match=r"^ECOM_HOME is too long"):
+        load_settings({"ECOM_HOME": str(long)})
+    with pytest.raises(SettingsError, match=r"^DAGSTER_HOME is too long"):
+        load_settings({"ECOM_HOME": str(tmp_path), "DAGSTER_HOME": str(long)})
+    assert load_settings({"ECOM_HOME": str(long), "DAGSTER_HOME": str(tmp_path)}).home == long
+
+
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00+14:00"])
 def test_the_ends_of_the_calendar(text: str) -> None:
     with pytest.raises(UsageError, match="outside the calendar"):
