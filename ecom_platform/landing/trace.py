@@ -16,7 +16,7 @@ from uuid import UUID
 
 from ecom_platform.errors import UsageError
 from ecom_platform.landing.lines import rows_with
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.zone import LandingZone, file_number, numbered
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection
 from ecom_platform.postgres.rejects import is_stored
@@ -120,27 +120,15 @@ def trace_file(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
     if not _storable(name):
         # A claim refuses such names, so the ledger has none.
         return Trace(False, f"{_shown(name)} was never claimed: its name is not UTF-8.", [])
-    number, _, rest = name.partition("-")
-    # Any name may begin with digits; as archived files do, this one does only if the ledger says so.
-    numbered = _state(connection, number) if rest else None
-    if numbered is not None and numbered.name == rest:
-        name = rest
-    file_id = int(name) if _is_number(name) else None
+    ours = numbered(name)
+    state = None if ours is None else ledger.states(connection, [ours[0]]).get(ours[0])
+    if ours is not None and state is not None and state.name == ours[1]:
+        name = state.name
+    file_id = file_number(name)
     rows = queries("oncall").files_by_name(connection, name=name, file_id=file_id)
     facts = [_file_fact(connection, zone, row) for row in rows]
     waiting = _waits(zone.landing / name)
     return Trace(bool(facts) or waiting, _file_verdict(_shown(name), facts, waiting), facts)
-
-
-def _state(connection: Connection, number: str) -> ledger.FileState | None:
-    if not _is_number(number):
-        return None
-    return ledger.states(connection, [int(number)]).get(int(number))
-
-
-def _is_number(text: str) -> bool:
-    """Whether it can be the number of a file, a positive bigint."""
-    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _storable(name: str) -> bool:
