@@ -8,6 +8,7 @@ anything that opens a connection or creates a folder.
 from __future__ import annotations
 
 import glob
+import io
 import os
 import re
 from collections.abc import Mapping
@@ -17,13 +18,15 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from dotenv import dotenv_values
 
-from ecom_platform.errors import SettingsError
+from ecom_platform.errors import SettingsError, StorageError
 
 DEFAULT_EVENTS = 30_000
 DEFAULT_ROWS_PER_FILE = 1_000
 DEFAULT_SCHEMA = "public"
 # A second for a million rows.
 WHOLE_CHECK_ROWS = 5_000_000
+# SQLite's limit of 512, less `/history/runs/`, the id of a run and what SQLite puts after it.
+_LONGEST_DAGSTER_HOME = 448
 DEFAULT_UI_URL = "http://127.0.0.1:3000"
 
 _REMOTE_MASTERS = ("spark://", "yarn", "k8s://")
@@ -106,6 +109,8 @@ class Settings:
     postgres_schema: str | None = None
     spark_master: str = "local[*]"
     spark_driver_memory: str = "1g"
+    # A folder with spark-defaults.conf; what the platform itself sets wins over it.
+    spark_conf_dir: Path | None = None
     cluster: ClusterSettings = field(default_factory=lambda: ClusterSettings())
     batch_files: int | None = None
     trigger_seconds: float = 0.2
@@ -186,6 +191,15 @@ class _Reader:
     def path(self, name: str, default: Path) -> Path:
         text = self.text(name)
         return Path(text).expanduser().absolute() if text else default
+
+    def folder(self, name: str) -> Path | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        path = Path(text).expanduser().absolute()
+        if not path.is_dir():
+            self.problems.append(f"{name} is {text!r}, which is no folder.")
+        return path
 
     def integer(self, name: str, default: int | None, minimum: int) -> int | None:
         text = self.text(name)
@@ -341,13 +355,37 @@ def read_environment(directory: Path | None = None) -> dict[str, str]:
     """The process environment with the ``.env`` of ``directory`` (default: the working one) laid over it.
 
     ``.env`` wins over variables that are already set, as it does in ``dagster dev``. libpq's own are put into
-    the process environment, as they are there, since libpq reads them itself.
+    the process environment, as they are there, since libpq reads them itself. Raises
+    :class:`SettingsError` if there is one that cannot be read, :class:`StorageError` if the working
+    folder is gone.
     """
-    dotenv = (directory or Path.cwd()) / ".env"
-    values = dotenv_values(dotenv) if dotenv.is_file() else {}
+    text = _text_of((directory or working_folder()) / ".env")
+    values = dotenv_values(stream=io.StringIO(text)) if text else {}
     overrides = {name: value for name, value in values.items() if value is not None}
     os.environ.update({name: value for name, value in overrides.items() if name.startswith("PG")})
     return {**os.environ, **overrides}
+
+
+def working_folder() -> Path:
+    """Where the process was started; raises :class:`StorageError` where that is no more."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise StorageError(
+            f"The working folder cannot be used: {error.strerror}. It may have been removed.",
+            "Change to a folder that exists (`cd`), and try again.",
+        ) from error
+
+
+def _text_of(dotenv: Path) -> str | None:
+    remedy = "Save it as UTF-8 where this user may read it, or remove it."
+    try:
+        return dotenv.read_bytes().decode("utf-8-sig") if dotenv.is_file() else None
+    except OSError as error:
+        raise SettingsError(f"{dotenv} cannot be read: {error.strerror}.", remedy) from error
+    except UnicodeDecodeError as error:
+        # Not the byte that it fell over, which may be a password's.
+        raise SettingsError(f"{dotenv} is not UTF-8 text (from byte {error.start} on).", remedy) from None
 
 
 def _cluster(reader: _Reader) -> ClusterSettings:
@@ -370,7 +408,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises :class:`SettingsError` naming every variable that cannot be used.
     """
     reader = _Reader(read_environment() if environ is None else environ)
-    home = reader.path("ECOM_HOME", Path.cwd() / ".ecom")
+    home = reader.path("ECOM_HOME", working_folder() / ".ecom")
     java_home = reader.text("JAVA_HOME")
     dagster_home = reader.text("DAGSTER_HOME")
     password = reader.secret("ECOM_POSTGRES_PASSWORD")
@@ -388,6 +426,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         cluster=_cluster(reader),
         spark_master=reader.spark_master("ECOM_SPARK_MASTER", "local[*]"),
         spark_driver_memory=reader.memory("ECOM_SPARK_DRIVER_MEMORY", "1g"),
+        spark_conf_dir=reader.folder("ECOM_SPARK_CONF_DIR"),
         batch_files=reader.integer("ECOM_BATCH_FILES", None, 1),
         trigger_seconds=reader.seconds("ECOM_TRIGGER_SECONDS", 0.2),
         settle_seconds=reader.seconds("ECOM_SETTLE_SECONDS", 1.0),
@@ -397,9 +436,16 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         whole_check_rows=WHOLE_CHECK_ROWS if whole_check_rows is None else whole_check_rows,
         rows_per_file=rows_per_file or DEFAULT_ROWS_PER_FILE,
         java_home=Path(java_home) if java_home else None,
-        dagster_home_chosen=Path(dagster_home) if dagster_home else None,
+        dagster_home_chosen=Path(dagster_home).expanduser().absolute() if dagster_home else None,
         alerts=_alert_settings(reader, AlertVariables(), home),
     )
+    length = len(os.fsencode(settings.dagster_home))
+    if length > _LONGEST_DAGSTER_HOME:
+        name = "DAGSTER_HOME" if dagster_home else "ECOM_HOME"
+        reader.problems.append(
+            f"{name} is too long: Dagster's history would be in a folder whose path has {length} bytes, and "
+            f"SQLite opens files below {_LONGEST_DAGSTER_HOME} at most. Choose a shorter one."
+        )
     if glob.has_magic(str(home)):
         # Dagster looks for its dagster.yaml by a pattern: it would quietly run without it.
         reader.problems.append(
@@ -433,7 +479,7 @@ def load_alert_settings(
                 "Give the name, such as TEAM_ALERT_URLS, and set the variable to the value.",
             )
     reader = _Reader(read_environment() if environ is None else environ)
-    settings = _alert_settings(reader, names, reader.path("ECOM_HOME", Path.cwd() / ".ecom"))
+    settings = _alert_settings(reader, names, reader.path("ECOM_HOME", working_folder() / ".ecom"))
     if reader.problems:
         raise SettingsError(
             " ".join(dict.fromkeys(reader.problems)), "Correct the environment or .env and try again."

@@ -66,13 +66,22 @@ def _known(connection: Connection, file: str) -> ledger.FileState:
     by_number = ledger.states(connection, [number]).get(number) if number is not None else None
     if by_number is not None and name in (str(number), f"{number}-{by_number.name}"):
         return by_number
-    by_name = ledger.newest_by_name(connection, [name])
+    # No file was ever claimed whose name is not UTF-8.
+    by_name = ledger.newest_by_name(connection, [name]) if _utf8(name) else []
     if not by_name:
         raise UsageError(
             f"The ledger knows no file {file!r}.",
             "Give a name, a file_id or a path in the archive; `ecom trace` helps.",
         )
     return by_name[0]
+
+
+def _utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _land_copies(zone: LandingZone, states: Sequence[ledger.FileState]) -> list[str]:
