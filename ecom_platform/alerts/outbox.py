@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 # Whose problems these are, unless a project says otherwise.
 DEFAULT_SOURCE = "check_alerts"
 
+# What to do is kept among the details: projects of others have the table as it was made.
+_REMEDY = "remedy"
+
 # Longer than any attempt takes; after it, the attempt's process is taken to be gone.
 LEASE_SECONDS = 120.0
 FIRST_RETRY_SECONDS = 5.0
@@ -98,7 +101,10 @@ def _connection(where: Connection | Database) -> Iterator[Connection]:
 def _columns(problem: Problem, secrets: tuple[str, ...]) -> dict[str, Any]:
     values = asdict(problem)
     values["check_name"] = values.pop("check")
+    remedy = values.pop("remedy")
     values["details"] = {name: redact_value(name, value, secrets) for name, value in problem.details.items()}
+    if remedy:
+        values["details"][_REMEDY] = redact(remedy, secrets)
     masked = ("title", "expected", "found")
     return {name: redact(value, secrets) if name in masked else value for name, value in values.items()}
 
@@ -131,6 +137,7 @@ def take(connection: Connection, target_name: str, limit: int, source: str = DEF
 def _notice(row: tuple[Any, ...]) -> Notice:
     delivery_id, notice, attempts, key, kind, severity, title, asset, check, *rest = row
     expected, found, run_id, link, details, occurred_at, resolved_at, resolution = rest
+    remedy = details.pop(_REMEDY, None)
     problem = Problem(
         key=key,
         kind=Kind(kind),
@@ -143,6 +150,7 @@ def _notice(row: tuple[Any, ...]) -> Notice:
         run_id=run_id,
         link=link,
         details=details,
+        remedy=remedy,
     )
     if notice == "raised":
         return Notice(delivery_id, attempts, problem, occurred_at)

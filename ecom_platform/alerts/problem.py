@@ -29,6 +29,10 @@ class Kind(StrEnum):
     LIVE_MODE_DOWN = "live_mode_down"
 
 
+# Details that are for the source of a problem, and said to nobody.
+MEMORY = frozenset({"file_ids", "files_in_all"})
+
+
 class Severity(StrEnum):
     ERROR = "ERROR"
     WARN = "WARN"
@@ -49,7 +53,10 @@ class Problem:
     check: str | None = None
     run_id: str | None = None
     link: str | None = None
+    # Where and how much, by name; what a source has to remember itself has one of the names in MEMORY.
     details: Mapping[str, object] = field(default_factory=dict)
+    # What to do about it.
+    remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,8 @@ def test_materialise_everything_then_break_it_then_come_back(tmp_path: Path) -> 
 
         ui.open_check(dev, page, "user_events", "counts_reconcile")
         page.get_by_text("Expected 30,000 rows read; found 30,000 rows accounted for.").first.wait_for()
-        page.get_by_text("30000 rows read", exact=True).first.wait_for()
-        page.get_by_text("30000 rows accounted for", exact=True).first.wait_for()
+        page.get_by_text("30,000 rows read", exact=True).first.wait_for()
+        page.get_by_text("30,000 rows accounted for", exact=True).first.wait_for()
         page.screenshot(path=tmp_path / "check.png")
 
         some = "SELECT event_id FROM user_events ORDER BY event_id LIMIT 40"
@@ -148,8 +148,10 @@ def test_what_lands_is_loaded_and_what_is_wrong_is_told_until_it_is_right(tmp_pa
         query(home, "DELETE FROM user_events WHERE event_id IN (SELECT event_id FROM user_events LIMIT 3)")
         assert ui.run_checks(dev, page, "user_events")["status"] == "SUCCESS"
         ui.open_check(dev, page, "user_events", "table_matches_ledger")
-        page.get_by_text("Expected 0 files that differ; found 1 files that differ.").first.wait_for()
-        hook.wait_for(told("[ERROR]", "table_matches_ledger", "0 files that differ", f"{dev.url}/runs/"))
+        page.get_by_text("found 1 file differs: 3 rows are missing.").first.wait_for()
+        hook.wait_for(
+            told("[ERROR]", "3 rows are missing", "ecom reload", "checkDetail=table_matches_ledger")
+        )
 
         # The same file again: what was deleted comes back, the rest are duplicates.
         land(dev, page, "good.csv", good)

@@ -25,6 +25,7 @@ from ecom_platform.errors import DatabaseError
 from ecom_platform.orchestration.alerting import runs, signs, ticks
 from ecom_platform.orchestration.alerting.position import Position
 from ecom_platform.orchestration.alerting.reading import EventReader, beginning
+from ecom_platform.orchestration.alerting.signs import Described, undescribed
 from ecom_platform.postgres.alerts import provide_outbox
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.settings import AlertSettings, AlertVariables, load_alert_settings
@@ -73,11 +74,26 @@ def check_alerts(
             context.update_cursor(beginning(context.instance, datetime.now(UTC)).dump())
             return dg.SkipReason("The watch begins.")
         origin = context.code_location_origin
-        summary, cursor = watch.tick(context.instance, context.cursor, origin.location_name if origin else "")
+        location = origin.location_name if origin else ""
+        described = _descriptions(context.repository_def)
+        summary, cursor = watch.tick(context.instance, context.cursor, location, described)
         context.update_cursor(cursor)
         return dg.SkipReason(summary)
 
     return dg.Definitions(sensors=[tell])
+
+
+def _descriptions(repository: dg.RepositoryDefinition | None) -> Described:
+    """What the checks of this code location say about themselves; those of others cannot be asked here."""
+    if repository is None:
+        return undescribed
+    graph = repository.asset_graph
+
+    def described(key: dg.AssetKey, name: str) -> str:
+        check = dg.AssetCheckKey(key, name)
+        return graph.get_check_spec(check).description or "" if check in graph.asset_check_keys else ""
+
+    return described
 
 
 class Watch:
@@ -104,14 +120,22 @@ class Watch:
         # The daemon ticks one at a time, but the UI can test a sensor meanwhile.
         self._lock = threading.Lock()
 
-    def tick(self, instance: dg.DagsterInstance, cursor: str, location: str) -> tuple[str, str]:
+    def tick(
+        self,
+        instance: dg.DagsterInstance,
+        cursor: str,
+        location: str,
+        described: Described = undescribed,
+    ) -> tuple[str, str]:
         """Watch once and deliver what is due; returns what happened, and the new cursor."""
         with self._lock:
             settings = load_alert_settings(self._variables)
             try:
                 database = self._database(settings)
                 try:
-                    changed, new_cursor = self._watch(database, settings, instance, cursor, location)
+                    changed, new_cursor = self._watch(
+                        database, settings, instance, cursor, location, described
+                    )
                 finally:
                     # What is stored is delivered, even if something cannot be watched just now.
                     wanted = targets(settings.urls)
@@ -133,11 +157,12 @@ class Watch:
         instance: dg.DagsterInstance,
         cursor: str,
         location: str,
+        described: Described,
     ) -> tuple[int, str]:
         now = datetime.now(UTC)
         ui_url, secrets = settings.ui_url, _secrets(settings)
         before = Position.load(cursor)
-        found, position = self._reader.read(instance, before, now, ui_url, location)
+        found, position = self._reader.read(instance, before, now, ui_url, location, described)
         with database.transaction() as connection:
             hung = outbox.open_keys(connection, Kind.RUN_HANGS, self._name)
             limit = timedelta(seconds=settings.run_seconds)
