@@ -19,6 +19,16 @@ _NAMED = re.compile(
     r"(?:bearer\s+|basic\s+)?['\"]?)[^\s'\"&,;)}]+",
     re.IGNORECASE,
 )
+# What PostgreSQL says of a row that it refuses: the row. Data is for whoever may see it, not for a chat.
+_ROWS = (
+    (re.compile(r"(Failing row contains) \(.*?\)\.?(?=\s|$)", re.DOTALL), r"\1 (…)"),
+    (
+        re.compile(r"(Key \([^)]*\)=)\(.*?\)(?= (?:already exists|conflicts|is not present|is still))"),
+        r"\1(…)",
+    ),
+    (re.compile(r"(COPY \S+, line \d+(?:, column [^:]+)?:) \".*?\"(?=\s|$)", re.DOTALL), r"\1 (…)"),
+    (re.compile(r"(invalid input syntax for type [a-z ]+:) \".*?\"(?=\s|$)", re.DOTALL), r"\1 (…)"),
+)
 # The name of a value of which nothing is shown.
 _SECRET_NAME = re.compile(
     r"(?:pass|password|passwd|passphrase|pwd|secret|token|key|credential|authorization)s?$", re.IGNORECASE
@@ -60,6 +70,8 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, _MASK)
+    for row, shown in _ROWS:
+        text = row.sub(shown, text)
     text = _URL_PASSWORD.sub(rf"\g<before>{_MASK}", text)
     return _NAMED.sub(rf"\g<before>{_MASK}", text)[:_LONGEST_TEXT]
 

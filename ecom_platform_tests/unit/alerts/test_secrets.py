@@ -50,6 +50,13 @@ def test_a_target_keeps_its_name_when_others_of_its_kind_come_and_go() -> None:
         ("password=hunter2 host=db", "password=*** host=db"),
         ('{"api_key": "hunter2"}', '{"api_key": "***"}'),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("DETAIL:  Failing row contains (7, Alice, a)b).", "DETAIL:  Failing row contains (…)"),
+        ("Key (user_name)=(Alice) already exists.", "Key (user_name)=(…) already exists."),
+        (
+            'COPY user_events, line 5, column user_id: "Alice"',
+            "COPY user_events, line 5, column user_id: (…)",
+        ),
+        ('invalid input syntax for type uuid: "Alice Smith"', "invalid input syntax for type uuid: (…)"),
         ("expected 30,000 rows; found 29,960", "expected 30,000 rows; found 29,960"),
         ("see http://127.0.0.1:3000/runs/1", "see http://127.0.0.1:3000/runs/1"),
     ],
