@@ -132,6 +132,11 @@ class Settings:
         return self.home / "reports"
 
     @property
+    def corrections_dir(self) -> Path:
+        """Where files of corrected rows lie that may be named in the UI."""
+        return self.home / "corrections"
+
+    @property
     def dagster_home(self) -> Path:
         return self.dagster_home_chosen or self.home / "dagster"
 

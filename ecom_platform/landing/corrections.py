@@ -5,13 +5,15 @@ matching the one to the other. Does not belong here: storing it (``postgres.reje
 
 A file of corrections is CSV with the nine columns, in any order. A row belongs to the open reject in
 whose bytes its ``event_id`` stands. Where the id itself was wrong, two more columns, ``file_name`` and
-``line_number``, say which reject is meant.
+``line_number``, say which reject is meant. Nothing of what is no file of corrections is repeated: a path may
+have been given by somebody who may not read it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -66,7 +68,7 @@ def replay_corrected(database: Database, corrections: Path) -> Replayed:
     for number, row in enumerate(rows, 1):
         reject = _reject_of(row, rejects)
         if reject is None:
-            result.unmatched.append(f"row {number}: {row.get('event_id', '')}")
+            result.unmatched.append(f"row {number}{_id(row['event_id'])}")
             continue
         rejects.remove(reject)
         event = _decoded(HEADER, _line([row[name] for name in COLUMN_NAMES]))
@@ -101,19 +103,42 @@ def _decoded(header: str, raw: bytes) -> pa.RecordBatch | None:
     return chunks[0].rows if whole else None
 
 
+def file_below(folder: Path, given: str) -> Path:
+    """The file of corrections ``given``, which has to lie in ``folder``, whatever links lead there: for those
+    who may press a button, and not read every file of this machine."""
+    path = (folder / given).resolve()
+    if not path.is_relative_to(folder.resolve()) or path == folder.resolve():
+        raise UsageError(
+            f"The file of corrections {given!r} is not in the folder {folder}.",
+            "Put it there and give its name, or use `ecom rejects replay --fixed FILE` on a terminal.",
+        )
+    return path
+
+
 def _read_corrections(path: Path) -> list[dict[str, str]]:
+    problem = None
+    names: set[str] = set()
+    rows: list[dict[str, str]] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             names, rows = set(reader.fieldnames or ()), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    except UnicodeDecodeError:
+        problem = "it is not UTF-8"
+    except csv.Error:
+        problem = "it is no CSV"
+    if problem is not None:
+        raise UsageError(f"The file of corrections {path} cannot be read: {problem}.", "Give a CSV file.")
+    missing = [name for name in COLUMN_NAMES if name not in names]
+    strange = names - {*COLUMN_NAMES, *_PLACE}
+    if missing or strange:
+        facts = [f"lacks {', '.join(missing)}"] if missing else []
+        facts += [f"has {len(strange)} columns that are not known"] if strange else []
         raise UsageError(
-            f"The file of corrections {path} cannot be read: {error}.", "Give a CSV file."
-        ) from error
-    if not set(COLUMN_NAMES) <= names or not names <= {*COLUMN_NAMES, *_PLACE}:
-        raise UsageError(
-            f"The file of corrections {path} has the columns {', '.join(sorted(names)) or 'none'}.",
-            f"Its header must have {HEADER}, and may have {' and '.join(_PLACE)}.",
+            f"The header of the file of corrections {path} {' and '.join(facts)}.",
+            f"It must have {HEADER}, and may have {' and '.join(_PLACE)}.",
         )
     return [{name: value or "" for name, value in row.items() if name} for row in rows]
 
@@ -124,6 +149,14 @@ def _reject_of(row: dict[str, str], rejects: list[OpenReject]) -> OpenReject | N
         return next((r for r in rejects if (r.file_name, str(r.line_number)) == place), None)
     key = row["event_id"].lower().encode()
     return next((r for r in rejects if key and key in r.raw.lower()), None)
+
+
+def _id(text: str) -> str:
+    """An event's id; of anything else nothing."""
+    try:
+        return f": {uuid.UUID(text.strip())}"
+    except ValueError:
+        return ", which has no valid event_id"
 
 
 def _line(fields: list[str]) -> bytes:
