@@ -232,6 +232,13 @@ class _Reader:
                 f"{name} is not a PostgreSQL URL; it must look like postgresql://user@host:5432/database."
             )
             return None
+        place, _, _ = text.partition("://")[2].partition("?")
+        if place.count("@") > 1 or "@" in place[len(re.split("[/#]", place, maxsplit=1)[0]) :]:
+            # libpq would take a part of the password for the host's name, and everybody would show it.
+            self.problems.append(
+                f"{name} has a user or a password with @, / or # in it: write %40, %2F or %23 for them."
+            )
+            return None
         return text
 
     def share(self, name: str, default: float) -> float:
@@ -247,8 +254,8 @@ class _Reader:
             return default
         return value
 
-    def http_url(self, name: str) -> str | None:
-        text = self.text(name)
+    def http_url(self, name: str, *, secret: bool = False) -> str | None:
+        text = self.secret(name) if secret else self.text(name)
         if text is not None and not re.match(r"^https?://[^\s/]+", text):
             # The value is not repeated: it may hold a token.
             self.problems.append(f"{name} is not a URL; it must begin with http:// or https://.")
@@ -256,7 +263,7 @@ class _Reader:
         return text
 
     def alert_urls(self, name: str) -> tuple[str, ...]:
-        urls = tuple(part.strip(" \t\r\n,") for part in _BETWEEN_URLS.split(self.text(name) or ""))
+        urls = tuple(part.strip(" \t\r\n,") for part in _BETWEEN_URLS.split(self.secret(name) or ""))
         urls = tuple(url for url in urls if url)
         for number, url in enumerate(urls, 1):
             if not re.match(r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$", url):
@@ -387,7 +394,7 @@ def _alert_settings(reader: _Reader, names: AlertVariables, home: Path) -> Alert
     return AlertSettings(
         urls=reader.alert_urls(names.urls),
         postgres_url=reader.postgres_url(names.postgres_url),
-        heartbeat_url=reader.http_url(names.heartbeat_url),
+        heartbeat_url=reader.http_url(names.heartbeat_url, secret=True),
         postgres_dir=home / "postgres",
         ui_url=(reader.http_url(names.ui_url) or DEFAULT_UI_URL).rstrip("/"),
         run_seconds=reader.seconds(names.run_seconds, 3600.0),

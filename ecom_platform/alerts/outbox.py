@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ecom_platform.alerts.messages import Notice
+from ecom_platform.alerts.neutral import neutral
 from ecom_platform.alerts.problem import Kind, Known, Problem, Raised, Severity, Sign, changes
 from ecom_platform.alerts.redaction import redact, redact_value
 from ecom_platform.postgres import alerts as tables
@@ -116,10 +117,14 @@ def announce(connection: Connection, target_names: Sequence[str], source: str = 
     connection.commit()
     for severity, title, expected, found, link in raised:
         log.warning(
-            "ALERT [%s] %s: expected %s; found %s (%s)", severity, title, expected, found, link or "-"
+            "ALERT [%s] %s: expected %s; found %s (%s)",
+            severity,
+            *(neutral(text) for text in (title, expected, found, link or "-")),
         )
     for title, resolution, link in recovered:
-        log.warning("ALERT [RECOVERED] %s: %s (%s)", title, resolution, link or "-")
+        log.warning(
+            "ALERT [RECOVERED] %s: %s (%s)", *(neutral(text) for text in (title, resolution, link or "-"))
+        )
 
 
 def due(connection: Connection, target_names: Sequence[str], source: str = DEFAULT_SOURCE) -> set[str]:

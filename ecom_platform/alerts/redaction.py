@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import unquote, unquote_plus
 
 _MASK = "***"
-# user:password@ of any URL; the user stays, since it says which account is meant.
-_URL_PASSWORD = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'\"]*:)[^\s/'\"]+(?=@)")
+# user:password@ of any URL; the user stays, since it says which account is meant. A password may hold what it
+# should not, unescaped: all up to the last @ is taken for it.
+_URL_PASSWORD = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:'\"]*:)[^\s'\"]+(?=@)")
 _NAMED = re.compile(
     r"(?P<before>(?:password|passwd|pwd|secret|token|api_?key|access_?key|authorization)['\"]?\s*[=:]\s*"
     r"(?:bearer\s+|basic\s+)?['\"]?)[^\s'\"&,;)}]+",
