@@ -13,10 +13,13 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecom_platform.errors import EcomError, UsageError
 from ecom_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -25,6 +28,22 @@ if TYPE_CHECKING:
 
 
 def run_job(
+    job: str, run_config: dict[str, Any], as_json: bool, events: int, extra: dict[str, Any] | None = None
+) -> int:
+    """Run ``job`` and print its account; whoever watches is told of an error that kept it from beginning."""
+    try:
+        return _run_job(job, run_config, as_json, events, extra)
+    except EcomError as error:
+        from ecom_platform.alerts.unbegun import tell_of_error
+
+        # What is wrong with the settings cannot be told by means of them.
+        said = "" if isinstance(error, UsageError) else tell_of_error(load_settings(), job, error)
+        if said:
+            click.echo(said, err=True)
+        raise
+
+
+def _run_job(
     job: str, run_config: dict[str, Any], as_json: bool, events: int, extra: dict[str, Any] | None = None
 ) -> int:
     """Run ``job`` and print its account; ``extra`` goes into the JSON object beside it.
@@ -81,7 +100,11 @@ def _execute(settings: Settings, job: str, run_config: dict[str, Any], run_id: s
     from ecom_platform.orchestration.execution import execute
 
     quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
-    return execute(defs, home, job, {**run_config, **quiet}, run_id)
+    began = datetime.now(UTC)
+    summary = execute(defs, home, job, {**run_config, **quiet}, run_id)
+    from ecom_platform.orchestration.alerting.ended import tell_of_run
+
+    return replace(summary, told=tell_of_run(settings, defs, job, run_id, began))
 
 
 @contextmanager

@@ -68,6 +68,15 @@ _TRANSLATIONS: dict[dg.DagsterEventType, _Translate] = {
 }
 
 
+def signs_of_run(place: Place, run_id: str) -> list[Sign]:
+    """Signs from the events of one run."""
+    kinds = set(_TRANSLATIONS)
+    entries = [
+        record.event_log_entry for record in place.instance.get_records_for_run(run_id, of_type=kinds).records
+    ]
+    return [sign for e in entries for sign in _TRANSLATIONS[e.get_dagster_event().event_type](place, e)]
+
+
 def beginning(instance: dg.DagsterInstance, now: datetime) -> Position:
     """Behind what the log holds now."""
     return Position.beginning(now, instance.event_log_storage.get_maximum_record_id() or 0)

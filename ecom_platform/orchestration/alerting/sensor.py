@@ -18,6 +18,7 @@ import dagster as dg
 from ecom_platform.alerts import outbox
 from ecom_platform.alerts.dispatch import Dispatcher
 from ecom_platform.alerts.heartbeat import Heartbeat
+from ecom_platform.alerts.outage import Outage
 from ecom_platform.alerts.problem import Kind, Sign, Window
 from ecom_platform.alerts.redaction import secrets_of
 from ecom_platform.alerts.targets import targets
@@ -75,7 +76,7 @@ def check_alerts(
             return dg.SkipReason("The watch begins.")
         origin = context.code_location_origin
         location = origin.location_name if origin else ""
-        described = _descriptions(context.repository_def)
+        described = descriptions(context.repository_def)
         summary, cursor = watch.tick(context.instance, context.cursor, location, described)
         context.update_cursor(cursor)
         return dg.SkipReason(summary)
@@ -83,7 +84,7 @@ def check_alerts(
     return dg.Definitions(sensors=[tell])
 
 
-def _descriptions(repository: dg.RepositoryDefinition | None) -> Described:
+def descriptions(repository: dg.RepositoryDefinition | None) -> Described:
     """What the checks of this code location say about themselves; those of others cannot be asked here."""
     if repository is None:
         return undescribed
@@ -117,6 +118,7 @@ class Watch:
         self._reader = EventReader()
         self._dispatcher = Dispatcher(name)
         self._heartbeat = Heartbeat()
+        self._outage = Outage()
         # The daemon ticks one at a time, but the UI can test a sensor meanwhile.
         self._lock = threading.Lock()
 
@@ -140,9 +142,11 @@ class Watch:
                     # What is stored is delivered, even if something cannot be watched just now.
                     wanted = targets(settings.urls)
                     slow = self._dispatcher.dispatch(database, wanted, PATIENCE_SECONDS)
-            except DatabaseError:
+            except DatabaseError as error:
                 self.close()  # an embedded server that was stopped is started by the next tick
+                self._outage.seen(settings, error)
                 raise
+            self._outage.over(settings)
             # Also a sensor that nobody is told of yet: while one does not tick, the platform does not work.
             others = ticks.sensors(instance, self._name)
             unwell = ticks.unwell(others, location, datetime.now(UTC))
@@ -160,7 +164,7 @@ class Watch:
         described: Described,
     ) -> tuple[int, str]:
         now = datetime.now(UTC)
-        ui_url, secrets = settings.ui_url, _secrets(settings)
+        ui_url, hidden = settings.ui_url, secrets(settings)
         before = Position.load(cursor)
         found, position = self._reader.read(instance, before, now, ui_url, location, described)
         with database.transaction() as connection:
@@ -170,12 +174,12 @@ class Watch:
             failing = outbox.open_keys(connection, Kind.SENSOR_FAILS, self._name)
             others = ticks.sensors(instance, self._name)
             found.extend(ticks.failing(others, failing, location, now, ui_url))
-            changed = outbox.apply(connection, found, self._name, secrets)
+            changed = outbox.apply(connection, found, self._name, hidden)
         # Apart: what a project's own tables refuse does not hold back what Dagster recorded.
         for source in self._sources:
             with database.transaction() as connection:
                 own = list(source(connection, before.window(), now, settings))
-                changed += outbox.apply(connection, own, self._name, secrets)
+                changed += outbox.apply(connection, own, self._name, hidden)
         return changed, position.dump()
 
     def _database(self, settings: AlertSettings) -> Database:
@@ -198,7 +202,8 @@ class Watch:
             stack.close()
 
 
-def _secrets(settings: AlertSettings) -> frozenset[str]:
+def secrets(settings: AlertSettings) -> frozenset[str]:
+    """What of the settings must not be shown anywhere."""
     kept: list[Any] = [*settings.urls, settings.heartbeat_url, settings.postgres_url]
     return secrets_of(url for url in kept if url)
 
