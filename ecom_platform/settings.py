@@ -8,16 +8,20 @@ anything that opens a connection or creates a folder.
 from __future__ import annotations
 
 import glob
+import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from dotenv import dotenv_values
 
 from ecom_platform.errors import SettingsError
+from ecom_platform.variables import Strangers, strangers
+
+log = logging.getLogger(__name__)
 
 DEFAULT_EVENTS = 30_000
 DEFAULT_ROWS_PER_FILE = 1_000
@@ -30,6 +34,8 @@ _REMOTE_MASTERS = ("spark://", "yarn", "k8s://")
 _BETWEEN_URLS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
+# Retired variables that this process has warned of.
+_warned: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,8 @@ class Settings:
     # DAGSTER_HOME, where somebody chose it.
     dagster_home_chosen: Path | None = None
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    # Variables that look like ours, and are not understood.
+    strangers: Strangers = field(default_factory=Strangers)
 
     @property
     def embedded(self) -> bool:
@@ -157,8 +165,23 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
+        # Every name that was asked for: those are the known ones.
+        self._known: set[str] = set()
+
+    def strangers(self) -> Strangers:
+        """Names that look like ours and that nobody has asked for. One like a known one is a problem: what
+        was meant by it would silently not be so."""
+        found = strangers((name for name, value in self._environ.items() if value.strip()), self._known)
+        for name, like in found.mistyped.items():
+            self.problems.append(f"{name} is not known; it looks like {like}: rename it, or unset it.")
+        for name, instead in found.retired.items():
+            if name not in _warned:
+                _warned.add(name)
+                log.warning("%s is no longer understood: %s", name, instead)
+        return found
 
     def text(self, name: str) -> str | None:
+        self._known.add(name)
         return self._environ.get(name, "").strip() or None
 
     def secret(self, name: str) -> str | None:
@@ -353,6 +376,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         dagster_home_chosen=Path(dagster_home) if dagster_home else None,
         alerts=_alert_settings(reader, AlertVariables(), home),
     )
+    # When all that there is has been asked for.
+    settings = replace(settings, strangers=reader.strangers())
     if glob.has_magic(str(home)):
         # Dagster looks for its dagster.yaml by a pattern: it would quietly run without it.
         reader.problems.append(
