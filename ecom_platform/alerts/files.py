@@ -111,14 +111,14 @@ def _quarantine_over(
     if number > len(ids) or not all(taken_out(file_id, name) for file_id, name in left):
         return
     if not left:
-        yield Resolved(problem.key, "Every one of these files has been loaded under its name since.", now)
+        done = "has been loaded under its name since"
+    elif len(left) == number:
+        done = "was taken out of quarantine, and has not been loaded"
     else:
-        yield Resolved(
-            problem.key,
-            f"Of these {number:,} files {number - len(left):,} have been loaded under their names since, "
-            f"{len(left):,} were taken out of quarantine.",
-            now,
+        done = (
+            f"has been loaded under its name since, but for {len(left):,} that were taken out of quarantine"
         )
+    yield Resolved(problem.key, f"Every one of these files {done}.", now)
 
 
 # -- rejects -------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class Shop:
         def orders() -> None:
             pass
 
-        @dg.asset_check(asset=orders, description="Orders add up. If not, count again.")
+        @dg.asset_check(asset=orders, description="Orders add up. If it fails, count again.")
         def sums() -> dg.AssetCheckResult:
             return dg.AssetCheckResult(passed=self.good, metadata={"expected": "3", "found": "2"})
 
@@ -98,7 +98,7 @@ class TestCommands:
             assert shop.run(settings).startswith("Told: json://127.0.0.1 #")
             assert shop.run(settings).startswith("Told: json://127.0.0.1 #")  # the same problem
             assert titles(hook) == ["[ERROR] orders: check sums failed"]
-            assert "what to do: Orders add up. If not, count again." in hook.texts[0]
+            assert "what to do: If it fails, count again." in hook.texts[0]
             Watch().tick(instance, cursor, LOCATION)
             assert len(hook.received) == 1
         shop.good = True

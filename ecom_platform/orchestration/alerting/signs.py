@@ -74,6 +74,9 @@ def evaluated(
         values["says"] = sentence
     if evaluation.partition:
         values["partition"] = evaluation.partition
+    about, remedy = _about(described(evaluation.asset_key, evaluation.check_name))
+    if about:
+        values["about"] = about
     problem = Problem(
         key=key,
         kind=Kind.CHECK_FAILED,
@@ -85,9 +88,17 @@ def evaluated(
         run_id=run_id or None,
         link=check_link(ui_url, evaluation.asset_key, evaluation.check_name),
         details=values,
-        remedy=described(evaluation.asset_key, evaluation.check_name) or None,
+        remedy=remedy,
     )
     return Raised(problem, moment(timestamp))
+
+
+def _about(description: str) -> tuple[str, str | None]:
+    """What a check's description promises, and from "If it fails" on, where it says so, what to do."""
+    begin = description.lower().find("if it fails")
+    if begin < 0:
+        return description, None
+    return description[:begin].strip(), description[begin:]
 
 
 def _details(metadata: Mapping[str, Any]) -> dict[str, object]:
