@@ -29,22 +29,28 @@ def tell_of_error(settings: Settings, job: str, error: EcomError) -> str:
     command itself."""
     if isinstance(error, UsageError):
         return ""
-    wanted = targets(settings.alerts.urls)
-    if not wanted:
+    if not settings.alerts.urls:
         return NOBODY
     try:
-        if isinstance(error, DatabaseError):
-            return told([target.name for target in wanted], outage.down(settings.alerts, error))
+        return _tell(settings, job, error)
+    except Exception as failure:
+        return f"Nobody could be told: {type(failure).__name__}."
+
+
+def _tell(settings: Settings, job: str, error: EcomError) -> str:
+    wanted = targets(settings.alerts.urls)
+    names = [target.name for target in wanted]
+    if isinstance(error, DatabaseError):
+        return told(names, outage.down(settings.alerts, error))
+    try:
         with provide(settings) as database:
             outbox.raise_problem(database, _problem(settings, job, error))
             Dispatcher().dispatch(database, wanted, PATIENCE_SECONDS)
             with database.open() as connection:
-                left = [t.name for t in wanted if outbox.on_their_way(connection, [t.name])]
-            return told([target.name for target in wanted], left)
+                left = [name for name in names if outbox.on_their_way(connection, [name])]
     except DatabaseError as missing:
-        return told([target.name for target in wanted], outage.down(settings.alerts, missing))
-    except Exception as failure:
-        return f"Nobody could be told: {type(failure).__name__}."
+        left = outage.down(settings.alerts, missing)
+    return told(names, left)
 
 
 def _problem(settings: Settings, job: str, error: EcomError) -> Problem:

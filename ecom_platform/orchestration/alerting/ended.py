@@ -32,9 +32,10 @@ def tell_of_run(settings: Settings, defs: dg.Definitions, job: str, run_id: str,
     raised nothing. Never raises: what was loaded is loaded."""
     wanted = [target.name for target in targets(settings.alerts.urls)]
     try:
-        return _tell(settings, defs, job, run_id, began)
-    except DatabaseError as error:
-        return told(wanted, outage.down(settings.alerts, error)) if wanted else NOBODY
+        try:
+            return _tell(settings, defs, job, run_id, began)
+        except DatabaseError as error:
+            return told(wanted, outage.down(settings.alerts, error)) if wanted else NOBODY
     except Exception as failure:
         return f"Whether anything is to be told is not known: {type(failure).__name__}."
 
