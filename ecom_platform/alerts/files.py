@@ -177,14 +177,14 @@ def _too_many(
         # Not of the run as a whole, but of one of its files.
         name, read, rejected, _ = max(files, key=lambda file: file[2] / file[1])
         title = f"{rejected / read:.1%} of the rows of {name}"
-        found += f"; of {name} {_share(rejected, read)}"
+        found += f"; of {name} alone {_share(rejected, read)}"
     new = f"{REJECTS_KEY}/{share.hour:%Y%m%dT%H}/{share.run_id or 'live'}"
     return Problem(
         key=new if before is None else before.key,
         kind=Kind.REJECTS,
         title=f"{ASSET}: {title} were rejected",
         asset=ASSET,
-        expected=f"at most {limit:.1%} of the rows rejected, of a run and of each of its files",
+        expected=f"at most {limit:.1%} of the rows rejected, of a run and of each file",
         found=found + total,
         run_id=share.run_id,
         link=_link(ui_url, share.run_id),

@@ -610,7 +610,7 @@ class TestFiles:
         (message,) = hook.received
         assert message["title"] == "[ERROR] user_events: 66.7% of the rows were rejected"
         for said in (
-            "expected: at most 5.0% of the rows rejected, of a run and of each of its files",
+            "expected: at most 5.0% of the rows rejected, of a run and of each file",
             "found: 2 of 3 rows (66.7%)",
             "  mixed.csv: 2 of 3 rows: unknown_category (2)",
             "ecom rejects replay --fixed",
@@ -656,7 +656,7 @@ class TestFiles:
         project.tick()
         (message,) = hook.received
         assert message["title"] == "[ERROR] user_events: 50.0% of the rows of bad.csv were rejected"
-        assert "found: 2 of 100 rows (2.0%); of bad.csv 2 of 4 rows (50.0%)" in message["message"]
+        assert "found: 2 of 100 rows (2.0%); of bad.csv alone 2 of 4 rows (50.0%)" in message["message"]
 
     def test_rejects_that_were_replayed_are_over(
         self, landing: Landing, project: Project, hook: Receiver, database: Database
