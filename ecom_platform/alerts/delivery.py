@@ -31,6 +31,8 @@ DEADLINE_SECONDS = 45.0
 # A process ends itself at the deadline. One that does not for so long is killed.
 _GRACE_SECONDS = 5.0
 _BODY_LIMIT = 30_000
+# Also where the package is not installed, but found by a path of this process.
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from ecom_platform.alerts.sending import main; main()"
 # Processes that wait for another message, at most; each ends itself when none comes.
 _MOST_IDLE = 4
 
@@ -57,13 +59,10 @@ class _Process:
     """A process that sends, one request after the other."""
 
     def __init__(self) -> None:
-        package = str(Path(__file__).resolve().parents[2])
-        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         # -P: nothing from the working folder, whatever lies there. The URLs go in by a pipe: what a process
         # is started with, everybody on the machine can see.
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ecom_platform.alerts.sending"],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            [sys.executable, "-P", "-c", _PROGRAM, str(Path(__file__).resolve().parents[2])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -4,7 +4,7 @@ Belongs here: taking requests from standard input, handing them to Apprise or ca
 standard output what came of it, in words without secrets. Does not belong here: starting and ending this
 process (``delivery``).
 
-Run as ``python -m ecom_platform.alerts.sending``. It ends at the deadline of a request, by a signal, whatever
+It ends at the deadline of a request, by a signal, whatever
 it is doing; when nobody asks for a while; and when whoever started it is gone. Being alone in its process, it
 may look on where others cannot: at the sockets beneath Apprise, which swallows why it failed.
 """
@@ -247,6 +247,7 @@ class Sender:
     """Answers requests: about a target's URL, to send a message to it, to call a URL."""
 
     _services: dict[str, Any] = field(default_factory=dict)
+    _bounded: bool = False
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """What came of one request; never raises."""
@@ -289,7 +290,9 @@ class Sender:
 
         if url in self._services:
             return self._services[url]
-        _bound_once()
+        if not self._bounded:
+            self._bounded = True
+            _bound_answers()
         asset = AppriseAsset(
             app_id="ecom_platform",
             app_desc="Alerts of ecom_platform",
@@ -315,15 +318,6 @@ class Sender:
             self._services.clear()
         self._services[url] = service
         return service
-
-
-_bound: list[bool] = []
-
-
-def _bound_once() -> None:
-    if not _bound:
-        _bound.append(True)
-        _bound_answers()
 
 
 def main() -> None:
@@ -356,7 +350,3 @@ def main() -> None:
         _until(0.0)
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -44,8 +44,9 @@ class TestEndless:
     def test_nothing_is_left_after_the_deadline(self, url: str, begin: bytes) -> None:
         """Neither a thread nor a process nor a connection, and the next message is sent."""
         with talker(begin, b"x", pause=0.02) as endless:
-            courier = Courier(targets([url.format(port=endless.port)])[0], 0.5)
+            courier = Courier(targets([url.format(port=endless.port)])[0])
             assert courier.longest_body > 1_000  # a process is there
+            courier.deadline_seconds = 0.5
             process = courier._process
             assert process is not None
             threads = set(threading.enumerate())
