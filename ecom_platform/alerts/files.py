@@ -23,6 +23,8 @@ from ecom_platform.postgres.connection import Connection
 ASSET = "user_events"
 QUARANTINE_KEY = f"quarantine/{ASSET}"
 REJECTS_KEY = f"rejects/{ASSET}"
+# The check that shows the rejects of the newest run.
+_CHECK = "few_rows_rejected"
 NAMED_FILES = 20
 # After so long without another file in quarantine, the next one is a problem of its own.
 QUIET = timedelta(hours=1)
@@ -187,7 +189,8 @@ def _too_many(
         expected=f"at most {limit:.1%} of the rows rejected, of a run and of each file",
         found=found + total,
         run_id=share.run_id,
-        link=_link(ui_url, share.run_id),
+        # The run's own page says that it succeeded; the live mode's rejects no check has looked at.
+        link=f"{ui_url}/assets/{ASSET}" + (f"?view=checks&checkDetail={_CHECK}" if share.run_id else ""),
         details={
             "files": [
                 f"{name}: {rejected:,} of {read:,} rows: {reasons}" for name, read, rejected, reasons in files

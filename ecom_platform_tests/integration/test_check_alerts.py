@@ -624,6 +624,7 @@ class TestFiles:
             "found: 2 of 3 rows (66.7%)",
             "  mixed.csv: 2 of 3 rows: unknown_category (2)",
             "ecom rejects replay --fixed",
+            "link: http://127.0.0.1:3000/assets/user_events?view=checks&checkDetail=few_rows_rejected",
         ):
             assert said in message["message"]
         better = self.another_run(landing, "better")
