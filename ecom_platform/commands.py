@@ -191,7 +191,7 @@ def alerts() -> None:
 def test_alerts(as_json: bool) -> int:
     """Send one message to each target of ECOM_ALERT_URLS, and report how each took it."""
     from ecom_platform.alerts.targets import targets
-    from ecom_platform.alerts.trial import try_targets
+    from ecom_platform.alerts.trial import Trial, try_targets
 
     settings = load_settings().alerts
     wanted = targets(settings.urls)
@@ -200,16 +200,18 @@ def test_alerts(as_json: bool) -> int:
             "ECOM_ALERT_URLS is not set: alerts are in the log and the table `alerts`, and nobody is told.",
             "Set it to one or more Apprise URLs, such as slack://… or mailto://…, and try again.",
         )
-    trials = try_targets(wanted, settings.ui_url)
+
+    def told(trial: Trial) -> None:
+        state = "delivered" if trial.delivered else f"not delivered: {trial.error}"
+        click.echo(f"{trial.target}  {state} ({trial.seconds:.2f} s)", err=as_json)
+
+    trials = try_targets(wanted, settings.ui_url, told)
     refused = [trial for trial in trials if not trial.delivered]
     if as_json:
         answer: dict[str, Any] = {"success": not refused, "targets": [asdict(trial) for trial in trials]}
         if refused:
             answer["error"] = _undelivered(refused).as_json()
         print_json(answer)
-    for trial in trials:
-        state = "delivered" if trial.delivered else f"not delivered: {trial.error}"
-        click.echo(f"{trial.target}  {state} ({trial.seconds:.2f} s)", err=as_json)
     return PrerequisiteError.exit_code if refused else 0
 
 

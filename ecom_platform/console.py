@@ -210,6 +210,8 @@ def _print_verdict(console: Console, summary: RunSummary, settings: Settings) ->
         console.print("[green]Every check passed.[/] `make dev` shows the run; `ecom psql` opens the table.")
     else:
         console.print(f"[red]{len(summary.failed)} checks failed.[/] `make dev` shows the run and its log.")
+    if summary.told:
+        console.print(summary.told, markup=False, highlight=False, soft_wrap=True)
     console.print(f"State is in {settings.home}.", style="dim", markup=False, soft_wrap=True)
     if summary.report is not None:
         console.print(f"Report: {summary.report}", markup=False, soft_wrap=True)

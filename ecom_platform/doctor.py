@@ -70,6 +70,7 @@ def examine(settings: Settings) -> list[Prerequisite]:
         ("Dagster", _dagster),
         ("Disk", lambda s: _disk(s, 0)),
         ("Alerts", _alerts),
+        ("Variables", _variables),
     ]
     findings = [_ask(name, question, settings) for name, question in questions]
     # Executors are asked last, and only if there is a chance that they answer.
@@ -101,6 +102,16 @@ def _ask(name: str, question: Callable[[Settings], str], settings: Settings) -> 
 
 def _python(settings: Settings) -> str:  # noqa: ARG001
     return f"{sys.version.split()[0]} ({sys.executable})"
+
+
+def _variables(settings: Settings) -> str:
+    """Not what is missing, but what is set in vain. A name like a known one was refused before this."""
+    retired = [f"{name} ({instead})" for name, instead in settings.strangers.retired.items()]
+    parts = [
+        *([f"no longer understood: {', '.join(retired)}"] if retired else []),
+        *([f"not known: {', '.join(settings.strangers.unknown)}"] if settings.strangers.unknown else []),
+    ]
+    return "; ".join(parts) or "every ECOM_ variable that is set is known"
 
 
 def _packages(settings: Settings) -> str:  # noqa: ARG001

@@ -12,8 +12,13 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from ecom_platform.errors import EcomError, UsageError
 from ecom_platform.interrupts import interruptible
 from ecom_platform.output import print_json
 from ecom_platform.settings import Settings, load_settings
@@ -34,6 +39,22 @@ def loads() -> bool:
 
 
 def run_job(
+    job: str, run_config: dict[str, Any], as_json: bool, events: int, extra: dict[str, Any] | None = None
+) -> int:
+    """Run ``job`` and print its account; whoever watches is told of an error that kept it from beginning."""
+    try:
+        return _run_job(job, run_config, as_json, events, extra)
+    except EcomError as error:
+        from ecom_platform.alerts.unbegun import tell_of_error
+
+        # What is wrong with the settings cannot be told by means of them.
+        said = "" if isinstance(error, UsageError) else tell_of_error(load_settings(), job, error)
+        if said:
+            click.echo(said, err=True)
+        raise
+
+
+def _run_job(
     job: str, run_config: dict[str, Any], as_json: bool, events: int, extra: dict[str, Any] | None = None
 ) -> int:
     """Run ``job`` and print its account; ``extra`` goes into the JSON object beside it.
@@ -119,7 +140,11 @@ def _execute(
     from ecom_platform.orchestration.execution import execute
 
     quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
-    return execute(defs, home, job, {**run_config, **quiet}, run_id, cancellation)
+    began = datetime.now(UTC)
+    summary = execute(defs, home, job, {**run_config, **quiet}, run_id, cancellation)
+    from ecom_platform.orchestration.alerting.ended import tell_of_run
+
+    return replace(summary, told=tell_of_run(settings, defs, job, run_id, began))
 
 
 @contextmanager

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import glob
 import io
+import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from dotenv import dotenv_values
 
 from ecom_platform.errors import SettingsError, StorageError
+from ecom_platform.variables import Strangers, strangers
+
+log = logging.getLogger(__name__)
 
 DEFAULT_EVENTS = 30_000
 DEFAULT_ROWS_PER_FILE = 1_000
@@ -37,6 +41,8 @@ _SEARCH_PATH = re.compile(r"search[_-]path\s*=", re.IGNORECASE)
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
+# Retired variables that this process has warned of.
+_warned: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,8 @@ class Settings:
     # DAGSTER_HOME, where somebody chose it.
     dagster_home_chosen: Path | None = None
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    # Variables that look like ours, and are not understood.
+    strangers: Strangers = field(default_factory=Strangers)
 
     @property
     def embedded(self) -> bool:
@@ -144,6 +152,11 @@ class Settings:
     @property
     def reports_dir(self) -> Path:
         return self.home / "reports"
+
+    @property
+    def corrections_dir(self) -> Path:
+        """Where files of corrected rows lie that may be named in the UI."""
+        return self.home / "corrections"
 
     @property
     def dagster_home(self) -> Path:
@@ -166,8 +179,23 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
+        # Every name that was asked for: those are the known ones.
+        self._known: set[str] = set()
+
+    def strangers(self) -> Strangers:
+        """Names that look like ours and that nobody has asked for. One like a known one is a problem: what
+        was meant by it would silently not be so."""
+        found = strangers((name for name, value in self._environ.items() if value.strip()), self._known)
+        for name, like in found.mistyped.items():
+            self.problems.append(f"{name} is not known; it looks like {like}: rename it, or unset it.")
+        for name, instead in found.retired.items():
+            if name not in _warned:
+                _warned.add(name)
+                log.warning("%s is no longer understood: %s", name, instead)
+        return found
 
     def text(self, name: str) -> str | None:
+        self._known.add(name)
         return self._environ.get(name, "").strip() or None
 
     def secret(self, name: str) -> str | None:
@@ -250,6 +278,13 @@ class _Reader:
                 f"{name} is not a PostgreSQL URL; it must look like postgresql://user@host:5432/database."
             )
             return None
+        place, _, _ = text.partition("://")[2].partition("?")
+        if place.count("@") > 1 or "@" in place[len(re.split("[/#]", place, maxsplit=1)[0]) :]:
+            # libpq would take a part of the password for the host's name, and everybody would show it.
+            self.problems.append(
+                f"{name} has a user or a password with @, / or # in it: write %40, %2F or %23 for them."
+            )
+            return None
         return text
 
     def schema(self, name: str) -> str | None:
@@ -279,8 +314,8 @@ class _Reader:
             return default
         return value
 
-    def http_url(self, name: str) -> str | None:
-        text = self.text(name)
+    def http_url(self, name: str, *, secret: bool = False) -> str | None:
+        text = self.secret(name) if secret else self.text(name)
         if text is not None and not re.match(r"^https?://[^\s/]+", text):
             # The value is not repeated: it may hold a token.
             self.problems.append(f"{name} is not a URL; it must begin with http:// or https://.")
@@ -288,7 +323,7 @@ class _Reader:
         return text
 
     def alert_urls(self, name: str) -> tuple[str, ...]:
-        urls = tuple(part.strip(" \t\r\n,") for part in _BETWEEN_URLS.split(self.text(name) or ""))
+        urls = tuple(part.strip(" \t\r\n,") for part in _BETWEEN_URLS.split(self.secret(name) or ""))
         urls = tuple(url for url in urls if url)
         for number, url in enumerate(urls, 1):
             if not re.match(r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$", url):
@@ -446,6 +481,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             f"{name} is too long: Dagster's history would be in a folder whose path has {length} bytes, and "
             f"SQLite opens files below {_LONGEST_DAGSTER_HOME} at most. Choose a shorter one."
         )
+    # When all that there is has been asked for.
+    settings = replace(settings, strangers=reader.strangers())
     if glob.has_magic(str(home)):
         # Dagster looks for its dagster.yaml by a pattern: it would quietly run without it.
         reader.problems.append(
@@ -496,7 +533,7 @@ def _alert_settings(reader: _Reader, names: AlertVariables, home: Path) -> Alert
         urls=reader.alert_urls(names.urls),
         postgres_url=reader.in_schema(reader.postgres_url(names.postgres_url), schema),
         postgres_schema=schema,
-        heartbeat_url=reader.http_url(names.heartbeat_url),
+        heartbeat_url=reader.http_url(names.heartbeat_url, secret=True),
         postgres_dir=home / "postgres",
         ui_url=(reader.http_url(names.ui_url) or DEFAULT_UI_URL).rstrip("/"),
         run_seconds=reader.seconds(names.run_seconds, 3600.0),

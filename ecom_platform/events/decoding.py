@@ -28,7 +28,8 @@ import pyarrow as pa
 from ecom_platform.errors import EcomError
 from ecom_platform.events import arrow
 from ecom_platform.events.conversion import Places, convert
-from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS, EVENT_ARROW_SCHEMA, HEADER
+from ecom_platform.events.headers import strange_header
+from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS, EVENT_ARROW_SCHEMA
 from ecom_platform.events.splitting import Block, BlockReader, Record, split_quoted
 from ecom_platform.events.validation import Problem, ReasonCode, Value, row_looks, validate
 
@@ -46,7 +47,6 @@ DECODED_SCHEMA: pa.Schema = EVENT_ARROW_SCHEMA.append(pa.field("line_number", pa
 
 _READ_BYTES = 1 << 20
 _SMALL_READ_BYTES = 1 << 14
-_SHOWN_BYTES = 200
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -304,7 +304,8 @@ class _Guarded:
         try:
             return read(size)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise UnreadableFile(FileReason.CORRUPT_GZIP, str(error)) from error
+            # What follows in brackets are bytes of the file.
+            raise UnreadableFile(FileReason.CORRUPT_GZIP, str(error).partition(" (b")[0]) from error
 
 
 def _header_line(stream: _Guarded) -> tuple[bytes, int]:
@@ -323,13 +324,12 @@ def _header_line(stream: _Guarded) -> tuple[bytes, int]:
 def _header_names(line: bytes) -> tuple[str, ...]:
     """The names, in the order of the file: each column exactly once."""
     if not _is_utf8(line):
-        raise UnreadableFile(FileReason.NOT_UTF8_HEADER, f"the header begins {line[:_SHOWN_BYTES]!r}")
+        raise UnreadableFile(FileReason.NOT_UTF8_HEADER, f"the first line of {len(line):,} bytes is no UTF-8")
     terminated = line + b"\n"
     split = split_quoted(terminated, 0, len(line), len(terminated))
     names = tuple(name.decode() for name in split[0]) if split else ()
     if sorted(names) != sorted(COLUMN_NAMES):
-        found = line[:_SHOWN_BYTES].decode(errors="replace")
-        raise UnreadableFile(FileReason.WRONG_HEADER, f"expected {HEADER} in any order, found {found}")
+        raise UnreadableFile(FileReason.WRONG_HEADER, strange_header(names if split else None))
     return names
 
 

@@ -3,7 +3,8 @@
 Belongs here: turning a reject's bytes, or a row of a file of corrections, into an event. Does not belong
 here: which reject a correction belongs to (``reject_keys``), storing it (``postgres.rejects``).
 
-A file of corrections is CSV with the nine columns, in any order.
+A file of corrections is CSV with the nine columns, in any order. Nothing of what is no file of corrections is
+repeated: a path may have been given by somebody who may not read it.
 """
 
 from __future__ import annotations
@@ -103,19 +104,42 @@ def _decoded(header: str, raw: bytes) -> pa.RecordBatch | None:
     return chunks[0].rows if whole else None
 
 
+def file_below(folder: Path, given: str) -> Path:
+    """The file of corrections ``given``, which has to lie in ``folder``, whatever links lead there: for those
+    who may press a button, and not read every file of this machine."""
+    path = (folder / given).resolve()
+    if not path.is_relative_to(folder.resolve()) or path == folder.resolve():
+        raise UsageError(
+            f"The file of corrections {given!r} is not in the folder {folder}.",
+            "Put it there and give its name, or use `ecom rejects replay --fixed FILE` on a terminal.",
+        )
+    return path
+
+
 def _read_corrections(path: Path) -> list[dict[str, str]]:
+    problem = None
+    names: set[str] = set()
+    rows: list[dict[str, str]] = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             names, rows = set(reader.fieldnames or ()), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    except UnicodeDecodeError:
+        problem = "it is not UTF-8"
+    except csv.Error:
+        problem = "it is no CSV"
+    if problem is not None:
+        raise UsageError(f"The file of corrections {path} cannot be read: {problem}.", "Give a CSV file.")
+    missing = [name for name in COLUMN_NAMES if name not in names]
+    strange = names - {*COLUMN_NAMES, *PLACE}
+    if missing or strange:
+        facts = [f"lacks {', '.join(missing)}"] if missing else []
+        facts += [f"has {len(strange)} columns that are not known"] if strange else []
         raise UsageError(
-            f"The file of corrections {path} cannot be read: {error}.", "Give a CSV file."
-        ) from error
-    if not set(COLUMN_NAMES) <= names or not names <= {*COLUMN_NAMES, *PLACE}:
-        raise UsageError(
-            f"The file of corrections {path} has the columns {', '.join(sorted(names)) or 'none'}.",
-            f"Its header must have {HEADER}, and may have {' and '.join(PLACE)}.",
+            f"The header of the file of corrections {path} {' and '.join(facts)}.",
+            f"It must have {HEADER}, and may have {' and '.join(PLACE)}.",
         )
     return [{name: value or "" for name, value in row.items() if name} for row in rows]
 

@@ -169,6 +169,16 @@ class LandingZone:
         places.append(self.quarantined_path(file_id, name))
         return next((place for place in places if os.path.lexists(place)), None)
 
+    def taken_out(self, file_id: int, name: str) -> bool:
+        """Whether somebody has taken this file out of quarantine. Where nothing at all lies in the zone,
+        it is more likely not there."""
+        if os.path.lexists(self.quarantined_path(file_id, name)):
+            return False
+        try:
+            return any(next(folder.iterdir(), None) for folder in (self.quarantine, self.archive))
+        except OSError:
+            return False
+
     def taken_place(self, file_id: int, name: str) -> Path | None:
         """A file that lies where this one would, now or when it is finished today."""
         today = self.archived_path(file_id, name, datetime.now(UTC))

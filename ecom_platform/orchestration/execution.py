@@ -46,6 +46,8 @@ class RunSummary:
     checks: list[CheckOutcome]
     seconds: float
     error: EcomError | None
+    # Who was told of what went wrong, in a sentence; empty where nothing did.
+    told: str = ""
 
     def after(self, seconds: float) -> RunSummary:
         """The same run, timed from where the caller began."""

@@ -1,13 +1,12 @@
 """What the person on call does, as jobs with typed config: the same functions as the commands."""
 
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
 from pydantic import Field, model_validator
 
-from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
+from ecom_platform.landing.corrections import file_below, replay_as_they_are, replay_corrected
 from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
 from ecom_platform.landing.trace import trace
 from ecom_platform.orchestration.assets.sales import LINEAGE, RecountConfig
@@ -62,7 +61,8 @@ class ReplayConfig(dg.Config):
     """Which rejects to try again."""
 
     fixed: str | None = Field(
-        default=None, description="Path of a CSV file of corrected rows; empty: as they are."
+        default=None,
+        description="Name of a CSV file of corrected rows in ECOM_HOME/corrections; empty: as they are.",
     )
 
 
@@ -139,7 +139,8 @@ def replay_rejected_rows(
 ) -> None:
     """Load rejects that have become valid, or their corrected rows."""
     if config.fixed is not None:
-        done = replay_corrected(postgres.database, Path(config.fixed))
+        corrections = file_below(landing.settings.corrections_dir, config.fixed)
+        done = replay_corrected(postgres.database, corrections)
     else:
         done = replay_as_they_are(postgres.database, landing.zone)
     context.log.info(f"{dict(done.verdicts)}; unmatched: {done.unmatched}")

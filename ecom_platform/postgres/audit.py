@@ -124,7 +124,8 @@ def _judge_rows(counts: Mapping[str, int], scope: Mapping[str, str | int]) -> li
         broken = {column: counts[column] for column in columns}
         total = sum(broken.values())
         details = {"rows_looked_at": rows, **scope, **(broken if len(columns) > 1 else {})}
-        return Finding(check, total == 0, "0 rows", f"{total} rows", description, details)
+        expected = f"no {description[0].lower()}{description[1:].removesuffix('.')}"
+        return Finding(check, total == 0, expected, f"{total} rows", description, details)
 
     return [
         none("no_missing_values", "Rows that lack a value every event has.", "nulls"),
@@ -235,18 +236,28 @@ def _table_matches_ledger(database: Database, whole_up_to: int | None) -> Findin
         differing = [*queries("checks").files_that_differ(look.connection)]
         differing += queries("checks").rejects_that_differ(look.connection)
         look.found_right(not differing)
+    expected = "as many rows of every file as the ledger counts"
     return Finding(
         "table_matches_ledger",
         not differing,
-        "0 files that differ",
-        f"{len(differing)} files that differ",
+        expected,
+        _differing([(wanted, there) for _, _, wanted, there in differing]) if differing else expected,
         "Rows deleted or added behind the platform's back would show here, with the file they are of.",
         look.scope.details()
         | named(
-            (f"{name} (file {file_id})", f"{found} of {expected}")
-            for file_id, name, expected, found in differing
+            (f"{name} (file {file_id})", f"{there} of {wanted}") for file_id, name, wanted, there in differing
         ),
     )
+
+
+def _differing(counts: list[tuple[int, int]]) -> str:
+    """``counts``: how many rows of a file there should be, and how many there are."""
+    missing = sum(max(wanted - there, 0) for wanted, there in counts)
+    added = sum(max(there - wanted, 0) for wanted, there in counts)
+    parts = [
+        f"{number} rows {what}" for number, what in ((missing, "are missing"), (added, "too many")) if number
+    ]
+    return f"{len(counts)} {'file differs' if len(counts) == 1 else 'files differ'}: {', '.join(parts)}"
 
 
 def stored_once(connection: Connection, events: Iterable[tuple[str, pa.Array]]) -> Finding:

@@ -140,7 +140,7 @@ class TestNothingIsMissed:
     def test_an_emptied_table(self, landing: Landing) -> None:
         execute(landing, "TRUNCATE user_events")
         finding = matches(landing)
-        assert (finding.passed, finding.found) == (False, "3 files that differ")
+        assert (finding.passed, finding.found) == (False, "3 files differ: 9 rows are missing")
 
     def test_rows_added_by_hand_show_with_the_whole(self, landing: Landing) -> None:
         columns = ", ".join([*COLUMN_NAMES[1:], "file_id"])

@@ -56,7 +56,7 @@ def generated_events_stored_once(context: dg.AssetCheckExecutionContext, postgre
     or on what the ledger says of them.
 
     If it fails, rows were deleted from the table, or given another id: `ecom reload FILE…` brings those of
-    the files that are named below back.
+    the files that are named with it back.
     """
     with postgres.transaction() as connection:
         generation = ledger.latest_generation(connection, context.run.run_id)

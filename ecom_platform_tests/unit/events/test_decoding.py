@@ -394,7 +394,7 @@ def test_an_unreadable_file(data: bytes, reason: FileReason) -> None:
 
 
 def test_a_wrong_header_is_reported_with_the_expected_one() -> None:
-    with pytest.raises(UnreadableFile, match=f"expected {HEADER} in any order, found a,b"):
+    with pytest.raises(UnreadableFile, match=f"expected {HEADER} in any order; the first line has 2 columns"):
         list(decode(io.BytesIO(b"a,b\n1,2\n"), NOW))
 
 

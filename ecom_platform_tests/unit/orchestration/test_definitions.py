@@ -428,8 +428,8 @@ def test_a_finding_is_a_sentence_and_metadata() -> None:
     assert not result.passed
     assert result.description == "Expected 30,000 rows; found 29,960 rows."
     assert {name: value.value for name, value in result.metadata.items()} == {
-        "expected": "30000 rows",
-        "found": "29960 rows",
+        "expected": "30,000 rows",
+        "found": "29,960 rows",
         "files": 30,
     }
 
