@@ -29,6 +29,7 @@ _REMOTE_MASTERS = ("spark://", "yarn", "k8s://")
 # Between two alert URLs; a comma inside one (two recipients of a mail, say) is not followed by a scheme.
 _BETWEEN_URLS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_HOST = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?$")
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
 
 
@@ -113,6 +114,8 @@ class Settings:
     # DAGSTER_HOME, where somebody chose it.
     dagster_home_chosen: Path | None = None
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    # Names, beside that of ECOM_UI_URL and those of this machine, under which the UI may be asked for.
+    ui_hosts: tuple[str, ...] = ()
 
     @property
     def embedded(self) -> bool:
@@ -278,6 +281,13 @@ class _Reader:
             self.problems.append(f"{name} is {text!r}; it must be local[*], local[N] or spark://host:port.")
         return text
 
+    def hosts(self, name: str) -> tuple[str, ...]:
+        hosts = tuple(part for part in re.split(r"[\s,]+", self.text(name) or "") if part)
+        for host in hosts:
+            if not _HOST.match(host):
+                self.problems.append(f"{name} has {host!r}; it must be names such as ui.example.com:8443.")
+        return hosts
+
     def memory(self, name: str, default: str) -> str:
         text = (self.text(name) or default).lower()
         if not _MEMORY.match(text):
@@ -340,6 +350,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         java_home=Path(java_home) if java_home else None,
         dagster_home_chosen=Path(dagster_home) if dagster_home else None,
         alerts=_alert_settings(reader, AlertVariables(), home),
+        ui_hosts=reader.hosts("ECOM_UI_HOSTS"),
     )
     if glob.has_magic(str(home)):
         # Dagster looks for its dagster.yaml by a pattern: it would quietly run without it.
