@@ -159,3 +159,13 @@ def test_the_code_location_has_the_name_it_has_on_a_laptop() -> None:
     stack = yaml.safe_load((DOCKER / "workspace.yaml").read_text())["load_from"][0]["grpc_server"]
     laptop = yaml.safe_load((TOP / "workspace.yaml").read_text())["load_from"][0]["python_module"]
     assert stack["location_name"] == laptop["location_name"]
+
+
+def test_the_ui_is_served_behind_the_guard(compose: dict[str, Any]) -> None:
+    webserver = compose["services"]["dagster-webserver"]
+    assert webserver["command"][:3] == ["python", "-m", "ecom_platform.orchestration.webserver"]
+    assert {"ECOM_UI_URL", "ECOM_UI_HOSTS"} <= set(webserver["environment"])
+    unguarded = [
+        name for name, s in compose["services"].items() if "dagster-webserver" in str(s.get("command"))
+    ]
+    assert unguarded == []
