@@ -35,8 +35,14 @@ hypothesis.settings.load_profile("patient")
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """A PostgreSQL server for the whole test session."""
+    """A PostgreSQL server for the whole test session.
+
+    It does not wait for the disk: tests kill processes, never the machine.
+    """
     with EmbeddedServer(tmp_path_factory.mktemp("postgres")) as running:
+        with _named(running, "postgres").open(autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield running
 
 
