@@ -9,15 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.errors import DagsterAssetCheckFailedError
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 
 from ecom_platform.errors import EcomError, IngestError
 from ecom_platform.orchestration import presence
-from ecom_platform.orchestration.instance import first_use
+from ecom_platform.orchestration.instance import CODE_LOCATION, first_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +119,7 @@ def execute(
     presence.appear(home, run_id)
     with _open_instance(home) as instance:
         job = defs.resolve_job_def(job_name)
+        _list_under(instance, job_name)
         try:
             job.execute_in_process(run_config=dict(run_config), instance=instance, run_id=run_id)
         except DagsterAssetCheckFailedError:
@@ -130,6 +138,19 @@ def _open_instance(home: Path) -> dg.DagsterInstance:
         # Each of these makes its tables when it is first asked for.
         _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
         return instance
+
+
+def _list_under(instance: dg.DagsterInstance, job_name: str) -> None:
+    """Have the run that is about to be made belong to the job that the UI lists, as one launched there does.
+
+    Dagster makes a run that is executed in its caller's process one of no code location, and has no argument
+    for it: neither the job's page nor the overview would show it.
+    """
+    repository = RemoteRepositoryOrigin(
+        RegisteredCodeLocationOrigin(CODE_LOCATION), SINGLETON_REPOSITORY_NAME
+    )
+    create = partial(instance.create_run_for_job, remote_job_origin=RemoteJobOrigin(repository, job_name))
+    instance.create_run_for_job = create  # type: ignore[method-assign]
 
 
 def _as_ecom_error(failure: BaseException) -> EcomError:

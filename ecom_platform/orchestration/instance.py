@@ -22,6 +22,8 @@ _TOP = Path(ecom_platform.__file__).parents[1]
 _INSTANCE_FILE = _TOP / "dagster.yaml"
 # What plain `dagster dev` reads as well, so that the code location has one name however it is started.
 WORKSPACE_FILE = _TOP / "workspace.yaml"
+# The name that it gives; the stack's own file gives the same.
+CODE_LOCATION = "ecom_platform"
 
 
 @contextmanager
