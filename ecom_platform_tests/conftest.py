@@ -1,6 +1,10 @@
 """What tests share: a real PostgreSQL, a database of their own, a landing zone, a Spark session.
 
 Nothing here stands in for anything: the server is the one that is shipped.
+
+What a test uses decides when it runs. Tests that use one of ``HEAVY`` start Spark, Dagster's services or a
+browser; all others are marked ``quick`` (`make test-quick`). A test that takes minutes is marked ``long`` by
+hand (`make test-long`). `make test` runs all but the long ones, in a process a core.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import hypothesis
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import ObjectInUse
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from ecom_platform.landing.zone import LandingZone
@@ -24,6 +29,9 @@ from ecom_platform.settings import Settings, load_settings
 from ecom_platform.streaming.session import close_session, open_session
 from ecom_platform_tests.waiting import wait_until
 
+# Fixtures whose tests start a JVM, in this process or in one of their own, Dagster's services or a browser.
+HEAVY = {"spark_settings", "starts_spark", "starts_dagster"}
+
 _numbers = itertools.count(1)
 
 # How long an example takes is the machine's affair.
@@ -31,6 +39,45 @@ hypothesis.settings.register_profile(
     "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("patient")
+
+
+@pytest.hookimpl(tryfirst=True)  # before the options -m and -n look at the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is quick, keep together what shares one JVM, and begin with what takes longest."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if not fixtures & HEAVY and not item.get_closest_marker("long"):
+            item.add_marker("quick")
+        if "spark_settings" in fixtures:
+            item.add_marker(pytest.mark.xdist_group("spark"))
+        elif fixtures & HEAVY and _shares_with_its_module(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: item.get_closest_marker("quick") is not None)
+
+
+def _shares_with_its_module(item: pytest.Item) -> bool:
+    """Whether the test uses something that is made once for its module, such as a running `ecom dev`."""
+    definitions = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(fixture.scope == "module" for found in definitions.values() for fixture in found)
+
+
+@pytest.fixture(autouse=True)
+def _quick_tests_start_no_spark(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Holds the marker to its word: a session that a quick test opens in this process fails it."""
+    had_one = SparkContext._gateway is not None
+    yield
+    if request.node.get_closest_marker("quick") and not had_one:
+        assert SparkContext._gateway is None, "this test starts Spark: let it use the fixture spark_settings"
+
+
+@pytest.fixture(scope="session")
+def starts_spark() -> None:
+    """For fixtures and tests that start a program that starts Spark."""
+
+
+@pytest.fixture(scope="session")
+def starts_dagster() -> None:
+    """For fixtures and tests that start Dagster's webserver or daemon."""
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,10 @@ TOP = Path(__file__).parents[2]
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 PASSWORD = "of-the-proxy"
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+pytestmark = [
+    pytest.mark.usefixtures("starts_dagster"),
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
+]
 
 
 class Ingress:

@@ -13,10 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pytest
 
 from ecom_platform.postgres.connection import Database
 from ecom_platform_tests.acceptance import ui
 from ecom_platform_tests.landing import csv_file, line
+
+pytestmark = pytest.mark.usefixtures("starts_spark")
 
 URL = (
     "from ecom_platform.settings import load_settings; "

@@ -16,7 +16,10 @@ from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.receivers import Receiver, webhook
 from ecom_platform_tests.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(not ui.CHROMIUM.exists(), reason="Debian's package chromium is not installed")
+pytestmark = [
+    pytest.mark.usefixtures("starts_spark", "starts_dagster"),
+    pytest.mark.skipif(not ui.CHROMIUM.exists(), reason="Debian's package chromium is not installed"),
+]
 
 ECOM = [sys.executable, "-m", "ecom_platform"]
 

@@ -5,6 +5,7 @@ Shared by the acceptance test and by ``docs/images/make.py``, which takes the RE
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -13,25 +14,35 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
 from ecom_platform_tests.waiting import wait_until
 
+ECOM = (sys.executable, "-m", "ecom_platform")
 CHROMIUM = Path("/usr/bin/chromium")
 _CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _RUNS = "{runsOrError{... on Runs{results{runId status jobName}}}}"
 
 
+# Below those that the kernel gives to whoever connects or asks for any, so that nobody takes one between
+# our look and its use; another test session begins elsewhere, by its process's number.
+_ports = itertools.cycle(range(20_000, 32_000))
+next(itertools.islice(_ports, (os.getpid() * 97) % 12_000, None))
+
+
 def free_port() -> int:
-    """A port of the loopback interface that nobody uses right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback interface that nobody uses right now, another one at each call."""
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 @contextmanager
@@ -56,13 +67,23 @@ class Dev:
 
     def runs(self) -> list[dict[str, str]]:
         """Every run, newest first."""
-        body = json.dumps({"query": _RUNS}).encode()
+        runs: list[dict[str, str]] = self.graphql(_RUNS)["runsOrError"]["results"]
+        return runs
+
+    def graphql(self, query: str) -> Any:
+        """The data that answers a query."""
         request = urllib.request.Request(  # noqa: S310 (loopback)
-            f"{self.url}/graphql", data=body, headers={"Content-Type": "application/json"}
+            f"{self.url}/graphql",
+            data=json.dumps({"query": query}).encode(),
+            headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request, timeout=240) as answer:  # noqa: S310
-            runs: list[dict[str, str]] = json.load(answer)["data"]["runsOrError"]["results"]
-        return runs
+            return json.load(answer)["data"]
+
+    def assets(self) -> set[str]:
+        """The names of the assets that the code location has; it answers only when it has loaded."""
+        nodes = self.graphql("{assetNodes {assetKey {path}}}")["assetNodes"]
+        return {"/".join(node["assetKey"]["path"]) for node in nodes}
 
     @contextmanager
     def new_run(self, seconds: float = 600) -> Iterator[dict[str, str]]:
@@ -103,13 +124,13 @@ class Dev:
 
 
 @contextmanager
-def ecom_dev(home: Path, **variables: str) -> Iterator[Dev]:
+def ecom_dev(home: Path, program: Sequence[str] = ECOM, **variables: str) -> Iterator[Dev]:
     """``ecom dev`` on a free port, with ``variables`` set, interrupted at the end as Ctrl-C does."""
     home.mkdir(parents=True, exist_ok=True)
     port = free_port()
     with (home / "dev.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ecom_platform", "dev", "--port", str(port)],
+            [*program, "dev", "--port", str(port)],
             env={**clean_environment(), "ECOM_HOME": str(home), **variables},
             cwd=home,
             stdout=log,

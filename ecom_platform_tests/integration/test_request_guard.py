@@ -15,6 +15,9 @@ from websockets.sync.client import connect
 
 from ecom_platform_tests.webserver import MUTATION, Headers, Ui, webserver
 
+# One webserver for all of them.
+pytestmark = pytest.mark.xdist_group("webserver")
+
 JSON = {"Content-Type": "application/json"}
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 NAVIGATION = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", **HTML}

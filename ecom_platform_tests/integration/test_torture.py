@@ -9,6 +9,8 @@ import pytest
 
 from ecom_platform_tests.torture import Torture
 
+pytestmark = pytest.mark.usefixtures("starts_spark")
+
 EVENTS = 20_000
 SEED = 11
 
