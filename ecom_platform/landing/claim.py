@@ -25,6 +25,7 @@ from ecom_platform.landing.scan import LandedFile, unreadable
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.postgres.lock import take_claims
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Recovery:
 def claim_lock(database: Database) -> Iterator[Connection]:
     """A connection that nobody else's claim or recovery runs beside; committed at the end."""
     with database.open() as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_CLAIM_LOCK,))
+        take_claims(connection, _CLAIM_LOCK)
         connection.commit()
         yield connection
         connection.commit()

@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -58,12 +57,49 @@ def clean_environment() -> dict[str, str]:
 
 
 class Dev:
-    """A running ``ecom dev``."""
+    """``ecom dev`` on a home, on a free port."""
 
-    def __init__(self, home: Path, port: int, process: subprocess.Popen[bytes]) -> None:
-        self.home = home
+    def __init__(self, home: Path, program: Sequence[str], variables: dict[str, str]) -> None:
+        self.home, self._program, self._variables = home, program, variables
+        self.start()
+
+    def start(self) -> None:
+        """Start it; returns when it answers."""
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.process = process
+        with (self.home / "dev.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self._program, "dev", "--port", str(port)],
+                env={**clean_environment(), "ECOM_HOME": str(self.home), **self._variables},
+                cwd=self.home,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            wait_until(self._answers, self.log)
+        except BaseException:
+            if self.process.poll() is None:
+                self.stop()
+            raise
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.log()
+        try:
+            self.runs()
+        except (OSError, KeyError, TypeError, ValueError):
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Interrupt it as Ctrl-C does; returns when it has ended."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(240)
+        except subprocess.TimeoutExpired:
+            for pid in self.processes():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            raise
 
     def runs(self) -> list[dict[str, str]]:
         """Every run, newest first."""
@@ -86,19 +122,19 @@ class Dev:
         return {"/".join(node["assetKey"]["path"]) for node in nodes}
 
     @contextmanager
-    def new_run(self, seconds: float = 600) -> Iterator[dict[str, str]]:
+    def new_run(self) -> Iterator[dict[str, str]]:
         """The run that the block launches, filled in at its end: the block's end waits for the run's."""
         known = {run["runId"] for run in self.runs()}
         ended: dict[str, str] = {}
         yield ended
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+
+        def has_ended() -> bool:
             for run in self.runs():
                 if run["runId"] not in known and run["status"] in ("SUCCESS", "FAILURE", "CANCELED"):
                     ended.update(run)
-                    return
-            time.sleep(0.5)
-        raise AssertionError(f"no run ended within {seconds} s: {self.runs()}\n{self.log()}")
+            return bool(ended)
+
+        wait_until(has_ended, lambda: f"{self.runs()}\n{self.log()}")
 
     def log(self) -> str:
         """The end of what ``ecom dev`` printed."""
@@ -125,43 +161,13 @@ class Dev:
 
 @contextmanager
 def ecom_dev(home: Path, program: Sequence[str] = ECOM, **variables: str) -> Iterator[Dev]:
-    """``ecom dev`` on a free port, with ``variables`` set, interrupted at the end as Ctrl-C does."""
+    """``ecom dev`` with ``variables`` set, interrupted at the end as Ctrl-C does."""
     home.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    with (home / "dev.log").open("ab") as log:
-        process = subprocess.Popen(
-            [*program, "dev", "--port", str(port)],
-            env={**clean_environment(), "ECOM_HOME": str(home), **variables},
-            cwd=home,
-            stdout=log,
-            stderr=log,
-        )
-    dev = Dev(home, port, process)
+    dev = Dev(home, program, variables)
     try:
-        _wait_until_it_answers(dev)
         yield dev
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(240)
-        except subprocess.TimeoutExpired:
-            for pid in dev.processes():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            raise
-
-
-def _wait_until_it_answers(dev: Dev, seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            dev.runs()
-        except (OSError, KeyError, TypeError, ValueError):
-            assert dev.process.poll() is None, dev.log()
-            time.sleep(0.5)
-        else:
-            return
-    raise AssertionError(dev.log())
+        dev.stop()
 
 
 @contextmanager

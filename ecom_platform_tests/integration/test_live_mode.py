@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -225,7 +226,6 @@ def test_sigterm_waits_for_the_batch_and_sigkill_is_recovered_from(platform: Pla
         first.process.send_signal(signal.SIGTERM)
         first.wait_until_it_says("stopping after the micro-batch in hand")
         platform.drop("too-late.csv", csv_file(line()))
-        wait_until_it_has_looked(psutil.Process(first.process.pid))
         assert first.process.poll() is None
     assert first.process.wait(PATIENCE_SECONDS) == 0, first.said()
     assert platform.query("SELECT count(*) FROM user_events") == [(100,)]
@@ -298,3 +298,21 @@ def test_dev_keeps_one_running_beside_the_ui(platform: Platform) -> None:
             dev.wait(PATIENCE_SECONDS)
     newest = "SELECT stopped_at IS NOT NULL FROM live_status ORDER BY live_id DESC LIMIT 1"
     assert platform.query(newest) == [(True,)]
+
+
+@pytest.mark.long
+def test_five_minutes_at_a_thousand_events_a_second(platform: Platform, tmp_path: Path) -> None:
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    write_dirty_files(staging, seed=5, events=300_000, rows_per_file=1_000)
+    files = sorted(staging.iterdir())
+    stream = platform.stream()
+    stream.wait_until_it_says("waiting for files")
+    begun = time.monotonic()
+    for number, file in enumerate(files):
+        time.sleep(max(begun + number - time.monotonic(), 0))  # a producer's pace, not a wait
+        file.rename(platform.zone.landing / file.name)
+        assert stream.process.poll() is None, stream.said()
+    platform.wait_until_loaded(len(files))
+    assert stream.stop() == 0, stream.said()
+    platform.check()
