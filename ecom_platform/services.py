@@ -48,7 +48,7 @@ class Services:
     def __init__(self, keep: Sequence[int], folders: Sequence[Path], say: Callable[[str], None]) -> None:
         """``keep``: open files of the guardians (``supervision``); ``folders``: what the programs live in."""
         self._keep, self._say = keep, say
-        self._folders = {folder: _identity(folder) for folder in folders}
+        self._folders = {folder: folder_identity(folder) for folder in folders}
         self._running: list[tuple[str, Service]] = []
         # Plain values, set in a signal handler: an Event's lock may be held by what the handler interrupts.
         self._asked_at: float | None = None
@@ -98,7 +98,7 @@ class Services:
 
     def _look(self) -> None:
         for folder, identity in self._folders.items():
-            if _identity(folder) != identity:
+            if folder_identity(folder) != identity:
                 # Nothing can be written down any more, and each service would say so many times a second.
                 self._at_once = True
                 raise StorageError(
@@ -129,7 +129,8 @@ class Services:
             service.end()
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+def folder_identity(folder: Path) -> tuple[int, int] | None:
+    """What is another for a folder that was made anew under the same name; ``None``: there is none."""
     try:
         found = folder.stat()
     except OSError:
