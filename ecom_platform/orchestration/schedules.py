@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from ecom_platform.landing.retention import delete_expired
-from ecom_platform.orchestration.history import expire_runs
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+from ecom_platform.orchestration.run_retention import expire_runs
 from ecom_platform.postgres.retention import expire
 from ecom_platform.postgres.upkeep import tend
 

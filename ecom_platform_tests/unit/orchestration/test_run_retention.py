@@ -9,8 +9,8 @@ import dagster as dg
 import pytest
 from dagster._core.instance.ref import InstanceRef
 
-from ecom_platform.orchestration import history
-from ecom_platform.orchestration.history import expire_runs
+from ecom_platform.orchestration import run_retention
+from ecom_platform.orchestration.run_retention import expire_runs
 
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
 
@@ -50,7 +50,7 @@ def traces(home: Path, run_id: str) -> list[Path]:
 def test_what_is_past_its_time_goes_with_all_its_files(
     instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "_AT_ONCE", 2)  # several pages
+    monkeypatch.setattr(run_retention, "_AT_ONCE", 2)  # several pages
     old = [run(instance) for _ in range(4)]
     seldom = run(instance, "other")
     assert all(traces(tmp_path, run_id) for run_id in old)
