@@ -40,6 +40,7 @@ _SEARCH_PATH = re.compile(r"search[_-]path\s*=", re.IGNORECASE)
 # A name that needs no quotes.
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_HOST = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?$")
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
 # Retired variables that this process has warned of.
 _warned: set[str] = set()
@@ -135,6 +136,8 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     # Variables that look like ours, and are not understood.
     strangers: Strangers = field(default_factory=Strangers)
+    # Names, beside that of ECOM_UI_URL and those of this machine, under which the UI may be asked for.
+    ui_hosts: tuple[str, ...] = ()
 
     @property
     def embedded(self) -> bool:
@@ -362,6 +365,13 @@ class _Reader:
             self.problems.append(f"{name} is {text!r}; it must be local[*], local[N] or spark://host:port.")
         return text
 
+    def hosts(self, name: str) -> tuple[str, ...]:
+        hosts = tuple(part for part in re.split(r"[\s,]+", self.text(name) or "") if part)
+        for host in hosts:
+            if not _HOST.match(host):
+                self.problems.append(f"{name} has {host!r}; it must be names such as ui.example.com:8443.")
+        return hosts
+
     def memory(self, name: str, default: str) -> str:
         text = (self.text(name) or default).lower()
         if not _MEMORY.match(text):
@@ -473,6 +483,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         java_home=Path(java_home) if java_home else None,
         dagster_home_chosen=Path(dagster_home).expanduser().absolute() if dagster_home else None,
         alerts=_alert_settings(reader, AlertVariables(), home),
+        ui_hosts=reader.hosts("ECOM_UI_HOSTS"),
     )
     length = len(os.fsencode(settings.dagster_home))
     if length > _LONGEST_DAGSTER_HOME:

@@ -14,7 +14,8 @@ WAITING_TAG = "ecom/waiting"
 main_job = dg.define_asset_job(
     MAIN_JOB,
     selection=dg.AssetSelection.all(),
-    description="Generate events, stream them into PostgreSQL, audit, run every check: `ecom run`.",
+    description="Generate events, stream them into PostgreSQL, audit, run every check: what `ecom run` runs "
+    "in the terminal, and *Materialize all* here.",
 )
 ingest_job = dg.define_asset_job(
     INGEST_JOB,
