@@ -132,8 +132,13 @@ def reload(files: tuple[str, ...], since: str | None, as_json: bool) -> int:
 
 
 @click.command()
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Make this landing folder the one that the database loads from, whichever it was before.",
+)
 @json_option
-def reconcile(as_json: bool) -> int:
+def reconcile(adopt: bool, as_json: bool) -> int:
     """Bring disk and ledger in agreement after a database was restored, then ingest."""
     from ecom_platform.landing.requeue import reconcile as put_right
     from ecom_platform.postgres.lock import ingest_lock
@@ -141,7 +146,7 @@ def reconcile(as_json: bool) -> int:
 
     settings = load_settings()
     with provide(settings) as database, ingest_lock(database, settings.lock_wait_seconds):
-        done = put_right(database, _zone(settings))
+        done = put_right(database, _zone(settings), adopt=adopt)
     click.echo(f"{len(done.requeued)} files that the ledger did not know land again.", err=True)
     click.echo(f"{done.taken_back} files that were finished after the backup are loaded again.", err=True)
     click.echo(f"{done.put_away} finished files were moved to where they belong.", err=True)

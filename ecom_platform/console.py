@@ -7,7 +7,7 @@ standard error; standard output is for results. Does not belong here: finding an
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # A log is told this often how the live mode gets on, as long as it loads something.
 _LOG_EVERY_SECONDS = 10.0
+# Of what was not taken, more would hide the rest of the summary.
+_REFUSED_SHOWN = 20
 
 
 class Progress:
@@ -155,10 +157,13 @@ def print_summary(summary: RunSummary, settings: Settings) -> None:
     console.print(table)
     for check in [*summary.failed, *summary.warned]:
         _print_check(console, check)
+    _print_refused(console, summary.refused)
     _print_verdict(console, summary, settings)
 
 
-def _number(value: float) -> str:
+def _number(value: float | dict[str, str]) -> str:
+    if isinstance(value, dict):
+        return f"{len(value):,}"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
@@ -169,6 +174,15 @@ def _print_check(console: Console, check: CheckOutcome) -> None:
     )
     for name, value in check.details.items():
         console.print(f"      {name}: {value}", markup=False)
+
+
+def _print_refused(console: Console, refused: Mapping[str, str]) -> None:
+    """What lies in the landing folder and was not taken: a run that loads all the rest ends well."""
+    for name, reason in [*refused.items()][:_REFUSED_SHOWN]:
+        console.print(Text(f"Not taken: {name} is {reason}", style="yellow"), soft_wrap=True)
+    more = len(refused) - _REFUSED_SHOWN
+    if more > 0:
+        console.print(f"Not taken: {more:,} more; `--json` names all.", style="yellow", markup=False)
 
 
 def _print_verdict(console: Console, summary: RunSummary, settings: Settings) -> None:

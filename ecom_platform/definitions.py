@@ -13,6 +13,7 @@ from ecom_platform.orchestration.assets import (
     sales,
     user_events,
 )
+from ecom_platform.orchestration.checks import archive as archive_checks
 from ecom_platform.orchestration.checks import live_mode as live_mode_checks
 from ecom_platform.orchestration.checks import raw_events as raw_events_checks
 from ecom_platform.orchestration.checks import sales as sales_checks
@@ -27,7 +28,7 @@ from ecom_platform.settings import load_settings
 defs = dg.Definitions(
     assets=dg.load_assets_from_modules([raw_events, user_events, duplicate_audit, sales, performance_report]),
     asset_checks=dg.load_asset_checks_from_modules(
-        [raw_events_checks, user_events_checks, live_mode_checks, sales_checks]
+        [raw_events_checks, user_events_checks, archive_checks, live_mode_checks, sales_checks]
     ),
     jobs=[*jobs.JOBS, *MAINTENANCE_JOBS, *SCHEDULED_JOBS],
     sensors=[new_csv_files, live_mode],

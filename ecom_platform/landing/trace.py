@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from ecom_platform.landing.lines import rows_with
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.zone import LandingZone, file_number, numbered
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection
 from ecom_platform.postgres.rejects import is_stored
@@ -111,10 +111,11 @@ def _origin(fact: dict[str, Any]) -> str:
 def trace_file(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
     """Every time a file of this name, or with this number, was claimed."""
     name = Path(wanted).name
-    number, _, rest = name.partition("-")
-    if rest and number.isdigit() and int(number) in ledger.states(connection, [int(number)]):
-        name = rest
-    file_id = int(name) if name.isascii() and name.isdigit() else None
+    ours = numbered(name)
+    state = None if ours is None else ledger.states(connection, [ours[0]]).get(ours[0])
+    if ours is not None and state is not None and state.name == ours[1]:
+        name = state.name
+    file_id = file_number(name)
     rows = queries("oncall").files_by_name(connection, name=name, file_id=file_id)
     facts = [_file_fact(connection, zone, row) for row in rows]
     waiting = (zone.landing / name).exists()

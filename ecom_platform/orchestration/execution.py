@@ -62,6 +62,11 @@ class RunSummary:
         return [check for check in self.checks if not check.passed and check.severity == "WARN"]
 
     @property
+    def refused(self) -> dict[str, str]:
+        """What lies in the landing folder and was not taken, and why."""
+        return dict(self.materializations.get("user_events", {}).get("refused") or {})
+
+    @property
     def report(self) -> str | None:
         """Where the report is, if the run came as far as to write it."""
         path = self.materializations.get("performance_report", {}).get("report")
@@ -75,8 +80,11 @@ class RunSummary:
             "run_id": self.run_id,
             "success": self.success,
             "files": {
-                name: int(events.get(f"files_{name}", 0))
-                for name in ("landed", "loaded", "quarantined", "unsettled")
+                **{
+                    name: int(events.get(f"files_{name}", 0))
+                    for name in ("landed", "loaded", "quarantined", "unsettled")
+                },
+                "refused": self.refused,
             },
             "rows": {
                 name: int(events.get(f"rows_{name}", 0))

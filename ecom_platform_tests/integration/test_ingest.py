@@ -21,7 +21,9 @@ from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.settings import Settings
 from ecom_platform.streaming.ingest import IngestResult, check_finished, ingest
+from ecom_platform.streaming.query import StreamResult
 from ecom_platform_tests.dirt import write_dirty_files
+from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.reference import compare
 
 
@@ -239,3 +241,23 @@ def test_a_second_ingest_says_who_holds_the_lock(platform: Platform) -> None:
     ):
         pass
     assert len(waited) == 1
+
+
+def test_a_writer_that_goes_on_during_the_run(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it adds after its file was loaded is loaded by the same run."""
+    monkeypatch.setattr("ecom_platform.landing.scan.PATIENT_SECONDS", 0)
+    rows = [line() for _ in range(4)]
+    with (platform.zone.landing / "a.csv").open("wb", buffering=0) as writer:
+        writer.write(csv_file(rows[0]))
+
+        def go_on(stream: StreamResult) -> None:
+            if stream.batches <= 2:
+                writer.write(rows[stream.batches] + b"\n")
+
+        result = ingest(
+            platform.settings, platform.database, lambda: platform.spark, str(uuid.uuid4()), on_batch=go_on
+        )
+        assert (result.totals.rows_inserted, result.stream.batches) == (3, 3)
+        writer.write(rows[3] + b"\n")
+    assert platform.ingest().totals.rows_inserted == 1
+    platform.check()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from psycopg.conninfo import make_conninfo
 
 from ecom_platform.errors import DatabaseError, StorageError
 from ecom_platform.landing.arrivals import GiveUp, Launch, Skip, decide
-from ecom_platform.landing.claim import claim
+from ecom_platform.landing.claim import claim, recover
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.jobs import WAITING_TAG
@@ -203,6 +204,30 @@ class TestWhatIsLoaded:
     ) -> None:
         monkeypatch.setenv("ECOM_HOME", str(tmp_path / "new"))
         assert platform.skipped() == "Nothing has landed."
+
+    def test_a_file_that_grew_after_it_was_loaded(self, platform: Platform) -> None:
+        landing = Landing(platform.database, platform.zone)
+        platform.drop("a.csv")
+        landing.ingest()
+        assert platform.skipped() == "Nothing has landed."
+        (archived,) = platform.zone.archive.rglob("1-a.csv")
+        os.utime(archived)  # touched, but not grown
+        assert platform.skipped() == "Nothing has landed."
+        with archived.open("ab") as writer:
+            writer.write(line() + b"\n")
+        platform.launched()
+        recover(platform.database, platform.zone)
+        platform.launched()
+        landing.ingest()
+        assert platform.skipped() == "Nothing has landed."
+
+    def test_a_landing_zone_that_is_away_is_no_quiet_one(self, platform: Platform) -> None:
+        platform.drop("a.csv")
+        Landing(platform.database, platform.zone).ingest()
+        shutil.rmtree(platform.zone.landing)
+        platform.zone.landing.mkdir()
+        with pytest.raises(StorageError, match="lacks the marker"):
+            platform.tick()
 
 
 class TestWhatIsLeftAlone:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import takewhile
 
 import dagster as dg
@@ -15,7 +16,7 @@ import dagster as dg
 from ecom_platform.alerts.outbox import open_keys, raise_problem, resolve_problem
 from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.errors import StorageError
-from ecom_platform.landing import arrivals
+from ecom_platform.landing import arrivals, identity, put_away
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
 from ecom_platform.landing.scan import Scan, scan
 from ecom_platform.landing.zone import LandingZone
@@ -135,11 +136,16 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
     if not settings.home.exists():
         zone.prepare()  # the very first start, before anything could have landed
     found = scan(zone.landing, settings.settle_seconds, LOOK_SECONDS)
-    growing = tuple(file.name for file in found.unsettled)
+    growing = tuple(file.name for file in found.unsettled) + tuple(
+        name for name in found.unfinished if not name.startswith(".")
+    )
     claimed = _claimed(zone)
-    if not found.settled and not claimed:
+    if not identity.is_marked(zone):
+        _require_zone(settings, zone)
+    written_to = put_away.written_to(zone)
+    if not found.settled and not claimed and not written_to:
         return State(now, growing=growing, refused=found.refused)
-    holder, waiting = _ask_database(settings, found, claimed)
+    holder, waiting = _ask_database(settings, zone, found, claimed, written_to)
     return State(
         now,
         waiting,
@@ -159,6 +165,13 @@ def _under_way(instance: dg.DagsterInstance) -> Iterable[str]:
             yield f"run {run.run_id} of {run.job_name}, {run.status.value.lower()}"
 
 
+def _require_zone(settings: Settings, zone: LandingZone) -> None:
+    """Once, where nothing was loaded before. Later a missing marker means that the landing zone is away,
+    which must not pass for a folder in which nothing has landed."""
+    with provide(settings) as database, database.open() as connection:
+        identity.require(connection, zone)
+
+
 def _claimed(zone: LandingZone) -> list[int]:
     try:
         return [file_id for file_id, _ in zone.claimed_files()]
@@ -172,12 +185,19 @@ def _claimed(zone: LandingZone) -> list[int]:
 
 
 def _ask_database(
-    settings: Settings, found: Scan, claimed: list[int]
+    settings: Settings, zone: LandingZone, found: Scan, claimed: list[int], written_to: list[int]
 ) -> tuple[lock.Holder | None, frozenset[Waiting]]:
     with provide(settings) as database, database.open(autocommit=True) as connection:
         holder = lock.holder(connection)
         leftovers = ledger.leftovers(connection, claimed) if claimed else []
-    return holder, arrivals.waiting(found.settled, leftovers)
+        grown = put_away.grown(connection, zone, written_to) if written_to else []
+    return holder, arrivals.waiting(found.settled, leftovers) | {_waits_again(zone, file) for file in grown}
+
+
+def _waits_again(zone: LandingZone, file: ledger.FileState) -> Waiting:
+    """A file that was loaded and has grown since: the next run lets it land again."""
+    status = zone.path_of(file).lstat()
+    return Waiting(file.name, status.st_size, datetime.fromtimestamp(status.st_ctime_ns / 1e9, UTC))
 
 
 def _attempts(instance: dg.DagsterInstance, waiting: frozenset[Waiting]) -> Attempts:

@@ -48,6 +48,20 @@ SELECT
     (SELECT count(*) FROM rejected_events)::bigint AS reject_rows
 FROM ingested_files;
 
+-- name: half_read_lines
+-- Conflicts of a file that had grown with what was stored of it before: it is the same inode. Replayed or gone,
+-- they are over.
+SELECT again.file_id, again.name, r.line_number, e.event_id::text
+FROM ingested_files AS half
+JOIN ingested_files AS again ON again.claimed_inode = half.claimed_inode AND again.file_id > half.file_id
+JOIN rejected_events AS r
+    ON r.file_id = again.file_id AND r.reason = 'id_conflict' AND r.replayed_at IS NULL
+JOIN user_events AS e ON e.file_id = half.file_id AND e.event_id = substring(
+    lower(encode(r.raw, 'escape')) FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+)::uuid
+WHERE half.landed_again_at IS NOT NULL
+ORDER BY again.file_id, r.line_number;
+
 -- name: files_that_differ
 -- Of the files that are looked at (scope.sql), those of which the table holds another number of rows than the
 -- ledger says were inserted. A file that was dropped again counts with the first of its bytes: what it inserted had been deleted.

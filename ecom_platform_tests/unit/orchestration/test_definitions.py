@@ -31,6 +31,7 @@ from ecom_platform_tests.landing import Landing, csv_file, line
 CHECKS = {
     "raw_events": {"files_hold_generated_events"},
     "user_events": {
+        "archive_matches_ledger",
         "counts_reconcile",
         "event_id_is_unique",
         "event_time_is_plausible",
@@ -38,6 +39,7 @@ CHECKS = {
         "generated_events_stored_once",
         "live_mode_is_alive",
         "loaded_recently",
+        "no_line_half_read",
         "no_missing_values",
         "price_is_plausible",
         "price_only_on_sales",
