@@ -205,4 +205,41 @@ def migrate() -> int:
     return 0
 
 
-COMMANDS: tuple[click.Command, ...] = (trace, rejects, reload, reconcile, alerts, migrate)
+@click.group()
+def shop() -> None:
+    """The shop of invented events that `ecom run` generates."""
+
+
+@shop.command("remove")
+@click.option("--yes", is_flag=True, help="Do it; without this, only say what would be removed.")
+@json_option
+def remove_shop(yes: bool, as_json: bool) -> int:
+    """Take out everything that was generated: events, rejects, ledger, files."""
+    from ecom_platform.landing.generated import remove, survey
+    from ecom_platform.postgres.provision import provide
+
+    settings = load_settings()
+    with provide(settings) as database:
+        zone = _zone(settings)
+        with database.open() as connection:
+            found = survey(connection, zone)
+        done = remove(database, zone, settings.lock_wait_seconds) if yes and not found.nothing else None
+    answer: dict[str, Any] = {"success": yes or found.nothing, "removed": done is not None}
+    answer |= (done or found).as_json()
+    if found.nothing:
+        said = f"Nothing that was generated is in {database.description}."
+    else:
+        said = f"Removed from {database.description}: {done}." if done else f"This removes {found}."
+    if not answer["success"]:
+        error = UsageError(
+            f"Nothing was removed from {database.description} yet.", "`ecom shop remove --yes` removes it."
+        )
+        answer["error"] = error.as_json()
+        said = f"{said}\n{error}"
+    click.echo(said, err=as_json)
+    if as_json:
+        click.echo(json.dumps(answer))
+    return 0 if answer["success"] else UsageError.exit_code
+
+
+COMMANDS: tuple[click.Command, ...] = (trace, rejects, reload, reconcile, alerts, migrate, shop)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from ecom_platform.orchestration.execution import RunSummary
     from ecom_platform.postgres.connection import Database
 
+# The job that begins with the generator.
+_GENERATES = "main"
+
 
 def run_job(
     job: str, run_config: dict[str, Any], as_json: bool, events: int, extra: dict[str, Any] | None = None
@@ -36,13 +39,20 @@ def run_job(
     run_id = str(uuid.uuid4())
     from ecom_platform.console import Progress, print_summary
     from ecom_platform.doctor import require
+    from ecom_platform.postgres.generated import require_shop
     from ecom_platform.postgres.provision import provide
 
+    # Spark starts while PostgreSQL does, unless it is PostgreSQL that knows whether there is anything to do.
+    asks_first = job == _GENERATES and not settings.shop_open
     with Progress(job, run_id) as progress:
         require(settings, events)
-        _warm_up(settings)
+        if not asks_first:
+            _warm_up(settings)
         progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
         with provide(settings) as database:
+            if asks_first:
+                require_shop(settings, database)
+                _warm_up(settings)
             progress.say("starting Dagster and Spark")
             try:
                 with _watching(database, run_id, progress):
