@@ -70,7 +70,8 @@ def list_rejects(as_json: bool) -> int:
         return 0
     for group in found:
         click.echo(f"{group.rows:>10,}  {group.reason}: {group.description}")
-        click.echo(f"{'':12}{group.file_name}, line {group.line_number}: {_shown(group.raw)}")
+        said = f" ({group.message})" if group.message else ""
+        click.echo(f"{'':12}{group.file_name}, line {group.line_number}{said}: {_shown(group.raw)}")
     click.echo(f"{sum(group.rows for group in found):>10,}  rows in all")
     return 0
 
