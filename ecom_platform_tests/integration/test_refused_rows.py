@@ -6,8 +6,8 @@ import errno
 import gzip
 import os
 import uuid
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -248,11 +248,12 @@ def failing(patch: pytest.MonkeyPatch, path: Path, code: int, after: int) -> Non
         def readline(self, size: int) -> bytes:
             return self._take(self._stream.readline(size))
 
-    def opening(wanted: Path) -> AbstractContextManager[EventFile]:
-        source = real(wanted)
-        if wanted == path:
-            source.stream = Failing(source.stream)  # type: ignore[assignment]
-        return source
+    @contextmanager
+    def opening(wanted: Path) -> Iterator[EventFile]:
+        with real(wanted) as source:
+            if wanted == path:
+                source.stream = Failing(source.stream)  # type: ignore[assignment]
+            yield source
 
     patch.setattr(sink, "open_events", opening)
 
