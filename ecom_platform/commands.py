@@ -219,12 +219,17 @@ def remove_shop(yes: bool, as_json: bool) -> int:
     from ecom_platform.landing.generated import remove, survey
     from ecom_platform.postgres.provision import provide
 
+    def waiting(holder: str) -> None:
+        click.echo(f"Waiting for the ingest lock, held by {holder}.", err=True)
+
     settings = load_settings()
     with provide(settings) as database:
         zone = _zone(settings)
         with database.open() as connection:
             found = survey(connection, zone)
-        done = remove(database, zone, settings.lock_wait_seconds) if yes and not found.nothing else None
+        done = None
+        if yes and not found.nothing:
+            done = remove(database, zone, settings.lock_wait_seconds, waiting)
     answer: dict[str, Any] = {"success": yes or found.nothing, "removed": done is not None}
     answer |= (done or found).as_json()
     if found.nothing:

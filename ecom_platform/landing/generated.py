@@ -6,7 +6,7 @@ here: the rows (``postgres.generated``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -48,13 +48,18 @@ def survey(connection: Connection, zone: LandingZone) -> Generated:
     return Generated(generated.count(connection, file_ids), len(_on_disk(connection, zone, file_ids)))
 
 
-def remove(database: Database, zone: LandingZone, lock_wait_seconds: float) -> Generated:
+def remove(
+    database: Database,
+    zone: LandingZone,
+    lock_wait_seconds: float,
+    on_wait: Callable[[str], None] = lambda holder: None,
+) -> Generated:
     """Take it all out, and bring the sales figures up to date; says what was taken out.
 
     Everybody else's rows and files stay. The files go before the transaction is committed: ended in between,
     all rows are still there, and called again it goes on. Raises :class:`LockedError` while somebody loads.
     """
-    with ingest_lock(database, lock_wait_seconds):
+    with ingest_lock(database, lock_wait_seconds, on_wait):
         with claim_lock(database, zone) as connection:
             file_ids = generated.file_ids(connection)
             paths = _on_disk(connection, zone, file_ids)

@@ -24,6 +24,7 @@ from ecom_platform.postgres import audit, ledger
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.generated import require_shop
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles, refresh
+from ecom_platform.reporting.report import write_report
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform_tests.landing import Landing, csv_file, line
 
@@ -159,7 +160,7 @@ class TestWhereItRuns:
 
 @pytest.mark.usefixtures("home")
 class TestTakingItOut:
-    def test_everything_else_stays_as_it_was(self, landing: Landing) -> None:
+    def test_everything_else_stays_as_it_was(self, landing: Landing, tmp_path: Path) -> None:
         for rollup in (HOURLY_SALES, CONVERSION_FUNNEL):
             refresh(landing.database, rollup)
         before = own_rows(landing)
@@ -183,6 +184,7 @@ class TestTakingItOut:
         }
         assert own_rows(landing) == before
         all_is_well(landing)
+        assert write_report(landing.database, tmp_path, "run-1").path.is_file()
         assert json.loads(remove("--json").output.splitlines()[-1])["removed"] is False
         assert names[0] not in str(reconcile(landing.database, landing.zone))
 
