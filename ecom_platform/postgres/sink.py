@@ -199,6 +199,8 @@ class _Unit:
         self._hook = hook
         # Files that became unreadable in mid-file: what was sent of them has to go.
         self._broken_off: dict[int, _Verdict] = {}
+        # What the files were before they were read.
+        self._stamps: dict[int, Stamp | None] = {}
         self._tallies: dict[int, _Tally] = {}
         self._buffer: list[pa.RecordBatch] = []
         self._buffered_rows = 0
@@ -223,7 +225,7 @@ class _Unit:
         self._binary = bool(binary["fits"])
         if not alone:
             self._session.run(f"SET LOCAL lock_timeout = {ROW_WAIT_MS}")
-        stamps = _stamps_as_claimed(pending)
+        stamps = self._stamps = _stamps_as_claimed(pending)
         for file in pending:
             self._load(file)
         if self._broken_off:
@@ -299,7 +301,7 @@ class _Unit:
         self._broken_off[file.file_id] = self._verdict(file, error)
 
     def _verdict(self, file: UnitFile, error: UnreadableFile) -> _Verdict:
-        return _Verdict(error, _stamp(file), final=file.file_id in self._unreadable)
+        return _Verdict(error, self._stamps.get(file.file_id), final=file.file_id in self._unreadable)
 
     def _add_decode_seconds(self, seconds: float) -> None:
         self.decode_seconds += seconds
