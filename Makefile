@@ -11,9 +11,13 @@ RATE_SECONDS ?= 300
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Tests run side by side; with TESTS=path some of them. One process more than there are cores: some wait.
+TESTS ?=
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 10 $(TESTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test dev bench bench-latency bench-sensor bench-all bench-functions bench-peers torture docker-env docker-test
+.PHONY: help run test test-quick test-long dev bench bench-latency bench-sensor bench-all bench-functions bench-peers torture docker-env docker-test
 .PHONY: check format setup lock clean
 
 help: ## Print this list
@@ -22,8 +26,14 @@ help: ## Print this list
 run: setup ## Generate 30,000 events, stream them into PostgreSQL, audit, check, print the summary
 	@$(BIN)/ecom run
 
-test: setup ## The tests
-	@$(BIN)/python -m pytest
+test: setup ## The tests, all but the long ones, on all cores
+	@$(PYTEST) -m "not long"
+
+test-quick: setup ## The tests that need no Spark, no browser and no cluster: about a minute
+	@$(PYTEST) -m quick
+
+test-long: setup ## The tests that take minutes: the torture's rounds, five minutes of live mode, the stack
+	@$(PYTEST) -m long
 
 dev: setup ## The Dagster UI on 127.0.0.1:3000, daemon and sensors included (LIVE=1: and the live mode)
 	@$(BIN)/ecom dev --port $(PORT) $(if $(LIVE),--live)
@@ -72,8 +82,15 @@ format: setup ## Rewrite the code in the project's format
 
 setup: $(STAMP) ## The environment in .venv (what the others do first, once)
 
+# An environment knows absolute paths: where it was made for another place, or was not finished, or its
+# Python is gone, it is made anew. The stamp is written last and holds the place.
+WHOLE := $(shell test "$$(cat $(STAMP) 2>/dev/null)" = "$$(pwd -P)" && $(BIN)/python -c '' 2>/dev/null && echo yes)
+.PHONY: anew
+anew:
+	@rm -rf $(VENV)
+
 # The lock file names exact versions and hashes; where they come from is the machine's own setting.
-$(STAMP): requirements.lock requirements-uv.lock setup.py
+$(STAMP): requirements.lock requirements-uv.lock setup.py $(if $(WHOLE),,anew)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")'
 	@echo "setup: installing the environment into $(VENV) (once, about a minute)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -81,7 +98,7 @@ $(STAMP): requirements.lock requirements-uv.lock setup.py
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock requirements-uv.lock
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@$(BIN)/python -m ecom_platform.streaming.class_training
-	@touch $@
+	@pwd -P > $@
 
 # The image's locks follow from the first one, so that it has the versions that are tested.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header

@@ -17,12 +17,15 @@ import time
 import traceback
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ecom_platform.commands import COMMANDS, json_option
 from ecom_platform.errors import EcomError, PrerequisiteError, UsageError
+from ecom_platform.installation import package_version, require_own_environment
+from ecom_platform.postgres.refusals import refusal
 from ecom_platform.runner import run_job
 from ecom_platform.settings import DEFAULT_EVENTS, load_settings
 
@@ -32,6 +35,7 @@ INTERRUPTED = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_version(), message="ecom_platform %(version)s")
 def cli() -> None:
     """Files of e-commerce events into PostgreSQL, exactly once."""
 
@@ -44,6 +48,7 @@ def main() -> None:
     """Run the command line and turn every end into an exit code that scripts can use."""
     as_json = "--json" in sys.argv[1:]
     try:
+        require_own_environment(Path(sys.argv[0]))
         code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
@@ -56,8 +61,10 @@ def main() -> None:
     except EcomError as error:
         sys.exit(_report(error, as_json))
     except Exception as error:
-        traceback.print_exc()
-        sys.exit(_report(_unforeseen(error), as_json))
+        refused = refusal(error)
+        if refused is None:
+            traceback.print_exc()
+        sys.exit(_report(refused or _unforeseen(error), as_json))
 
 
 def _unforeseen(error: Exception) -> EcomError:

@@ -37,12 +37,14 @@ def run_job(
     from ecom_platform.console import Progress, print_summary
     from ecom_platform.doctor import require
     from ecom_platform.postgres.provision import provide
+    from ecom_platform.postgres.schema import require_writable
 
     with Progress(job, run_id) as progress:
         require(settings, events)
         _warm_up(settings)
         progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
         with provide(settings) as database:
+            require_writable(database)
             progress.say("starting Dagster and Spark")
             try:
                 with _watching(database, run_id, progress):

@@ -1,6 +1,10 @@
 """What tests share: a real PostgreSQL, a database of their own, a landing zone, a Spark session.
 
 Nothing here stands in for anything: the server is the one that is shipped.
+
+What a test uses decides when it runs. Tests that use one of ``HEAVY`` start Spark, Dagster's services or a
+browser; all others are marked ``quick`` (`make test-quick`). A test that takes minutes is marked ``long`` by
+hand (`make test-long`). `make test` runs all but the long ones, in a process a core.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import hypothesis
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import ObjectInUse
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from ecom_platform.landing.zone import LandingZone
@@ -24,6 +29,11 @@ from ecom_platform.settings import Settings, load_settings
 from ecom_platform.streaming.session import close_session, open_session
 from ecom_platform_tests.waiting import wait_until
 
+# Fixtures whose tests start a JVM, in this process or in one of their own, Dagster's services or a browser.
+HEAVY = {"spark_settings", "starts_spark", "starts_dagster"}
+# What is made once and used by tests of several modules: they run in one process.
+SHARED = ("spark_settings", "dev")
+
 _numbers = itertools.count(1)
 
 # How long an example takes is the machine's affair.
@@ -33,10 +43,71 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("patient")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the options -m and -n look at the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is quick, keep together what shares one JVM, and begin with what takes longest."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if not fixtures & HEAVY and not item.get_closest_marker("long"):
+            item.add_marker("quick")
+        shared = next((name for name in SHARED if name in fixtures), None)
+        if shared:
+            item.add_marker(pytest.mark.xdist_group(shared))
+        elif fixtures & HEAVY and _shares_with_its_module(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """What waits longest goes first, so that others work beside it; quick tests fill the end."""
+    if item.get_closest_marker("quick"):
+        return 2
+    return 0 if "dev" in getattr(item, "fixturenames", ()) else 1
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fail where groups would be silently ignored, as by pytest-xdist 3.8 with pytest 9.2."""
+    if session.config.getoption("loadgroup", default=False):
+        for item in session.items:
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+                raise pytest.UsageError("pytest-xdist does not group tests: is pytest older than 9.2?")
+
+
+def _shares_with_its_module(item: pytest.Item) -> bool:
+    """Whether the test uses something that is made once for its module, such as a running `ecom dev`."""
+    definitions = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(fixture.scope == "module" for found in definitions.values() for fixture in found)
+
+
+@pytest.fixture(autouse=True)
+def _quick_tests_start_no_spark(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Holds the marker to its word: a session that a quick test opens in this process fails it."""
+    had_one = SparkContext._gateway is not None
+    yield
+    if request.node.get_closest_marker("quick") and not had_one:
+        assert SparkContext._gateway is None, "this test starts Spark: let it use the fixture spark_settings"
+
+
+@pytest.fixture(scope="session")
+def starts_spark() -> None:
+    """For fixtures and tests that start a program that starts Spark."""
+
+
+@pytest.fixture(scope="session")
+def starts_dagster() -> None:
+    """For fixtures and tests that start Dagster's webserver or daemon."""
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """A PostgreSQL server for the whole test session."""
+    """A PostgreSQL server for the whole test session.
+
+    It does not wait for the disk: tests kill processes, never the machine.
+    """
     with EmbeddedServer(tmp_path_factory.mktemp("postgres")) as running:
+        with _named(running, "postgres").open(autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield running
 
 

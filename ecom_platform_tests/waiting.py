@@ -3,21 +3,51 @@ machine, and the test goes on as soon as it may."""
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable
+
+import psutil
 
 from ecom_platform.postgres import adbc
 from ecom_platform.postgres.connection import Database
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 240
 
 
-def wait_until(condition: Callable[[], bool], said: Callable[[], str] = lambda: "") -> None:
-    """Return when ``condition`` holds; fail with what ``said`` says if it does not come to hold."""
+def wait_until(condition: Callable[[], object], said: Callable[[], str] = lambda: "") -> None:
+    """Return when ``condition`` holds; else fail with its source and what ``said`` says."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s: {said()}"
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {PATIENCE_SECONDS} s: {_source(condition)} {said()}")
         time.sleep(0.05)
+
+
+def _source(condition: Callable[[], object]) -> str:
+    """The state that is waited for, as it is written in the test."""
+    try:
+        return " ".join(inspect.getsource(condition).split())
+    except (OSError, TypeError):
+        return repr(condition)
+
+
+def wait_until_it_has_looked(process: psutil.Process, times: int = 3) -> None:
+    """Return when a process that waits and looks in turn has gone to sleep so many times more."""
+    before = process.num_ctx_switches().voluntary
+    wait_until(lambda: process.num_ctx_switches().voluntary >= before + times)
+
+
+_WAITING = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+def somebody_waits(database: Database) -> bool:
+    """Whether a connection waits for a lock that another one has."""
+    with database.open() as connection:
+        return connection.execute(_WAITING).fetchone() != (0,)
 
 
 _OTHERS = """

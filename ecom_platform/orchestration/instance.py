@@ -18,10 +18,12 @@ import ecom_platform
 from ecom_platform.errors import StorageError
 from ecom_platform.settings import Settings
 
-_TOP = Path(ecom_platform.__file__).parents[1]
-_INSTANCE_FILE = _TOP / "dagster.yaml"
-# What plain `dagster dev` reads as well, so that the code location has one name however it is started.
-WORKSPACE_FILE = _TOP / "workspace.yaml"
+_PACKAGE = Path(ecom_platform.__file__).parent
+# In an installed package the files are inside it, in a checkout above it, where plain `dagster dev`
+# reads them as well: the code location has one name however it is started.
+_HERE = _PACKAGE if (_PACKAGE / "workspace.yaml").is_file() else _PACKAGE.parent
+_INSTANCE_FILE = _HERE / "dagster.yaml"
+WORKSPACE_FILE = _HERE / "workspace.yaml"
 
 
 @contextmanager
@@ -37,7 +39,7 @@ def prepare_instance(settings: Settings) -> Path:
     home = settings.dagster_home
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if settings.dagster_home_chosen is None and _INSTANCE_FILE.is_file():
+        if settings.dagster_home_chosen is None:
             shutil.copyfile(_INSTANCE_FILE, home / "dagster.yaml")
     except OSError as error:
         raise StorageError(

@@ -23,6 +23,8 @@ from ecom_platform_tests.acceptance.ui import clean_environment
 from ecom_platform_tests.reference import compare
 from ecom_platform_tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("starts_spark")
+
 ECOM = [sys.executable, "-m", "ecom_platform"]
 EVENTS = 30_000
 PATIENCE_SECONDS = 300

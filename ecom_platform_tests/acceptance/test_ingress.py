@@ -23,7 +23,10 @@ TOP = Path(__file__).parents[2]
 NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 PASSWORD = "of-the-proxy"
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+pytestmark = [
+    pytest.mark.usefixtures("starts_dagster"),
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
+]
 
 
 class Ingress:
@@ -52,7 +55,7 @@ def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
     folder = tmp_path_factory.mktemp("ingress")
     webserver, proxy = free_port(), free_port()
     text = (TOP / "docker" / "ingress" / "nginx.conf").read_text()
-    text = text.replace("127.0.0.1:8443", f"127.0.0.1:{proxy}").replace(":3001", f":{webserver}")
+    text = text.replace(":3001", f":{webserver}").replace("127.0.0.1:8443", f"127.0.0.1:{proxy}")
     (folder / "nginx.conf").write_text(text)
     crypted = subprocess.run(
         ["openssl", "passwd", "-6", "-stdin"], input=PASSWORD, capture_output=True, text=True, check=True

@@ -17,6 +17,8 @@ import pytest
 from ecom_platform.postgres.embedded import EmbeddedServer
 from ecom_platform_tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("starts_spark")
+
 ECOM = [sys.executable, "-m", "ecom_platform"]
 EVENTS = 30_000
 

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +16,7 @@ import psutil
 from ecom_platform.postgres.connection import Database
 from ecom_platform_tests.acceptance import ui
 from ecom_platform_tests.landing import csv_file, line
+from ecom_platform_tests.waiting import wait_until
 
 URL = (
     "from ecom_platform.settings import load_settings; "
@@ -44,11 +44,8 @@ def loaded(database: Database) -> list[str]:
         return [name for (name,) in rows]
 
 
-def wait_for(what: Callable[[], bool], dev: ui.Dev, seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, f"{dev.runs()}\n{dev.log()}"
-        time.sleep(0.2)
+def wait_for(what: Callable[[], object], dev: ui.Dev) -> None:
+    wait_until(what, lambda: f"{dev.runs()}\n{dev.log()}")
 
 
 def drop(home: Path, name: str) -> None:
@@ -57,8 +54,8 @@ def drop(home: Path, name: str) -> None:
     hidden.rename(hidden.with_name(name))
 
 
-def statuses(dev: ui.Dev) -> list[str]:
-    return [run["status"] for run in dev.runs()]
+def claimed(home: Path) -> bool:
+    return any((home / "landing" / ".ecom" / "claimed").glob("*.csv"))
 
 
 def kill_code_server(dev: ui.Dev) -> None:
@@ -83,28 +80,36 @@ def terminate(dev: ui.Dev, run_id: str) -> None:
         assert json.load(answer)["data"]["terminateRun"]["__typename"] == "TerminateRunSuccess"
 
 
-def test_what_lands_is_loaded_also_after_a_kill_and_a_cancellation(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with ui.ecom_dev(home) as dev:
-        database = database_of(home)
-        with database.open() as blocker:
-            # The run begins, claims its file, and stays in the middle of loading it.
-            blocker.execute("LOCK TABLE user_events IN ACCESS EXCLUSIVE MODE")
-            drop(home, "a.csv")
-            wait_for(lambda: any((home / "landing" / ".ecom" / "claimed").glob("*.csv")), dev)
-            assert statuses(dev) == ["STARTED"]
-            kill_code_server(dev)
-    # The next start finds the run as it was left, in the state STARTED and with the pool taken.
-    with ui.ecom_dev(home) as dev:
-        database = database_of(home)
-        wait_for(lambda: loaded(database) == ["a.csv"], dev)
-        wait_for(lambda: statuses(dev) == ["SUCCESS", "FAILURE"], dev)
-        with database.open() as blocker:
-            blocker.execute("LOCK TABLE user_events IN ACCESS EXCLUSIVE MODE")
-            drop(home, "b.csv")
-            wait_for(lambda: any((home / "landing" / ".ecom" / "claimed").glob("*.csv")), dev)
-            terminate(dev, dev.runs()[0]["runId"])
-            wait_for(lambda: statuses(dev) == ["CANCELED", "SUCCESS", "FAILURE"], dev)
-        wait_for(lambda: loaded(database) == ["a.csv", "b.csv"], dev)
-        wait_for(lambda: statuses(dev) == ["SUCCESS", "CANCELED", "SUCCESS", "FAILURE"], dev)
+def test_what_lands_is_loaded_also_after_a_kill_and_a_cancellation(dev: ui.Dev) -> None:
+    home, database = dev.home, database_of(dev.home)
+    known = len(dev.runs())
+
+    def statuses() -> list[str]:
+        """Of the runs of this test, newest first."""
+        runs = dev.runs()
+        return [run["status"] for run in runs[: len(runs) - known]]
+
+    with database.open() as blocker:
+        # The run begins, claims its file, and stays in the middle of loading it.
+        blocker.execute("LOCK TABLE user_events IN ACCESS EXCLUSIVE MODE")
+        drop(home, "a.csv")
+        wait_for(lambda: claimed(home), dev)
+        assert statuses() == ["STARTED"]
+        kill_code_server(dev)
+    processes = dev.processes()
+    assert len(processes) >= 5, processes
+    dev.stop()
     dev.wait_until_gone()
+    # The next start finds the run as it was left, in the state STARTED and with the pool taken.
+    dev.start()
+    database = database_of(home)
+    wait_for(lambda: "a.csv" in loaded(database), dev)
+    wait_for(lambda: statuses() == ["SUCCESS", "FAILURE"], dev)
+    with database.open() as blocker:
+        blocker.execute("LOCK TABLE user_events IN ACCESS EXCLUSIVE MODE")
+        drop(home, "b.csv")
+        wait_for(lambda: claimed(home), dev)
+        terminate(dev, dev.runs()[0]["runId"])
+        wait_for(lambda: statuses() == ["CANCELED", "SUCCESS", "FAILURE"], dev)
+    wait_for(lambda: "b.csv" in loaded(database), dev)
+    wait_for(lambda: statuses() == ["SUCCESS", "CANCELED", "SUCCESS", "FAILURE"], dev)

@@ -5,33 +5,43 @@ Shared by the acceptance test and by ``docs/images/make.py``, which takes the RE
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
 from ecom_platform_tests.waiting import wait_until
 
+ECOM = (sys.executable, "-m", "ecom_platform")
 CHROMIUM = Path("/usr/bin/chromium")
 _CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _RUNS = "{runsOrError{... on Runs{results{runId status jobName}}}}"
 
 
+# Below those that the kernel gives to whoever connects or asks for any, so that nobody takes one between
+# our look and its use; another test session begins elsewhere, by its process's number.
+_ports = itertools.cycle(range(20_000, 32_000))
+next(itertools.islice(_ports, (os.getpid() * 97) % 12_000, None))
+
+
 def free_port() -> int:
-    """A port of the loopback interface that nobody uses right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback interface that nobody uses right now, another one at each call."""
+    for port in _ports:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 @contextmanager
@@ -47,37 +57,84 @@ def clean_environment() -> dict[str, str]:
 
 
 class Dev:
-    """A running ``ecom dev``."""
+    """``ecom dev`` on a home, on a free port."""
 
-    def __init__(self, home: Path, port: int, process: subprocess.Popen[bytes]) -> None:
-        self.home = home
+    def __init__(self, home: Path, program: Sequence[str], variables: dict[str, str]) -> None:
+        self.home, self._program, self._variables = home, program, variables
+        self.start()
+
+    def start(self) -> None:
+        """Start it; returns when it answers."""
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.process = process
+        with (self.home / "dev.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self._program, "dev", "--port", str(port)],
+                env={**clean_environment(), "ECOM_HOME": str(self.home), **self._variables},
+                cwd=self.home,
+                stdout=log,
+                stderr=log,
+            )
+        try:
+            wait_until(self._answers, self.log)
+        except BaseException:
+            if self.process.poll() is None:
+                self.stop()
+            raise
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.log()
+        try:
+            self.runs()
+        except (OSError, KeyError, TypeError, ValueError):
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Interrupt it as Ctrl-C does; returns when it has ended."""
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(240)
+        except subprocess.TimeoutExpired:
+            for pid in self.processes():
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            raise
 
     def runs(self) -> list[dict[str, str]]:
         """Every run, newest first."""
-        body = json.dumps({"query": _RUNS}).encode()
-        request = urllib.request.Request(  # noqa: S310 (loopback)
-            f"{self.url}/graphql", data=body, headers={"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=240) as answer:  # noqa: S310
-            runs: list[dict[str, str]] = json.load(answer)["data"]["runsOrError"]["results"]
+        runs: list[dict[str, str]] = self.graphql(_RUNS)["runsOrError"]["results"]
         return runs
 
+    def graphql(self, query: str) -> Any:
+        """The data that answers a query."""
+        request = urllib.request.Request(  # noqa: S310 (loopback)
+            f"{self.url}/graphql",
+            data=json.dumps({"query": query}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=240) as answer:  # noqa: S310
+            return json.load(answer)["data"]
+
+    def assets(self) -> set[str]:
+        """The names of the assets that the code location has; it answers only when it has loaded."""
+        nodes = self.graphql("{assetNodes {assetKey {path}}}")["assetNodes"]
+        return {"/".join(node["assetKey"]["path"]) for node in nodes}
+
     @contextmanager
-    def new_run(self, seconds: float = 600) -> Iterator[dict[str, str]]:
+    def new_run(self) -> Iterator[dict[str, str]]:
         """The run that the block launches, filled in at its end: the block's end waits for the run's."""
         known = {run["runId"] for run in self.runs()}
         ended: dict[str, str] = {}
         yield ended
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+
+        def has_ended() -> bool:
             for run in self.runs():
                 if run["runId"] not in known and run["status"] in ("SUCCESS", "FAILURE", "CANCELED"):
                     ended.update(run)
-                    return
-            time.sleep(0.5)
-        raise AssertionError(f"no run ended within {seconds} s: {self.runs()}\n{self.log()}")
+            return bool(ended)
+
+        wait_until(has_ended, lambda: f"{self.runs()}\n{self.log()}")
 
     def log(self) -> str:
         """The end of what ``ecom dev`` printed."""
@@ -103,44 +160,14 @@ class Dev:
 
 
 @contextmanager
-def ecom_dev(home: Path, **variables: str) -> Iterator[Dev]:
-    """``ecom dev`` on a free port, with ``variables`` set, interrupted at the end as Ctrl-C does."""
+def ecom_dev(home: Path, program: Sequence[str] = ECOM, **variables: str) -> Iterator[Dev]:
+    """``ecom dev`` with ``variables`` set, interrupted at the end as Ctrl-C does."""
     home.mkdir(parents=True, exist_ok=True)
-    port = free_port()
-    with (home / "dev.log").open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ecom_platform", "dev", "--port", str(port)],
-            env={**clean_environment(), "ECOM_HOME": str(home), **variables},
-            cwd=home,
-            stdout=log,
-            stderr=log,
-        )
-    dev = Dev(home, port, process)
+    dev = Dev(home, program, variables)
     try:
-        _wait_until_it_answers(dev)
         yield dev
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(240)
-        except subprocess.TimeoutExpired:
-            for pid in dev.processes():
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            raise
-
-
-def _wait_until_it_answers(dev: Dev, seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            dev.runs()
-        except (OSError, KeyError, TypeError, ValueError):
-            assert dev.process.poll() is None, dev.log()
-            time.sleep(0.5)
-        else:
-            return
-    raise AssertionError(dev.log())
+        dev.stop()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ from ecom_platform.postgres.connection import Database
 from ecom_platform_tests.alerting import PASSWORD, Ticking, rows
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.receivers import Receiver, webhook
+from ecom_platform_tests.waiting import wait_until
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "shop_with_alerts.py"
 
@@ -297,11 +299,14 @@ def test_a_run_that_hangs_and_goes_on(database: Database, start: Callable[..., P
     other = project.instance.create_run_for_job(job)
     for each in (run, other):
         project.instance.handle_new_event(_started(each))
-    time.sleep(1.1)
-    project.tick()
-    assert rows(database, "SELECT kind, run_id, expected FROM alerts") == [
-        ("run_hangs", run.run_id, "not longer than 1 s")
-    ]
+    told = "SELECT kind, run_id, expected FROM alerts"
+
+    def hangs() -> list[tuple[Any, ...]]:
+        project.tick()
+        return rows(database, told)
+
+    wait_until(hangs)
+    assert rows(database, told) == [("run_hangs", run.run_id, "not longer than 1 s")]
     project.tick()
     project.instance.report_run_canceled(run)
     project.tick()
@@ -455,8 +460,13 @@ def test_the_heartbeat_comes_once_a_minute_while_all_is_well(
         other = Watch(sources=[broken])
         with pytest.raises(RuntimeError, match="cannot be read"):
             other.tick(project.instance, str(project.cursor), "")
-        time.sleep(0.3)
+        wait_until(lambda: not beating())
         assert len(life.received) == 1
+
+
+def beating() -> list[threading.Thread]:
+    """The calls of the heartbeat that are under way."""
+    return [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
 
 
 def test_no_heartbeat_while_another_sensor_fails(
@@ -473,7 +483,7 @@ def test_no_heartbeat_while_another_sensor_fails(
             summary, _ = watch.tick(project.instance, str(project.cursor), "here")
         assert summary.endswith("; no heartbeat, since new_csv_files fails or is silent.")
         assert rows(database, "SELECT title FROM alerts") == [("the ticks of sensor new_csv_files fail",)]
-        time.sleep(0.3)
+        wait_until(lambda: not beating())
         assert life.received == []
         landing.tick(TickStatus.SKIPPED)
         watch.tick(project.instance, str(project.cursor), "here")

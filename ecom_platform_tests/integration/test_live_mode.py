@@ -31,9 +31,11 @@ from ecom_platform_tests.acceptance.ui import free_port
 from ecom_platform_tests.dirt import write_dirty_files
 from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.reference import compare
-from ecom_platform_tests.waiting import wait_until
+from ecom_platform_tests.waiting import wait_until, wait_until_it_has_looked
 
 PATIENCE_SECONDS = 240
+
+pytestmark = pytest.mark.usefixtures("starts_spark")
 
 
 class Stream:
@@ -177,7 +179,7 @@ def test_files_are_loaded_as_they_land_and_ingest_beside_it_waits_for_its_own(pl
     wait_until(lambda: platform.unfinished() == 0, stream.said)
     for number in range(40):
         platform.drop(f"small-{number}.csv", csv_file(line(), line()))
-        time.sleep(0.05)
+        wait_until(lambda: not look(platform.zone.landing).files, stream.said)  # one by one
     wait_until(lambda: platform.unfinished() == 0, stream.said)
     with IngestLock(platform.database) as lock:
         holder = lock.holder()
@@ -187,10 +189,11 @@ def test_files_are_loaded_as_they_land_and_ingest_beside_it_waits_for_its_own(pl
         ingest = subprocess.Popen(
             **platform.command("ingest", "--json"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
+        # It has looked at what is its own, and looks again and again.
         wait_until(lambda: _asks_for_the_lock(platform, ingest))
-        time.sleep(1.0)
         platform.drop("later.csv", csv_file(line()))  # not its business
-        time.sleep(1.0)
+        wait_until(lambda: not look(platform.zone.landing).files, stream.said)
+        wait_until_it_has_looked(psutil.Process(ingest.pid))
         assert ingest.poll() is None
     output, errors = ingest.communicate(timeout=PATIENCE_SECONDS)
     assert ingest.returncode == 0, errors.decode()
@@ -228,7 +231,6 @@ def test_sigterm_waits_for_the_batch_and_sigkill_is_recovered_from(platform: Pla
         first.process.send_signal(signal.SIGTERM)
         first.wait_until_it_says("stopping after the micro-batch in hand")
         platform.drop("too-late.csv", csv_file(line()))
-        time.sleep(1.0)
         assert first.process.poll() is None
     assert first.process.wait(PATIENCE_SECONDS) == 0, first.said()
     assert platform.query("SELECT count(*) FROM user_events") == [(100,)]
@@ -261,7 +263,7 @@ def test_a_restart_of_postgresql_and_a_failing_micro_batch_are_pauses(platform: 
     platform.wait_until_loaded(1)
     platform.server.stop()
     platform.drop("during.csv", csv_file(line(), line()))
-    time.sleep(2.0)
+    stream.wait_until_it_says("Trying again in")
     platform.server.acquire()
     platform.wait_until_loaded(2)
     platform.drop("after.csv", csv_file(line()))
@@ -270,8 +272,9 @@ def test_a_restart_of_postgresql_and_a_failing_micro_batch_are_pauses(platform: 
     with platform.database.transaction() as connection:
         connection.execute("ALTER TABLE user_events ADD CONSTRAINT refused CHECK (user_id < 0) NOT VALID")
     platform.drop(f"refused-{uuid.uuid4()}.csv", csv_file(line(), line()))
+    pauses = stream.said().count("Trying again in")
     stream.wait_until_it_says("refused")
-    stream.wait_until_it_says("Trying again in")
+    wait_until(lambda: stream.said().count("Trying again in") > pauses, stream.said)
     with platform.database.transaction() as connection:
         connection.execute("ALTER TABLE user_events DROP CONSTRAINT refused")
     platform.wait_until_loaded(4)
@@ -321,3 +324,21 @@ def test_a_writer_that_pauses_longer_than_a_file_has_to_rest(platform: Platform)
     platform.check()
     with platform.database.open() as connection:
         assert archive_matches_ledger(connection, platform.zone, whole=True).passed
+
+
+@pytest.mark.long
+def test_five_minutes_at_a_thousand_events_a_second(platform: Platform, tmp_path: Path) -> None:
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    write_dirty_files(staging, seed=5, events=300_000, rows_per_file=1_000)
+    files = sorted(staging.iterdir())
+    stream = platform.stream()
+    stream.wait_until_it_says("waiting for files")
+    begun = time.monotonic()
+    for number, file in enumerate(files):
+        time.sleep(max(begun + number - time.monotonic(), 0))  # a producer's pace, not a wait
+        file.rename(platform.zone.landing / file.name)
+        assert stream.process.poll() is None, stream.said()
+    platform.wait_until_loaded(len(files))
+    assert stream.stop() == 0, stream.said()
+    platform.check()

@@ -313,6 +313,7 @@ class TestAfterFailures:
         platform.drop("b.csv")
         assert isinstance(platform.decide_after(61), Launch)
 
+    @pytest.mark.usefixtures("spark_settings")  # it warms Spark up
     def test_a_run_that_fails_by_itself(self, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
         platform.drop("a.csv")
         tags = {WAITING_TAG: platform.launched()}

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +29,7 @@ from ecom_platform.postgres.outcome import UnitFile
 from ecom_platform.postgres.statements import text
 from ecom_platform_tests.dirt import SPOILERS, write_dirty_files
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
+from ecom_platform_tests.waiting import somebody_waits, wait_until
 from ecom_platform_tests.wire import losing_commit
 
 JOIN_SECONDS = 240
@@ -366,7 +366,7 @@ class TestBreakingIt:
             def hold(step: str) -> None:
                 if step == "copied":
                     held.set()
-                    time.sleep(1.5)
+                    wait_until(lambda: somebody_waits(landing.database))
 
             landing.load(files, hold)
 

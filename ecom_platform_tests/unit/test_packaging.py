@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
-TOP = Path(__file__).parents[2]
+from ecom_platform_tests.packaging import build_wheel, copy_source
 
 
-def test_the_wheel_has_every_file_of_the_package(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
-    for name in ("setup.py", "pyproject.toml"):
-        shutil.copy(TOP / name, source)
-    passing_by = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(TOP / "ecom_platform", source / "ecom_platform", ignore=passing_by)
-    build = "from setuptools.build_meta import build_wheel; print(build_wheel('..'))"
-    subprocess.run([sys.executable, "-c", build], cwd=source, check=True, capture_output=True, timeout=600)
-    wheel = next(tmp_path.glob("*.whl"))
+def test_the_wheel_has_every_file_of_the_package_and_those_for_dagster(tmp_path: Path) -> None:
+    source = copy_source(tmp_path)
     files = {str(path.relative_to(source)) for path in source.glob("ecom_platform/**/*") if path.is_file()}
-    assert files - set(zipfile.ZipFile(wheel).namelist()) == set()
+    with zipfile.ZipFile(build_wheel(source, tmp_path)) as wheel:
+        names = set(wheel.namelist())
+        assert files - names == set()
+        for name in ("workspace.yaml", "dagster.yaml"):
+            assert wheel.read(f"ecom_platform/{name}") == (source / name).read_bytes()

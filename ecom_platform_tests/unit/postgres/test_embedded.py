@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +25,7 @@ import pytest
 from ecom_platform.errors import DatabaseError, PrerequisiteError, StorageError
 from ecom_platform.postgres.embedded import EmbeddedServer, binary
 from ecom_platform.postgres.embedded.account import closed_folder, setpriv
-from ecom_platform_tests.waiting import wait_until
+from ecom_platform_tests.waiting import wait_until, wait_until_it_has_looked
 
 AS_ROOT = os.geteuid() == 0
 SECONDS = 120
@@ -66,11 +65,13 @@ from ecom_platform.postgres.embedded import EmbeddedServer
 
 server = EmbeddedServer(Path(sys.argv[1]))
 server.acquire()
+read, write = os.pipe()
 if os.fork() == 0:
     server.release()
+    os.write(write, b"released")
     sys.stdin.readline()
     os._exit(0)
-time.sleep(0.3)
+os.read(read, 8)
 print(server.status().pid, flush=True)
 server.release()
 print(server.status().pid, flush=True)
@@ -294,7 +295,8 @@ def test_visitors_that_come_and_go_always_find_a_server(directory: Path) -> None
 def test_a_pinned_server_survives_its_last_user_until_stop(server: EmbeddedServer, directory: Path) -> None:
     server.pin()
     pid = running_pid(server)
-    time.sleep(1.2)  # more than two of the keeper's periods
+    (keeper,) = keepers(directory)
+    wait_until_it_has_looked(psutil.Process(keeper))
     assert running_pid(server) == pid and server.status().pinned
     assert EmbeddedServer(directory).stop()
     wait_until_gone(directory)
@@ -354,7 +356,8 @@ def test_ctrl_c_reaches_neither_server_nor_keeper(server: EmbeddedServer, direct
     server.acquire()
     lasting = {pid, *keepers(directory)}  # backends and PostgreSQL's own workers come and go
     user.kill(signal.SIGINT)
-    time.sleep(0.3)
+    (keeper,) = keepers(directory)
+    wait_until_it_has_looked(psutil.Process(keeper))
     assert lasting <= set(processes_of(directory)) and running_pid(server) == pid
     server.release()
 
