@@ -11,9 +11,10 @@ RATE_SECONDS ?= 300
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Tests of a process of their own each, side by side; with TESTS=path some of them.
+# Tests run side by side; with TESTS=path some of them. One process more than there are cores: some wait.
 TESTS ?=
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder --durations 10 $(TESTS)
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 10 $(TESTS)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-quick test-long dev bench bench-latency bench-sensor bench-all bench-functions bench-peers torture docker-env docker-test

@@ -25,6 +25,7 @@ import click
 from ecom_platform.commands import COMMANDS, json_option
 from ecom_platform.errors import EcomError, PrerequisiteError, UsageError
 from ecom_platform.installation import package_version, require_own_environment
+from ecom_platform.postgres.refusals import refusal
 from ecom_platform.runner import run_job
 from ecom_platform.settings import DEFAULT_EVENTS, load_settings
 
@@ -60,8 +61,10 @@ def main() -> None:
     except EcomError as error:
         sys.exit(_report(error, as_json))
     except Exception as error:
-        traceback.print_exc()
-        sys.exit(_report(_unforeseen(error), as_json))
+        refused = refusal(error)
+        if refused is None:
+            traceback.print_exc()
+        sys.exit(_report(refused or _unforeseen(error), as_json))
 
 
 def _unforeseen(error: Exception) -> EcomError:

@@ -16,8 +16,9 @@ from pathlib import Path
 from ecom_platform.errors import DatabaseError, EcomError, PrerequisiteError, StorageError
 from ecom_platform.landing.zone import LandingZone, make_writable
 from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.conninfo import taken_over
 from ecom_platform.postgres.provision import embedded_server
-from ecom_platform.postgres.schema import require_version
+from ecom_platform.postgres.schema import require_usable
 from ecom_platform.settings import Settings
 from ecom_platform.streaming.cluster import driver_host, master_address
 from ecom_platform.streaming.java import find_java
@@ -88,12 +89,14 @@ def _postgres(settings: Settings) -> str:
         state = f"running, process {status.pid}" if status.running else "not running, started when needed"
         return f"embedded {status.version}, {state}, {status.data_bytes / 2**20:.0f} MiB"
     database = Database(settings.postgres_url)
+    require_usable(database)
     with database.open() as connection:
-        require_version(database, connection)
         row = connection.execute("SHOW server_version").fetchone()
     if row is None:
         raise DatabaseError(f"PostgreSQL at {database.description} gave no version.")
-    return f"{row[0]} at {database.description}"
+    inherited = taken_over(settings.postgres_url)
+    also = f"; with {', '.join(inherited)} of the environment" if inherited else ""
+    return f"{row[0]} at {database.description}{also}"
 
 
 def _spark_master(settings: Settings) -> str:

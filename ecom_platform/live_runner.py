@@ -32,12 +32,14 @@ def run_live() -> int:
     from ecom_platform.console import LiveDisplay
     from ecom_platform.doctor import require
     from ecom_platform.postgres.provision import provide_lasting
+    from ecom_platform.postgres.schema import require_writable
 
     stopping = threading.Event()
     with _on_signals(stopping) as listen, LiveDisplay() as display:
         require(settings, 0)
         display.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
         with provide_lasting(settings) as (database, revive):
+            require_writable(database)
             display.say("starting Spark")
             from ecom_platform.streaming.live import LiveMode
             from ecom_platform.streaming.session import close_session, open_session, warm_up, when_jvm_ends

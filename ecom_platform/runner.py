@@ -41,6 +41,7 @@ def run_job(
     from ecom_platform.doctor import require
     from ecom_platform.postgres.generated import require_shop
     from ecom_platform.postgres.provision import provide
+    from ecom_platform.postgres.schema import require_writable
 
     # Spark starts while PostgreSQL does, unless it is PostgreSQL that knows whether there is anything to do.
     asks_first = job == _GENERATES and not settings.shop_open
@@ -50,6 +51,7 @@ def run_job(
             _warm_up(settings)
         progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
         with provide(settings) as database:
+            require_writable(database)
             if asks_first:
                 require_shop(settings, database)
                 _warm_up(settings)

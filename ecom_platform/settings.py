@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from dotenv import dotenv_values
 
@@ -21,6 +21,7 @@ from ecom_platform.errors import SettingsError
 
 DEFAULT_EVENTS = 30_000
 DEFAULT_ROWS_PER_FILE = 1_000
+DEFAULT_SCHEMA = "public"
 # A second for a million rows.
 WHOLE_CHECK_ROWS = 5_000_000
 DEFAULT_UI_URL = "http://127.0.0.1:3000"
@@ -28,6 +29,9 @@ DEFAULT_UI_URL = "http://127.0.0.1:3000"
 _REMOTE_MASTERS = ("spark://", "yarn", "k8s://")
 # Between two alert URLs; a comma inside one (two recipients of a mail, say) is not followed by a scheme.
 _BETWEEN_URLS = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
+_SEARCH_PATH = re.compile(r"search[_-]path\s*=", re.IGNORECASE)
+# A name that needs no quotes.
+_PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
 
@@ -45,6 +49,7 @@ class AlertVariables:
     ui_url: str = "ECOM_UI_URL"
     run_seconds: str = "ECOM_ALERT_RUN_SECONDS"
     reject_share: str = "ECOM_ALERT_REJECT_SHARE"
+    postgres_schema: str = "ECOM_POSTGRES_SCHEMA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class AlertSettings:
     ui_url: str = DEFAULT_UI_URL
     run_seconds: float = 3600.0
     reject_share: float = 0.05
+    # The schema that was asked for; a postgres_url names it, too.
+    postgres_schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,8 @@ class Settings:
     postgres_url: str | None = field(default=None, repr=False)
     # The same database as executors reach it, where that is another address.
     spark_postgres_url: str | None = field(default=None, repr=False)
+    # The schema that was asked for; the two URLs name it, too.
+    postgres_schema: str | None = None
     spark_master: str = "local[*]"
     spark_driver_memory: str = "1g"
     cluster: ClusterSettings = field(default_factory=lambda: ClusterSettings())
@@ -245,6 +254,20 @@ class _Reader:
             return None
         return text.lower() == "on"
 
+    def schema(self, name: str) -> str | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        if len(text.encode()) > 63 or not text.isprintable():
+            self.problems.append(f"{name} is {text!r}; it must be the name of a schema, 63 bytes at most.")
+        elif text.startswith("pg_") or text in ("information_schema", "$user"):
+            self.problems.append(
+                f"{name} is {text!r}, which means something to PostgreSQL; choose another schema."
+            )
+        else:
+            return text
+        return None
+
     def share(self, name: str, default: float) -> float:
         text = self.text(name)
         if text is None:
@@ -288,6 +311,18 @@ class _Reader:
             return url
         return urlunsplit(parts._replace(netloc=f"{user.rstrip(':')}:{quote(password, safe='')}@{host}"))
 
+    def in_schema(self, url: str | None, schema: str | None) -> str | None:
+        """``url`` with ``schema``, which must not be another than the one it names itself."""
+        if url is None or schema is None:
+            return url
+        if _SEARCH_PATH.search(" ".join(_options(url))):
+            self.problems.append(
+                "ECOM_POSTGRES_SCHEMA is set, and a URL of PostgreSQL names a search_path in its options; "
+                "take it out of the URL."
+            )
+            return url
+        return with_schema(url, schema)
+
     def spark_master(self, name: str, default: str) -> str:
         text = self.text(name) or default
         if not re.match(r"^(local(\[(\*|[0-9]+)(,[0-9]+)?\])?|spark://.+|yarn|k8s://.+)$", text):
@@ -301,14 +336,34 @@ class _Reader:
         return text
 
 
+def with_schema(url: str, schema: str) -> str:
+    """The URL of PostgreSQL with ``schema`` as the search path of its options, after those it has."""
+    name = schema if _PLAIN.match(schema) else '"' + schema.replace('"', '""') + '"'
+    escaped = re.sub(r"([\\\s])", r"\\\1", name)
+    options = " ".join([*_options(url), f"-csearch_path={escaped}"])
+    parts = urlsplit(url)
+    # As it is written: libpq takes a plus for a plus.
+    fields = [field for field in parts.query.split("&") if field and not field.startswith("options=")]
+    return urlunsplit(parts._replace(query="&".join([*fields, f"options={quote(options, safe='')}"])))
+
+
+def _options(url: str) -> list[str]:
+    """The ``options`` of a URL of PostgreSQL."""
+    fields = (field.partition("=") for field in urlsplit(url).query.split("&"))
+    return [unquote(value) for name, _, value in fields if name == "options"]
+
+
 def read_environment(directory: Path | None = None) -> dict[str, str]:
     """The process environment with the ``.env`` of ``directory`` (default: the working one) laid over it.
 
-    ``.env`` wins over variables that are already set, as it does in ``dagster dev``.
+    ``.env`` wins over variables that are already set, as it does in ``dagster dev``. libpq's own are put into
+    the process environment, as they are there, since libpq reads them itself.
     """
     dotenv = (directory or Path.cwd()) / ".env"
-    overrides = dotenv_values(dotenv) if dotenv.is_file() else {}
-    return {**os.environ, **{name: value for name, value in overrides.items() if value is not None}}
+    values = dotenv_values(dotenv) if dotenv.is_file() else {}
+    overrides = {name: value for name, value in values.items() if value is not None}
+    os.environ.update({name: value for name, value in overrides.items() if name.startswith("PG")})
+    return {**os.environ, **overrides}
 
 
 def _cluster(reader: _Reader) -> ClusterSettings:
@@ -335,13 +390,17 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     java_home = reader.text("JAVA_HOME")
     dagster_home = reader.text("DAGSTER_HOME")
     password = reader.secret("ECOM_POSTGRES_PASSWORD")
+    schema = reader.schema("ECOM_POSTGRES_SCHEMA")
+    postgres_url = reader.in_schema(reader.postgres_url("ECOM_POSTGRES_URL"), schema)
+    spark_postgres_url = reader.in_schema(reader.postgres_url("ECOM_SPARK_POSTGRES_URL"), schema)
     whole_check_rows = reader.integer("ECOM_WHOLE_CHECK_ROWS", WHOLE_CHECK_ROWS, 0)
     rows_per_file = reader.integer("ECOM_ROWS_PER_FILE", DEFAULT_ROWS_PER_FILE, 1)
     settings = Settings(
         home=home,
         landing_dir=reader.path("ECOM_LANDING_DIR", home / "landing"),
-        postgres_url=reader.with_password(reader.postgres_url("ECOM_POSTGRES_URL"), password),
-        spark_postgres_url=reader.with_password(reader.postgres_url("ECOM_SPARK_POSTGRES_URL"), password),
+        postgres_url=reader.with_password(postgres_url, password),
+        spark_postgres_url=reader.with_password(spark_postgres_url, password),
+        postgres_schema=schema,
         cluster=_cluster(reader),
         spark_master=reader.spark_master("ECOM_SPARK_MASTER", "local[*]"),
         spark_driver_memory=reader.memory("ECOM_SPARK_DRIVER_MEMORY", "1g"),
@@ -369,7 +428,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             "other machines cannot reach the embedded server. Set ECOM_POSTGRES_URL, or use local[*]."
         )
     if reader.problems:
-        raise SettingsError(" ".join(reader.problems), "Correct the environment or .env and try again.")
+        raise SettingsError(
+            " ".join(dict.fromkeys(reader.problems)), "Correct the environment or .env and try again."
+        )
     return settings
 
 
@@ -391,14 +452,21 @@ def load_alert_settings(
     reader = _Reader(read_environment() if environ is None else environ)
     settings = _alert_settings(reader, names, reader.path("ECOM_HOME", Path.cwd() / ".ecom"))
     if reader.problems:
-        raise SettingsError(" ".join(reader.problems), "Correct the environment or .env and try again.")
+        raise SettingsError(
+            " ".join(dict.fromkeys(reader.problems)), "Correct the environment or .env and try again."
+        )
     return settings
 
 
 def _alert_settings(reader: _Reader, names: AlertVariables, home: Path) -> AlertSettings:
+    usual = AlertVariables()
+    # The platform's schema is no affair of a project that has a database of its own.
+    apart = names.postgres_url != usual.postgres_url and names.postgres_schema == usual.postgres_schema
+    schema = None if apart else reader.schema(names.postgres_schema)
     return AlertSettings(
         urls=reader.alert_urls(names.urls),
-        postgres_url=reader.postgres_url(names.postgres_url),
+        postgres_url=reader.in_schema(reader.postgres_url(names.postgres_url), schema),
+        postgres_schema=schema,
         heartbeat_url=reader.http_url(names.heartbeat_url),
         postgres_dir=home / "postgres",
         ui_url=(reader.http_url(names.ui_url) or DEFAULT_UI_URL).rstrip("/"),

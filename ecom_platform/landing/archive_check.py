@@ -23,9 +23,9 @@ from ecom_platform.postgres.statements import queries
 # second.
 WHOLE_UP_TO_FILES = 20_000
 _LAST_DAY = timedelta(hours=25)
-# Another run may be moving the very file: it is looked for again.
-_LOOKS = 3
-_LOOK_SECONDS = 0.2
+# How long a file may be on its way from the claimed folder into the archive, among many of a micro-batch.
+_LOOKS = 10
+_LOOK_SECONDS = 0.5
 
 
 def archive_matches_ledger(connection: Connection, zone: LandingZone, *, whole: bool) -> Finding:
@@ -74,13 +74,14 @@ def _stays_claimed(zone: LandingZone, file: FileState) -> bool:
 
 
 def _still_wrong(zone: LandingZone, files: Iterable[FileState]) -> list[tuple[FileState, str]]:
+    """Those that stay wrong. What is loaded and claimed may be on its way into the archive just now."""
     left = list(files)
     differing: list[tuple[FileState, str]] = []
     for _ in range(_LOOKS):
         differing = [(file, text) for file in left if (text := _verdict(zone, file)) is not None]
-        if not differing:
-            break
         left = [file for file, _ in differing]
+        if not any(_stays_claimed(zone, file) for file in left):
+            break
         time.sleep(_LOOK_SECONDS)
     return differing
 

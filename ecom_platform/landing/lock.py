@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from ecom_platform.landing import identity
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.postgres.lock import take_claims
 
 # Keeps row and rename of one claim together while another program puts things right.
 _CLAIM_LOCK = 4_917_205_003
@@ -25,7 +26,7 @@ def claim_lock(database: Database, zone: LandingZone, *, adopt: bool = False) ->
     it that one.
     """
     with database.open() as connection:
-        connection.execute("SELECT pg_advisory_lock(%s)", (_CLAIM_LOCK,))
+        take_claims(connection, _CLAIM_LOCK)
         if adopt:
             identity.adopt(connection, zone)
         identity.verify(connection, zone)

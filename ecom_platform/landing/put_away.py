@@ -187,18 +187,23 @@ def settle_all(connection: Connection, zone: LandingZone, files: Iterable[ledger
 
 
 def land_grown(connection: Connection, zone: LandingZone, since: datetime | None = None) -> list[str]:
-    """Let files land again that have grown since they were put away; returns their names.
+    """Let files land again that were written to since they were put away; returns their names.
 
-    Of those finished in the last hour, or all since a given time. The caller holds the claim lock.
+    Of those finished in the last hour; or, of all since a given time, those that have grown. The caller
+    holds the claim lock.
     """
     grown = _recently_grown(connection, zone) if since is None else _grown_since(connection, zone, since)
+    again = []
     for file in grown:
+        if _is_untouched(connection, zone, file):
+            continue
+        again.append(file)
         place, claimed = zone.path_of(file), zone.claimed_path(file.file_id, file.name)
         # From here on it is a file that is finished and not put away: killed, the next run goes on.
         place.rename(claimed)
         if file.state == ledger.QUARANTINED:
             place.with_name(place.name + REASON_SUFFIX).unlink(missing_ok=True)
-    return settle_all(connection, zone, grown)
+    return settle_all(connection, zone, again)
 
 
 def look_back(database: Database, zone: LandingZone) -> list[str]:
@@ -234,16 +239,28 @@ def grown(connection: Connection, zone: LandingZone, file_ids: Collection[int]) 
 
 
 def _recently_grown(connection: Connection, zone: LandingZone) -> list[ledger.FileState]:
-    return _grown_since(connection, zone, datetime.now(UTC) - LOOK_BACK, _MOST_FILES)
+    recent = ledger.finished_since(connection, datetime.now(UTC) - LOOK_BACK, _MOST_FILES)
+    return [file for file in recent if _has_grown(zone, file, or_newer=True)]
 
 
-def _grown_since(
-    connection: Connection, zone: LandingZone, since: datetime, limit: int | None = None
-) -> list[ledger.FileState]:
-    return [file for file in ledger.finished_since(connection, since, limit) if _has_grown(zone, file)]
+def _grown_since(connection: Connection, zone: LandingZone, since: datetime) -> list[ledger.FileState]:
+    return [file for file in ledger.finished_since(connection, since) if _has_grown(zone, file)]
 
 
-def _has_grown(zone: LandingZone, file: ledger.FileState) -> bool:
+def _is_untouched(connection: Connection, zone: LandingZone, file: ledger.FileState) -> bool:
+    """Whether a file whose time has changed is what was loaded all the same; then the new time is its own."""
+    place = zone.path_of(file)
+    status = place.lstat()
+    if file.size_bytes is None or status.st_size != file.size_bytes:
+        return False
+    if _digest(place, file.size_bytes) != file.sha256:
+        return False
+    ledger.note_touched(connection, file.file_id, status.st_mtime_ns)
+    return True
+
+
+def _has_grown(zone: LandingZone, file: ledger.FileState, *, or_newer: bool = False) -> bool:
+    """Whether a finished file has more bytes than were read; ``or_newer``: or as many, but a later time."""
     if file.size_bytes is None or file.sha256 is None:
         return False
     try:
@@ -252,4 +269,5 @@ def _has_grown(zone: LandingZone, file: ledger.FileState) -> bool:
         return False
     if not stat.S_ISREG(status.st_mode) or os.path.lexists(zone.claimed_path(file.file_id, file.name)):
         return False
-    return status.st_size > file.size_bytes
+    newer = file.mtime_ns is not None and status.st_mtime_ns > file.mtime_ns
+    return status.st_size > file.size_bytes or (or_newer and status.st_size == file.size_bytes and newer)

@@ -18,6 +18,7 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 from ecom_platform.errors import EcomError, IngestError
 from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.instance import first_use
+from ecom_platform.postgres.refusals import refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +147,9 @@ def _as_ecom_error(failure: BaseException) -> EcomError:
     cause: BaseException | None = failure
     # Py4J makes chains that end in themselves.
     while cause is not None and cause not in seen:
-        if isinstance(cause, EcomError):
-            return cause
+        known = cause if isinstance(cause, EcomError) else refusal(cause)
+        if known is not None:
+            return known
         seen.append(cause)
         cause = cause.__cause__ or cause.__context__
     return IngestError(

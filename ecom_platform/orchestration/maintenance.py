@@ -49,6 +49,15 @@ class ReloadConfig(dg.Config):
         return self
 
 
+class ReconcileConfig(dg.Config):
+    """For which landing folder."""
+
+    adopt: bool = Field(
+        default=False,
+        description="Make this landing folder the one that the database loads from, whichever it was before.",
+    )
+
+
 class ReplayConfig(dg.Config):
     """Which rejects to try again."""
 
@@ -108,13 +117,14 @@ def reload_archived_files(
 @dg.op(pool=POOL)
 def reconcile_disk_and_ledger(
     context: dg.OpExecutionContext,
+    config: ReconcileConfig,
     postgres: PostgresResource,
     landing: LandingZoneResource,
     pyspark: SparkResource,
 ) -> None:
     """After a database was restored: load again what its ledger does not know."""
     with ingest_lock(postgres.database, landing.settings.lock_wait_seconds):
-        done = reconcile(postgres.database, landing.zone)
+        done = reconcile(postgres.database, landing.zone, adopt=config.adopt)
     context.log.info(f"{done}")
     _ingest(context, postgres, landing, pyspark)
 

@@ -15,7 +15,7 @@ import dagster as dg
 from ecom_platform.events.schema import BY_NAME, COLUMNS, Column, Kind
 from ecom_platform.postgres.audit import DuplicateAudit, Finding
 from ecom_platform.postgres.connection import Database
-from ecom_platform.settings import Settings
+from ecom_platform.settings import DEFAULT_SCHEMA, Settings, load_settings
 
 OWNERS = ["team:data-platform"]
 GROUP = "ecommerce"
@@ -132,7 +132,7 @@ def column_lineage(upstream: str, columns: Mapping[str, tuple[str, ...]]) -> dg.
 
 def table_name(table: str) -> dict[str, str]:
     """The name of a table, in whichever database it is."""
-    return {"dagster/table_name": f"public.{table}"}
+    return {"dagster/table_name": f"{load_settings().postgres_schema or DEFAULT_SCHEMA}.{table}"}
 
 
 def table_metadata(database: Database, settings: Settings, table: str) -> dict[str, Any]:

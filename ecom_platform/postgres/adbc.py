@@ -20,12 +20,15 @@ import adbc_driver_manager as adbc
 import adbc_driver_postgresql
 import pyarrow as pa
 
-from ecom_platform.postgres.connection import conninfo
+from ecom_platform.postgres.connection import require_encoding
+from ecom_platform.postgres.conninfo import conninfo, libpq_environment, schema_of
+from ecom_platform.postgres.statements import text
 
 Error = adbc.Error
 OperationalError = adbc.OperationalError
 
 _TARGET_TABLE = "adbc.ingest.target_table"
+_TARGET_SCHEMA = "adbc.ingest.target_db_schema"
 _MODE = "adbc.ingest.mode"
 _APPEND = "adbc.ingest.mode.append"
 _TEMPORARY = "adbc.ingest.temporary"
@@ -42,8 +45,9 @@ class Session:
     connection is an :class:`OperationalError` without one.
     """
 
-    def __init__(self, connection: adbc.AdbcConnection) -> None:
+    def __init__(self, connection: adbc.AdbcConnection, schema: str) -> None:
         self._connection = connection
+        self._schema = schema
 
     def run(self, sql: str, *parameters: object) -> None:
         """Execute a statement whose result does not matter."""
@@ -66,8 +70,7 @@ class Session:
         """COPY ``rows`` into the columns of ``table`` that have their names."""
         with adbc.AdbcStatement(self._connection) as statement:
             options = {_TARGET_TABLE: table, _MODE: _APPEND}
-            if temporary:
-                options[_TEMPORARY] = "true"
+            options |= {_TEMPORARY: "true"} if temporary else {_TARGET_SCHEMA: self._schema}
             statement.set_options(**options)
             statement.bind_stream(rows.to_reader(_BATCH_ROWS))
             statement.execute_update()
@@ -89,11 +92,22 @@ class _Kept:
     def __init__(self, url: str) -> None:
         self.owner = (os.getpid(), url)
         self.uses = 0
-        self._database = adbc_driver_postgresql.connect(conninfo(url))
+        self.schema = schema_of(url)
+        with libpq_environment(url):
+            self._database = adbc_driver_postgresql.connect(conninfo(url))
+            try:
+                self.connection = adbc.AdbcConnection(self._database)
+            except BaseException:
+                self._database.close()
+                raise
         try:
-            self.connection = adbc.AdbcConnection(self._database)
+            session = Session(self.connection, self.schema)
+            (row,) = session.rows(text("session", "begin"), self.schema)
+            require_encoding(url, row["encoding"])
+            if row["limited"]:
+                session.table(text("session", "lift_limits"))
         except BaseException:
-            self._database.close()
+            self.close()
             raise
 
     def close(self) -> None:
@@ -116,7 +130,7 @@ def open_session(url: str) -> Iterator[Session]:
     """
     kept = _take(url)
     try:
-        yield Session(kept.connection)
+        yield Session(kept.connection, kept.schema)
     except BaseException:
         kept.close()
         raise

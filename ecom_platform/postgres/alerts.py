@@ -17,8 +17,9 @@ from typing import Any
 from ecom_platform.errors import DatabaseError
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.embedded import EmbeddedServer
-from ecom_platform.postgres.schema import MIGRATION_LOCK
+from ecom_platform.postgres.schema import MIGRATION_LOCK, make_schema
 from ecom_platform.postgres.statements import queries
+from ecom_platform.settings import with_schema
 
 _TABLES = Path(__file__).parent / "migrations" / "versions" / "0003_alerts.sql"
 
@@ -38,10 +39,13 @@ def _queries() -> Any:
 
 
 @contextmanager
-def provide_outbox(postgres_url: str | None, postgres_dir: Path) -> Iterator[Database]:
+def provide_outbox(
+    postgres_url: str | None, postgres_dir: Path, schema: str | None = None
+) -> Iterator[Database]:
     """A database with the two tables, and none of the platform's others, for projects of their own.
 
-    The one of ``postgres_url``, else the embedded server of ``postgres_dir``, which runs at least as long.
+    The one of ``postgres_url``, else the embedded server of ``postgres_dir``, which runs at least as long;
+    there the tables are in ``schema``, if it is given.
     """
     if postgres_url is not None:
         database = Database(postgres_url)
@@ -50,7 +54,7 @@ def provide_outbox(postgres_url: str | None, postgres_dir: Path) -> Iterator[Dat
         return
     postgres_dir.mkdir(parents=True, exist_ok=True)
     with EmbeddedServer(postgres_dir) as server:
-        database = Database(server.url)
+        database = Database(with_schema(server.url, schema) if schema else server.url)
         make_tables(database)
         yield database
 
@@ -61,6 +65,7 @@ def make_tables(database: Database) -> None:
         if _there(database, connection):
             return
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
+        make_schema(database, connection)
         connection.execute(_TABLES.read_bytes())
 
 

@@ -204,6 +204,11 @@ def note_landed_again(connection: Connection, file_id: int) -> None:
     _queries().note_landed_again(connection, file_id=file_id)
 
 
+def note_touched(connection: Connection, file_id: int, mtime_ns: int) -> None:
+    """Write down a finished file's new time, where it is still what was loaded."""
+    _queries().note_touched(connection, file_id=file_id, mtime_ns=mtime_ns)
+
+
 def lock_file(connection: Connection, file_id: int) -> FileState | None:
     """The same of one file, once nobody else has it in hand; it stays so until this transaction ends."""
     row = _queries().lock_file(connection, file_id=file_id)

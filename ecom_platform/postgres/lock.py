@@ -51,6 +51,11 @@ def holder(connection: Connection) -> Holder | None:
     return None if row is None else Holder(*row)
 
 
+def take_claims(connection: Connection, key: int) -> None:
+    """Wait for a session lock of this schema's, ``key``: that of claims."""
+    queries("lock").take_claims(connection, key=key)
+
+
 class IngestLock:
     """A connection that may hold the lock; a context manager that closes it and so gives it back."""
 

@@ -13,7 +13,7 @@ from ecom_platform.errors import StorageError
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.embedded import EmbeddedServer
 from ecom_platform.postgres.schema import migrate
-from ecom_platform.settings import Settings
+from ecom_platform.settings import Settings, with_schema
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer:
@@ -50,6 +50,7 @@ def provide_lasting(settings: Settings) -> Iterator[tuple[Database, Callable[[],
         yield database, lambda: None
         return
     with embedded_server(settings) as server:
-        database = Database(server.url)
+        schema = settings.postgres_schema
+        database = Database(with_schema(server.url, schema) if schema else server.url)
         migrate(database)
         yield database, server.acquire

@@ -50,6 +50,7 @@ from ecom_platform.events.validation import ReasonCode
 from ecom_platform.postgres import adbc
 from ecom_platform.postgres.ledger import LOADED, QUARANTINED
 from ecom_platform.postgres.outcome import FileOutcome, Stamp, UnitFile, UnitResult
+from ecom_platform.postgres.refusals import refusal
 from ecom_platform.postgres.statements import text
 
 log = logging.getLogger(__name__)
@@ -528,6 +529,9 @@ class _Retry:
                 "Free space on its disk; nothing of the failed unit was stored.",
             ) from error
         else:
+            refused = refusal(error)
+            if refused is not None:
+                raise refused from error
             raise error
 
     @staticmethod

@@ -12,8 +12,6 @@ from typing import Any
 
 import aiosql
 
-from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS
-
 _SQL = Path(__file__).parent / "sql"
 _KEY = "event_id"
 
@@ -24,7 +22,11 @@ def queries(name: str) -> Any:
     return aiosql.from_path(_SQL / f"{name}.sql", "psycopg", mandatory_parameters=False)
 
 
+@cache
 def _fragments() -> dict[str, str]:
+    # Imported here: it brings Arrow, and whoever only connects needs neither.
+    from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS
+
     content = [name for name in COLUMN_NAMES if name != _KEY]
     return {
         "definitions": ", ".join(f"{column.name} {column.sql}" for column in COLUMNS),
@@ -42,6 +44,6 @@ def _fragments() -> dict[str, str]:
 def text(file: str, name: str) -> str:
     """One statement's text, with ``{columns}`` and its kin filled from the declaration."""
     statement = str(getattr(queries(file), name).sql)
-    for key, value in _fragments().items():
+    for key, value in _fragments().items() if "{" in statement else ():
         statement = statement.replace("{" + key + "}", value)
     return statement

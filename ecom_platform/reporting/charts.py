@@ -45,7 +45,7 @@ def revenue(shop: Shop) -> str:
     """Revenue by day, the last period in full colour beside the one before."""
     values = [(day.day.isoformat(), float(day.revenue)) for day in shop.days]
     pale = max(len(values) - PERIOD_DAYS, 0)
-    colors = [svg.PALE] * pale + [svg.BLUE] * (len(values) - pale)
+    colors = [svg.PALE] * pale + [svg.STRONG] * (len(values) - pale)
     return svg.bars(values, units.count, "Revenue by day", colors)
 
 
@@ -133,7 +133,7 @@ def growth(run: Run) -> str:
         runs = len(values)
         values = values if runs > 1 else values * 2
         series[shown] = [(number / (len(values) - 1), value) for number, value in enumerate(values)]
-    first = "this run" if runs == 1 else f"{runs - 1} runs ago"
+    first = {1: "this run", 2: "the run before"}.get(runs, f"{runs - 1} runs ago")
     return svg.stacked_areas(
         series, SIZE_COLORS, units.size, "Size of user_events and its indexes", (first, "this run")
     )

@@ -27,7 +27,7 @@ _TEMPLATE = Path(__file__).with_name("page.html.template")
 def render(shop: Shop, run: Run | None, verdict: Verdict | None, now: datetime) -> str:
     """The whole page. ``run`` is ``None`` until something was loaded."""
     moment = f"{now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    body = [_header(moment, shop), _shop(shop)]
+    body = [_header(moment, shop), _shop(shop, now)]
     if run is None or verdict is None:
         body.append(
             '<section class="card"><p>Nothing has been loaded yet: <code>ecom run</code>.</p></section>'
@@ -55,16 +55,20 @@ def _header(moment: str, shop: Shop) -> str:
     )
 
 
-def _shop(shop: Shop) -> str:
+def _shop(shop: Shop, now: datetime) -> str:
     current, before = shop.days[-PERIOD_DAYS:], shop.days[:-PERIOD_DAYS]
+    # A day that is not over is compared with nothing.
+    going_on = bool(current) and current[-1].day >= now.astimezone(UTC).date()
+    whole = (current[:-1], before[:-1]) if going_on else (current, before)
     return "\n".join(
         [
             # What is in `first` fits on a window of 1280 by 800 together with what is above it.
             '<div class="first">',
-            _cards(_shop_cards(current, before)),
+            _cards(_shop_cards(current, *whole)),
             '<div class="grid">',
             _card(
-                f"Revenue by day <small>the last {PERIOD_DAYS} days and those before</small>",
+                f"Revenue by day <small>the last {PERIOD_DAYS} days and those before"
+                f"{'; the last is not over' if going_on else ''}</small>",
                 charts.revenue(shop),
             ),
             _card("From view to purchase", charts.funnel(shop)),
@@ -79,30 +83,43 @@ def _shop(shop: Shop) -> str:
     )
 
 
-def _shop_cards(current: Sequence[Day], before: Sequence[Day]) -> list[tuple[str, str, str]]:
+def _shop_cards(
+    period: Sequence[Day], current: Sequence[Day], before: Sequence[Day]
+) -> list[tuple[str, str, str]]:
+    """Figures of the ``period``; its whole days, ``current``, beside the days ``before``."""
+
     def total(days: Sequence[Day], name: str) -> float:
         return float(sum(getattr(day, name) for day in days))
 
-    revenue, orders, views = (total(current, name) for name in ("revenue", "purchases", "views"))
+    def rate(days: Sequence[Day]) -> float:
+        return total(days, "purchases") / (total(days, "views") or 1.0)
+
     # A shorter period before is no comparison.
-    comparable = before if len(before) == len(current) else []
-    earlier_orders, earlier_views = (total(comparable, name) for name in ("purchases", "views"))
-    earlier_rate = earlier_orders / earlier_views if earlier_views else 0.0
-    rate = orders / views if views else 0.0
+    comparable = before if len(before) >= len(current) else []
+    before = comparable[len(comparable) - len(current) :]
+
+    def change(name: str) -> str:
+        return _change(total(current, name), total(before, name), len(current))
+
+    revenue, orders = total(period, "revenue"), total(period, "purchases")
     return [
-        ("Revenue", units.money(revenue), _change(revenue, total(comparable, "revenue"))),
-        ("Purchases", f"{orders:,.0f}", _change(orders, earlier_orders)),
-        ("Conversion, view to purchase", f"{rate:.2%}", _change(rate, earlier_rate)),
+        ("Revenue", units.money(revenue), change("revenue")),
+        ("Purchases", f"{orders:,.0f}", change("purchases")),
+        (
+            "Conversion, view to purchase",
+            f"{rate(period):.2%}",
+            _change(rate(current), rate(before), len(current)),
+        ),
         ("Revenue per purchase", units.money(revenue / orders) if orders else "-", ""),
     ]
 
 
-def _change(now: float, before: float) -> str:
+def _change(now: float, before: float, days: int) -> str:
     if not before:
         return ""
     change = now / before - 1
     kind = "up" if change >= 0 else "down"
-    return f'<span class="{kind}">{change:+.1%}</span> <span>to the {PERIOD_DAYS} days before</span>'
+    return f'<span class="{kind}">{change:+.1%}</span> <span>{days} whole days to the {days} before</span>'
 
 
 def _conversion(shop: Shop) -> str:
@@ -111,7 +128,9 @@ def _conversion(shop: Shop) -> str:
         (escape(row.name), f"{row.views:,}", f"{row.purchases:,}", f"{row.purchases / max(row.views, 1):.2%}")
         for row in rows
     )
-    return _table(("Device, country", "Views", "Purchases", "Conversion"), cells)
+    return _table(
+        "Conversion by device and country", ("Device, country", "Views", "Purchases", "Conversion"), cells
+    )
 
 
 def _loads(shop: Shop) -> str:
@@ -129,7 +148,8 @@ def _loads(shop: Shop) -> str:
         for load in shop.loads
     )
     waiting = f"<p>{shop.waiting_files:,} files wait to be loaded.</p>" if shop.waiting_files else ""
-    return _table(("When", "State", "Files", "New events", "Duplicates", "Rejected"), rows, words=2) + waiting
+    heads = ("When", "State", "Files", "New events", "Duplicates", "Rejected")
+    return _table("The last loads", heads, rows, words=2) + waiting
 
 
 def _state(load: Load) -> str:
@@ -267,7 +287,9 @@ def _comparison(run: Run) -> str:
                 svg.sparkline([*before, value], shown),
             )
         )
-    return _table(("Figure", "This run", "Median before", "Standing", "Last runs"), rows)
+    return _table(
+        "Figures of the last runs", ("Figure", "This run", "Median before", "Standing", "Last runs"), rows
+    )
 
 
 def _standing(value: float, before: Sequence[float], more_is_better: bool | None) -> str:
@@ -295,7 +317,7 @@ def _parts(run: Run) -> str:
     rows = [
         (part, units.seconds(spent[part]), f"{spent[part] / total:.0%}") for part in PARTS if part in spent
     ]
-    return _table(("Part", "Time", "Share"), rows)
+    return _table("Where the time went", ("Part", "Time", "Share"), rows)
 
 
 def _servers(run: Run) -> Iterable[tuple[str, str]]:
@@ -318,11 +340,8 @@ def _executors(run: Run) -> str:
         )
         for name, seconds in sorted(spent.items())
     ]
-    return (
-        _table(("Executor", "Tasks", "Task time", "Garbage collection", "Heap, at the most"), rows)
-        if rows
-        else ""
-    )
+    heads = ("Executor", "Tasks", "Task time", "Garbage collection", "Heap, at the most")
+    return _table("Spark's executors", heads, rows) if rows else ""
 
 
 def _postgres(run: Run) -> str:
@@ -337,13 +356,13 @@ def _postgres(run: Run) -> str:
         ("Blocks found in its cache", f"{hit / (hit + read):.1%}" if hit + read else "-"),
         ("Temporary files", units.size(run.value("postgres_temp_bytes") or 0)),
     ]
-    return _table(("", ""), rows)
+    return _table("PostgreSQL's statistics", ("Figure", "Value"), rows)
 
 
 def _sizes(run: Run) -> str:
     files = ("CSV files of this run", units.size(run.files.csv_bytes), "")
     rows = [(escape(r.name), units.size(r.table_bytes), units.size(r.index_bytes)) for r in run.relations]
-    return _table(("", "Table", "Indexes"), [files, *rows])
+    return _table("Sizes", ("What", "Table", "Indexes"), [files, *rows])
 
 
 # -- building blocks -----------------------------------------------------------------------------
@@ -361,14 +380,17 @@ def _card(title: str, content: str) -> str:
     return f'<section class="card">{heading}{content}</section>'
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
-    """A table whose first ``words`` columns are words, the others numbers. Cells are HTML."""
+def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
+    """A table whose first ``words`` columns are words, the others numbers. Cells are HTML.
 
-    def line(tag: str, cells: Sequence[str]) -> str:
-        return "".join(
-            f"<{tag}>{cell}</{tag}>" if at < words else f'<{tag} class="n">{cell}</{tag}>'
-            for at, cell in enumerate(cells)
-        )
+    The caption is read aloud; on the screen the card's heading says it.
+    """
 
-    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{line('th', heads)}</tr></thead><tbody>{body}</tbody></table>"
+    def kind(at: int) -> str:
+        return "" if at < words else ' class="n"'
+
+    head = "".join(f'<th scope="col"{kind(at)}>{cell}</th>' for at, cell in enumerate(heads))
+    body = "".join(
+        f"<tr>{''.join(f'<td{kind(at)}>{cell}</td>' for at, cell in enumerate(row))}</tr>" for row in rows
+    )
+    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -61,6 +61,7 @@ class Evidence:
     rows_read: int
     rows_rejected: int = 0
     reason: str = ""
+    reason_rows: int = 0
     batches: int = 1
     parts: dict[str, float] = field(default_factory=dict)
     cores: int = 1
@@ -85,6 +86,7 @@ class Evidence:
             rows_read=run.files.rows_read,
             rows_rejected=run.files.rows_rejected,
             reason=run.rejects[0][0] if run.rejects else "",
+            reason_rows=run.rejects[0][1] if run.rejects else 0,
             batches=len(run.batches),
             parts={part: sum(batch[part] for batch in spent) for part in spent[0]} if spent else {},
             cores=run.cores,
@@ -148,10 +150,18 @@ def _refused(evidence: Evidence) -> Verdict | None:
     return Verdict(
         Cause.REJECTS,
         f"{share:.0%} of the rows were refused ({evidence.rows_rejected:,} of {evidence.rows_read:,}), "
-        f"most of them as {evidence.reason}.",
+        f"{_most(evidence)} {evidence.reason}.",
         "The files are what is wrong, not the speed: `ecom rejects list` shows an example of each reason for "
         "whoever writes them; `ecom rejects replay --fixed FILE` loads them once they are corrected.",
     )
+
+
+def _most(evidence: Evidence) -> str:
+    if evidence.reason_rows == evidence.rows_rejected:
+        return "all of them as"
+    if 2 * evidence.reason_rows > evidence.rows_rejected:
+        return "most of them as"
+    return f"{evidence.reason_rows:,} of them as"
 
 
 def _starved(evidence: Evidence) -> Verdict | None:

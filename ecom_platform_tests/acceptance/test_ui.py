@@ -65,7 +65,8 @@ def test_materialise_everything_then_break_it_then_put_it_right(dev: ui.Dev, tmp
         page.set_viewport_size({"width": 1400, "height": 800})
 
         ui.open_page(dev, page, "/assets/user_events?view=overview")
-        for text in ("ISO 3166-1 alpha-2 country code.", "public.user_events", "data-platform", "30,000"):
+        row_count = f"{stored + 30_000:,}"
+        for text in ("ISO 3166-1 alpha-2 country code.", "public.user_events", "data-platform", row_count):
             page.get_by_text(text).first.wait_for()
         page.screenshot(path=tmp_path / "asset.png")
 

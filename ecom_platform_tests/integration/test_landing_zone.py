@@ -248,6 +248,7 @@ class TestFilesThatCannotBeMoved:
             drop(landing, "c.csv")
             assert len(landing.load(landing.take())) == 1
             if into == "archive":
+                patch.setattr("ecom_platform.landing.archive_check._LOOK_SECONDS", 0)
                 with landing.database.open() as connection:
                     finding = archive_matches_ledger(connection, landing.zone, whole=True)
                 assert "cannot be moved out" in str(finding.details["stuck.csv (file 2)"])
@@ -473,3 +474,19 @@ def test_what_the_ledger_calls_loaded_is_on_the_disk(
     put_away(landing.database, landing.zone, [outcome.file_id for outcome in outcomes], 0.0)
     day = landing.zone.archive / f"{datetime.fromtimestamp(outcomes[0].finished_at, UTC):%Y-%m-%d}"
     assert {day.stat().st_ino, landing.zone.archive.stat().st_ino} <= set(synced)
+
+
+def test_the_ledger_knows_a_file_before_it_is_renamed(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in between, there is a row for what nobody else could find."""
+    drop(landing, "a.csv")
+    rename, known = os.rename, []
+
+    def noted(source: Any, target: Any, **options: Any) -> None:
+        known.append(dict(states(landing)))  # by another connection
+        rename(source, target, **options)
+
+    monkeypatch.setattr(os, "rename", noted)
+    landing.take()
+    assert known == [{"a.csv": ("claimed", None)}]

@@ -29,6 +29,7 @@ from ecom_platform.postgres.outcome import FileOutcome, UnitFile
 from ecom_platform.postgres.rejects import Verdict
 from ecom_platform.postgres.schema import migrate
 from ecom_platform.postgres.statements import queries
+from ecom_platform_tests import runbook
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
 
 REPOSITORY = Path(__file__).parents[2]
@@ -385,16 +386,19 @@ class TestReconcile:
             with owner.open() as connection:
                 before = connection.execute(privileges).fetchall()
             backup = tmp_path / "backup.dump"
-            subprocess.run([binary("pg_dump"), "-Fc", "-f", backup, server.url], check=True)
+            subprocess.run([binary("pg_dump"), "-Fc", "-n", "public", "-f", backup, server.url], check=True)
             drop(landing, "new.csv", line())
 
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 execute(landing, "DROP SCHEMA public CASCADE")
-            steps = ("SET ROLE ecom_owner", "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
-            commands = [argument for step in steps for argument in ("-c", step)]
-            subprocess.run([binary("psql"), *superuser, *commands], check=True)
-            options = ["--role=ecom_owner", "--no-owner", "--single-transaction", "-d", server.url]
+            done = runbook.execute(runbook.block("cat > drop.sql"), tmp_path, Database(server.url))
+            assert done.returncode == 0
+            restored = tmp_path / "restore.sql"
+            options = ["--no-owner", "-n", "public", "-f", restored]
             subprocess.run([binary("pg_restore"), *options, backup], check=True)
+            steps = ["-v", "schema=public", "-1", "-c", "SET ROLE ecom_owner", "-f", "-"]
+            script = (tmp_path / "drop.sql").read_text() + restored.read_text()
+            subprocess.run([binary("psql"), *superuser, *steps], input=script, text=True, check=True)
 
             assert reconcile(ingest, zone).requeued == ("new.csv",)
             landing = Landing(ingest, zone)

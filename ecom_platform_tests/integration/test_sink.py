@@ -381,12 +381,12 @@ class TestBreakingIt:
     def test_a_file_that_is_still_being_written_is_left_out(self, landing: Landing) -> None:
         files = landing.drop(a__csv=csv_file(line()), b__csv=csv_file(line()))
 
-        def append(step: str) -> None:
-            if step == "copied":
-                with Path(files[0].path).open("ab") as file:
-                    file.write(line() + b"\n")
+        def append() -> None:
+            with Path(files[0].path).open("ab") as file:
+                file.write(line() + b"\n")
 
-        result = sink.load_unit(landing.database.url, files, landing.batch_id, hook=append)
+        hook = first_time(append, "copied")
+        result = sink.load_unit(landing.database.url, files, landing.batch_id, hook=hook)
         assert result.changed == [files[0].file_id]
         assert [outcome.name for outcome in result.outcomes] == ["b.csv"]
         with landing.database.open() as connection:

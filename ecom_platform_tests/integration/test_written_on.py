@@ -221,6 +221,19 @@ def test_only_touched(platform: Platform, writer: BinaryIO) -> None:
     platform.all_is_well()
 
 
+def test_rewritten_and_touched_after_it_was_put_away(platform: Platform, writer: BinaryIO) -> None:
+    platform.ingest()
+    (archived,) = platform.zone.archive.rglob("1-a.csv")
+    os.utime(archived)
+    for _ in range(2):
+        assert look_back(platform.database, platform.zone) == []
+    writer.seek(0)
+    writer.write(csv_file(ROWS[1]))
+    assert look_back(platform.database, platform.zone) == ["a.csv"]
+    platform.ingest()
+    assert platform.stored() == 2
+
+
 def test_a_compressed_file_whose_rest_comes_after_it_was_judged(platform: Platform) -> None:
     whole = gzip.compress(csv_file(*ROWS))
     with (platform.zone.landing / "a.csv.gz").open("wb", buffering=0) as file:

@@ -159,3 +159,17 @@ def test_the_code_location_has_the_name_it_has_on_a_laptop() -> None:
     stack = yaml.safe_load((DOCKER / "workspace.yaml").read_text())["load_from"][0]["grpc_server"]
     laptop = yaml.safe_load((TOP / "workspace.yaml").read_text())["load_from"][0]["python_module"]
     assert stack["location_name"] == laptop["location_name"]
+
+
+def test_the_image_is_built_from_all_that_a_wheel_is_built_from() -> None:
+    copied = {
+        name
+        for line in (DOCKER / "Dockerfile").read_text().splitlines()
+        if line.startswith("COPY ")
+        for name in line.split()[1:-1]
+    }
+    needed = {"setup.py", "pyproject.toml", "ecom_platform", "workspace.yaml", "dagster.yaml"}
+    assert needed <= copied
+    # Nothing of a checkout gets into a layer but what is let in here.
+    lines = (TOP / ".dockerignore").read_text().splitlines()
+    assert "*" in lines and {f"!{name}" for name in needed} <= set(lines)

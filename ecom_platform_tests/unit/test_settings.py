@@ -1,11 +1,12 @@
 """The environment as settings: defaults, every refusal, and that no secret is shown."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from ecom_platform.errors import SettingsError
-from ecom_platform.settings import load_settings, read_environment
+from ecom_platform.settings import AlertVariables, load_alert_settings, load_settings, read_environment
 
 
 def test_defaults_need_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,3 +153,50 @@ def test_a_secret_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     ]:
         with pytest.raises(SettingsError, match=problem):
             load_settings(environ)
+
+
+def test_a_schema_is_in_every_url() -> None:
+    settings = load_settings(
+        {
+            "ECOM_POSTGRES_URL": "postgresql://bob@h/d?sslmode=require",
+            "ECOM_SPARK_POSTGRES_URL": "postgresql://bob@inside/d",
+            "ECOM_POSTGRES_PASSWORD": "x",
+            "ECOM_POSTGRES_SCHEMA": "team_a",
+        }
+    )
+    named = "options=-csearch_path%3Dteam_a"
+    assert settings.postgres_url == f"postgresql://bob:x@h/d?sslmode=require&{named}"
+    assert settings.spark_postgres_url == f"postgresql://bob:x@inside/d?{named}"
+    assert settings.alerts.postgres_url == f"postgresql://bob@h/d?sslmode=require&{named}"
+    assert (settings.postgres_schema, settings.alerts.postgres_schema) == ("team_a", "team_a")
+
+
+def test_the_schema_is_not_that_of_another_projects_database() -> None:
+    environ = {"ECOM_POSTGRES_SCHEMA": "team_a", "SHOP_DB": "postgresql://h/shop", "SHOP_SCHEMA": "alerts"}
+    theirs = load_alert_settings(AlertVariables(postgres_url="SHOP_DB"), environ)
+    assert (theirs.postgres_url, theirs.postgres_schema) == ("postgresql://h/shop", None)
+    named = load_alert_settings(
+        AlertVariables(postgres_url="SHOP_DB", postgres_schema="SHOP_SCHEMA"), environ
+    )
+    assert named.postgres_url == "postgresql://h/shop?options=-csearch_path%3Dalerts"
+
+
+@pytest.mark.parametrize("name", ["pg_temp", "information_schema", "$user", "x" * 64, "a\tb"])
+def test_a_schema_that_cannot_be_one_is_refused_once(name: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({"ECOM_POSTGRES_SCHEMA": name})
+    assert caught.value.message.count("ECOM_POSTGRES_SCHEMA") == 1
+
+
+def test_two_words_on_the_schema_are_refused() -> None:
+    url = "postgresql://h/d?options=-c%20search_path%3Dmonitoring"
+    with pytest.raises(SettingsError, match="take it out of the URL"):
+        load_settings({"ECOM_POSTGRES_URL": url, "ECOM_POSTGRES_SCHEMA": "team_a"})
+
+
+def test_variables_of_libpq_in_dotenv_reach_libpq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `dagster dev`, which would otherwise connect to another server than the terminal."""
+    monkeypatch.setenv("PGHOST", "shell")
+    (tmp_path / ".env").write_text("PGHOST=dotenv\nECOM_HOME=home\n")
+    assert read_environment(tmp_path)["PGHOST"] == "dotenv"
+    assert os.environ["PGHOST"] == "dotenv"

@@ -160,7 +160,7 @@ class Watch:
             provided = (
                 self._provide()
                 if self._provide is not None
-                else provide_outbox(settings.postgres_url, settings.postgres_dir)
+                else provide_outbox(settings.postgres_url, settings.postgres_dir, settings.postgres_schema)
             )
             self._held = (stack, stack.enter_context(provided))
         return self._held[1]

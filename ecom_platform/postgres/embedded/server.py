@@ -58,8 +58,12 @@ class EmbeddedServer:
 
     @property
     def url(self) -> str:
-        """Where drivers and ``psql`` connect to; it holds no secret."""
-        return f"postgresql://{USER}@/{DATABASE}?host={quote(os.fsencode(self._folder.socket_folder()))}"
+        """Where drivers and ``psql`` connect to; it holds no secret.
+
+        The empty ``hostaddr`` says that there is no other address, whatever PGHOSTADDR has.
+        """
+        folder = quote(os.fsencode(self._folder.socket_folder()))
+        return f"postgresql://{USER}@/{DATABASE}?host={folder}&port=5432&hostaddr="
 
     def acquire(self) -> None:
         """Become a user of the server, starting it and making its database where needed.

@@ -82,6 +82,9 @@ WHERE state = 'loaded' AND (:since::timestamptz IS NULL OR finished_at >= :since
 -- name: loaded_count$
 SELECT count(*) FROM ingested_files WHERE state = 'loaded';
 
+-- name: note_touched!
+UPDATE ingested_files SET claimed_mtime_ns = :mtime_ns WHERE file_id = :file_id;
+
 -- name: note_landed_again!
 UPDATE ingested_files SET landed_again_at = clock_timestamp() WHERE file_id = :file_id;
 

@@ -1,7 +1,7 @@
--- The ingest lock.
+-- The ingest lock. Advisory locks are the whole database's, so each schema has a key of its own.
 
 -- name: try_take$
-SELECT pg_try_advisory_lock(:key);
+SELECT pg_try_advisory_lock(CASE current_schema() WHEN 'public' THEN :key ELSE hashtextextended(current_schema(), :key) END);
 
 -- name: call_it$
 -- What pg_stat_activity calls this session.
@@ -15,4 +15,8 @@ WHERE l.locktype = 'advisory'
     AND l.granted
     AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND ((l.classid::bigint << 32) | l.objid::bigint) = :key;
+    AND ((l.classid::bigint << 32) | l.objid::bigint) =
+        CASE current_schema() WHEN 'public' THEN :key ELSE hashtextextended(current_schema(), :key) END;
+
+-- name: take_claims^
+SELECT pg_advisory_lock(CASE current_schema() WHEN 'public' THEN :key ELSE hashtextextended(current_schema(), :key) END);

@@ -2,7 +2,9 @@
 
 -- name: lock_check^
 -- For the session, since a transaction that waited for it would have taken its snapshot before.
-SELECT pg_advisory_lock(hashtextextended('ecom_platform check ' || :check, 0));
+SELECT pg_advisory_lock(hashtextextended(
+    'ecom_platform check ' || CASE current_schema() WHEN 'public' THEN '' ELSE current_schema() || '.' END || :check, 0
+));
 
 -- name: newest_whole^
 -- When the check last found the whole table right, and how many seconds ago that was.

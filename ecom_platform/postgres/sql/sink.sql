@@ -2,10 +2,11 @@
 -- {columns} and the like are filled from the declaration of the event, never from input.
 
 -- name: lock_shared
-SELECT pg_advisory_xact_lock_shared($1);
+-- Each schema has a key of its own, since advisory locks are the whole database's.
+SELECT pg_advisory_xact_lock_shared(CASE current_schema() WHEN 'public' THEN $1 ELSE hashtextextended(current_schema(), $1) END);
 
 -- name: lock_exclusive
-SELECT pg_advisory_xact_lock($1);
+SELECT pg_advisory_xact_lock(CASE current_schema() WHEN 'public' THEN $1 ELSE hashtextextended(current_schema(), $1) END);
 
 -- name: lock_files
 -- In order, so that two units never wait for each other's ledger rows.
