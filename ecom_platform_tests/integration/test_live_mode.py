@@ -306,6 +306,23 @@ def test_dev_keeps_one_running_beside_the_ui(platform: Platform) -> None:
 
 
 @pytest.mark.long
+def test_five_minutes_at_a_thousand_events_a_second(platform: Platform, tmp_path: Path) -> None:
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    write_dirty_files(staging, seed=5, events=300_000, rows_per_file=1_000)
+    files = sorted(staging.iterdir())
+    stream = platform.stream()
+    stream.wait_until_it_says("waiting for files")
+    begun = time.monotonic()
+    for number, file in enumerate(files):
+        time.sleep(max(begun + number - time.monotonic(), 0))  # a producer's pace, not a wait
+        file.rename(platform.zone.landing / file.name)
+        assert stream.process.poll() is None, stream.said()
+    platform.wait_until_loaded(len(files))
+    assert stream.stop() == 0, stream.said()
+    platform.check()
+
+
 def test_a_writer_that_pauses_longer_than_a_file_has_to_rest(platform: Platform) -> None:
     """Each pause lets its file be loaded, and what comes after it is loaded as well."""
     stream = platform.stream()
@@ -324,21 +341,3 @@ def test_a_writer_that_pauses_longer_than_a_file_has_to_rest(platform: Platform)
     platform.check()
     with platform.database.open() as connection:
         assert archive_matches_ledger(connection, platform.zone, whole=True).passed
-
-
-@pytest.mark.long
-def test_five_minutes_at_a_thousand_events_a_second(platform: Platform, tmp_path: Path) -> None:
-    staging = tmp_path / "staging"
-    staging.mkdir()
-    write_dirty_files(staging, seed=5, events=300_000, rows_per_file=1_000)
-    files = sorted(staging.iterdir())
-    stream = platform.stream()
-    stream.wait_until_it_says("waiting for files")
-    begun = time.monotonic()
-    for number, file in enumerate(files):
-        time.sleep(max(begun + number - time.monotonic(), 0))  # a producer's pace, not a wait
-        file.rename(platform.zone.landing / file.name)
-        assert stream.process.poll() is None, stream.said()
-    platform.wait_until_loaded(len(files))
-    assert stream.stop() == 0, stream.said()
-    platform.check()
