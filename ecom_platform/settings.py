@@ -130,6 +130,8 @@ class Settings:
     # Rows up to which a run's checks read the whole table; of a larger one, what changed.
     whole_check_rows: int = WHOLE_CHECK_ROWS
     rows_per_file: int = DEFAULT_ROWS_PER_FILE
+    # Whether the generator may write its invented events; None: by what is found (postgres.generated).
+    shop: bool | None = None
     java_home: Path | None = None
     # DAGSTER_HOME, where somebody chose it.
     dagster_home_chosen: Path | None = None
@@ -143,6 +145,11 @@ class Settings:
     def embedded(self) -> bool:
         """Whether PostgreSQL is the server this platform starts by itself."""
         return self.postgres_url is None
+
+    @property
+    def shop_open(self) -> bool:
+        """Whether these settings alone let the generator write; else it depends on the database."""
+        return self.embedded if self.shop is None else self.shop
 
     @property
     def postgres_dir(self) -> Path:
@@ -289,6 +296,15 @@ class _Reader:
             )
             return None
         return text
+
+    def switch(self, name: str) -> bool | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        if text.lower() not in ("on", "off"):
+            self.problems.append(f"{name} is {text!r}; it must be on or off.")
+            return None
+        return text.lower() == "on"
 
     def schema(self, name: str) -> str | None:
         text = self.text(name)
@@ -480,6 +496,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         history_days=reader.integer("ECOM_HISTORY_DAYS", 90, 1) or 90,
         whole_check_rows=WHOLE_CHECK_ROWS if whole_check_rows is None else whole_check_rows,
         rows_per_file=rows_per_file or DEFAULT_ROWS_PER_FILE,
+        shop=reader.switch("ECOM_SHOP"),
         java_home=Path(java_home) if java_home else None,
         dagster_home_chosen=Path(dagster_home).expanduser().absolute() if dagster_home else None,
         alerts=_alert_settings(reader, AlertVariables(), home),

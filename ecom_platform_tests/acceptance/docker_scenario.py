@@ -368,6 +368,7 @@ def laptop_environment(made: Stack, landing: Path) -> dict[str, str]:
         "ECOM_SPARK_POSTGRES_URL": "postgresql://ecom_ingest@postgres:5432/ecommerce",
         "ECOM_POSTGRES_PASSWORD": password,
         "ECOM_LANDING_DIR": str(landing),
+        "ECOM_SHOP": "on",
     }
 
 
@@ -432,6 +433,7 @@ def main() -> int:
         build()
         variables = {"ECOM_IMAGE": IMAGE, "ECOM_NOTEBOOK_IMAGE": NOTEBOOK_IMAGE}
         variables["ECOM_BATCH_FILES"] = str(BATCH_FILES)
+        variables["ECOM_SHOP"] = "on"
         with stack("ecom-test", folder / "stack", **variables) as made:
             made.compose("config", "--quiet")
             say(f"compose config: valid; up and healthy after {made.up():.1f} s")
