@@ -71,6 +71,7 @@ def remove(connection: Connection, file_ids: Sequence[int]) -> GeneratedRows:
     """
     ask, ids = queries("generated"), list(file_ids)
     events = ask.remove_events(connection, file_ids=ids)
+    ask.forget_lost(connection, file_ids=ids)
     rejects = ask.remove_rejects(connection, file_ids=ids)
     ask.release_twins(connection, file_ids=ids)
     files = ask.remove_files(connection, file_ids=ids)

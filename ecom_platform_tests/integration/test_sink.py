@@ -444,7 +444,7 @@ class TestBreakingIt:
             connection.execute("ALTER TABLE user_events DROP COLUMN category")
         with pytest.raises(adbc_driver_manager.Error) as caught:
             landing.load(landing.drop(a__csv=csv_file(line())))
-        assert caught.value.sqlstate == "42703"
+        assert "category" in str(caught.value)
 
 
 LOAD = """

@@ -32,6 +32,10 @@ SELECT
 -- name: remove_events!
 DELETE FROM user_events WHERE file_id = ANY(:file_ids::bigint[]);
 
+-- name: forget_lost!
+-- Nobody is to look for them.
+DELETE FROM lost_events WHERE file_id = ANY(:file_ids::bigint[]);
+
 -- name: remove_rejects!
 DELETE FROM rejected_events WHERE file_id = ANY(:file_ids::bigint[]);
 
