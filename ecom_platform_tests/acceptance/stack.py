@@ -98,6 +98,22 @@ def launch(ui: str, job: str, **config: int) -> str:
     return str(answer["run"]["runId"])
 
 
+# Asked from within the server: a question from outside takes longer than a run needs.
+_HOLD = """
+SELECT set_config('application_name', 'holder', false);
+BEGIN;
+DO $$
+BEGIN
+    LOOP
+        PERFORM FROM ingested_files WHERE state = 'claimed' ORDER BY file_id DESC LIMIT 1 FOR UPDATE;
+        EXIT WHEN FOUND;
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+END
+$$;
+"""
+
+
 @dataclass
 class Stack:
     """One compose project."""
@@ -148,6 +164,25 @@ class Stack:
 
     def number(self, text: str) -> int:
         return int(self.sql(text) or 0)
+
+    @contextmanager
+    def holding_the_newest_file(self) -> Iterator[None]:
+        """The newest file that is claimed while the block lasts is not loaded before its end, nor is its
+        run over: a session has its ledger row."""
+        options = ["-p", self.project, "--env-file", str(self.environment_file), "-f", str(COMPOSE_FILE)]
+        psql = ["psql", "-XAtq", "-h", "/var/run/postgresql", "-U", "postgres", "-d", "ecommerce"]
+        command = ["docker", "compose", *options, "exec", "-T", "postgres", *psql]
+        session = subprocess.Popen(
+            command, text=True, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        assert session.stdin is not None
+        try:
+            session.stdin.write(_HOLD)
+            session.stdin.flush()
+            yield
+        finally:
+            session.stdin.close()  # psql ends, and with it the transaction
+            session.wait(240)
 
     # -- memory --------------------------------------------------------------------------------
 
