@@ -72,12 +72,19 @@ def isolate(settings: Settings, java_home: Path) -> None:
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     if settings.spark_conf_dir is not None:
         os.environ["SPARK_CONF_DIR"] = str(settings.spark_conf_dir)
-    # Otherwise workers take the first python3 of the PATH, which need not have our packages.
+    choose_python(settings)
+    os.environ["PYTHONSAFEPATH"] = "1"
+    os.environ["PYTHONPATH"] = _python_path(os.environ.get("PYTHONPATH", ""))
+
+
+def choose_python(settings: Settings) -> None:
+    """Otherwise workers take the first python3 of the PATH, which need not have our packages.
+
+    PySpark looks at this for each session, also where the JVM is that of an earlier one.
+    """
     elsewhere = settings.cluster.python if settings.remote_spark else None
     os.environ["PYSPARK_PYTHON"] = elsewhere or sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-    os.environ["PYTHONSAFEPATH"] = "1"
-    os.environ["PYTHONPATH"] = _python_path(os.environ.get("PYTHONPATH", ""))
 
 
 def _foreign(environ: Mapping[str, str], settings: Settings) -> list[str]:

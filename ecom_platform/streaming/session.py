@@ -30,7 +30,7 @@ from ecom_platform.errors import ClusterError, JavaError, PrerequisiteError, Set
 from ecom_platform.settings import Settings
 from ecom_platform.streaming import class_archive
 from ecom_platform.streaming.cluster import AUTHENTICATION, cluster_config, secret_config
-from ecom_platform.streaming.environment import isolate
+from ecom_platform.streaming.environment import choose_python, isolate
 from ecom_platform.streaming.java import find_java
 from ecom_platform.streaming.probe import require_cluster
 from ecom_platform.waits import announced
@@ -113,6 +113,7 @@ def open_session(settings: Settings, *, java_options: str | None = None) -> Spar
             raise _refused[1]
         known = SparkContext._active_spark_context
         _launch_jvm(settings, java_options)
+        choose_python(settings)
         try:
             session = _build(settings)
         except (Py4JError, ConnectionError) as error:
