@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from ecom_platform.landing.corrections import replay_as_they_are
 from ecom_platform.landing.requeue import reload_files
 from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres import rollups
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.rollups import (
     CONVERSION_FUNNEL,
@@ -364,3 +365,38 @@ def test_rates_are_null_where_nothing_came_before(landing: Landing) -> None:
     refresh(landing.database, CONVERSION_FUNNEL)
     rates = "SELECT category, cart_rate, purchase_rate, conversion_rate FROM conversion_funnel ORDER BY 1"
     assert rows(landing.database, rates) == [("Books", None, 0.0, None), ("Toys", 0.5, 0.0, 0.0)]
+
+
+@pytest.mark.parametrize("rollup", ROLLUPS)
+def test_a_load_that_commits_in_the_middle_of_a_refresh_is_counted_by_the_next(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch, rollup: str
+) -> None:
+    """The refresh has read what changed; what it deletes then must be no more than that."""
+    draw = random.Random(7)
+    drop(landing, "a.csv", *(event(draw) for _ in range(20)))
+    apply = rollups._apply
+
+    def after_a_load(connection: psycopg.Connection[Any], name: str) -> None:
+        drop(landing, "b.csv", *(event(draw) for _ in range(30)))
+        apply(connection, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rollups, "_apply", after_a_load)
+        assert refresh(landing.database, rollup).events == 20
+    assert refresh(landing.database, rollup).events == 30
+    assert_agrees(landing.database)
+
+
+def test_a_replayed_row_is_counted(landing: Landing) -> None:
+    """Also of a file that was taken in long ago."""
+    draw = random.Random(8)
+    drop(landing, "a.csv", *(event(draw) for _ in range(20)), event(draw).replace(b"2026-01-0", b"2026-1-0"))
+    for rollup in ROLLUPS:
+        refresh(landing.database, rollup)
+    execute(
+        landing.database,
+        "UPDATE rejected_events SET raw = replace(convert_from(raw, 'UTF8'), '2026-1-0', '2026-01-0')::bytea",
+    )
+    assert replay_as_they_are(landing.database, landing.zone).loaded == 1
+    assert [refresh(landing.database, rollup).events for rollup in ROLLUPS] == [1, 1]
+    assert_agrees(landing.database)
