@@ -77,5 +77,5 @@ setup(
     install_requires=RUNTIME,
     extras_require={"dev": DEVELOPMENT},
     cmdclass={"build_py": BuildWithDagsterFiles},
-    entry_points={"console_scripts": ["ecom = ecom_platform.cli:main"]},
+    entry_points={"console_scripts": ["ecom = ecom_platform.__main__:main"]},
 )

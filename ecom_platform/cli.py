@@ -7,7 +7,6 @@ answer at once.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -22,19 +21,22 @@ from typing import Any
 
 import click
 
-from ecom_platform.commands import COMMANDS, json_option
-from ecom_platform.errors import EcomError, PrerequisiteError, UsageError
+from ecom_platform.commands import COMMANDS, Group, json_option
+from ecom_platform.errors import EcomError, PrerequisiteError, StorageError, UsageError
 from ecom_platform.installation import package_version, require_own_environment
+from ecom_platform.output import print_json, undelivered
 from ecom_platform.postgres.refusals import refusal
-from ecom_platform.runner import run_job
+from ecom_platform.runner import loads, run_job
 from ecom_platform.settings import DEFAULT_EVENTS, load_settings
 
 UI_HOST = "127.0.0.1"
 UI_PORT = 3000
 INTERRUPTED = 130
+# How long `ecom stop` waits for a load to end.
+STOP_SECONDS = 3600.0
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_version(), message="ecom_platform %(version)s")
 def cli() -> None:
     """Files of e-commerce events into PostgreSQL, exactly once."""
@@ -46,25 +48,45 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run the command line and turn every end into an exit code that scripts can use."""
-    as_json = "--json" in sys.argv[1:]
+    code = _run(as_json="--json" in sys.argv[1:])
+    lost = undelivered()
+    # What a load has done does not depend on who was told.
+    if lost is not None and code == 0:
+        click.echo(f"The result could not be written to standard output: {lost.strerror}.", err=True)
+        code = 0 if loads() else StorageError.exit_code
+    sys.exit(code)
+
+
+def _run(as_json: bool) -> int:
     try:
         require_own_environment(Path(sys.argv[0]))
         code = cli.main(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else 0)
+        return code if isinstance(code, int) else 0
     except click.exceptions.Abort:
-        sys.exit(INTERRUPTED)
-    except KeyboardInterrupt:
-        click.echo("Interrupted. What was committed stays; the rest is loaded by the next run.", err=True)
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        return 0
     except click.UsageError as error:
-        sys.exit(_report(UsageError(error.format_message(), _usage_hint(error)), as_json))
+        return _report(UsageError(error.format_message(), _usage_hint(error)), as_json)
     except EcomError as error:
-        sys.exit(_report(error, as_json))
+        return _report(error, as_json)
+    except OSError as error:
+        return _report(_of_the_machine(error), as_json)
     except Exception as error:
         refused = refusal(error)
         if refused is None:
             traceback.print_exc()
-        sys.exit(_report(refused or _unforeseen(error), as_json))
+        return _report(refused or _unforeseen(error), as_json)
+
+
+def _of_the_machine(error: OSError) -> EcomError:
+    """A file, a disk or a limit: whose it is stands in the error, and no trace says more."""
+    named = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, str | bytes) else ""
+    return StorageError(
+        f"The system refuses: {error.strerror or error}{named}.",
+        "Put that right and run the command again: what was committed stays.",
+    )
 
 
 def _unforeseen(error: Exception) -> EcomError:
@@ -81,7 +103,7 @@ def _usage_hint(error: click.UsageError) -> str:
 
 def _report(error: EcomError, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps({"run_id": None, "success": False, "error": error.as_json()}))
+        print_json({"run_id": None, "success": False, "error": error.as_json()})
     click.secho(f"Error: {error.message}", fg="red", err=True)
     if error.remedy:
         click.echo(error.remedy, err=True)
@@ -159,11 +181,7 @@ def doctor(as_json: bool) -> int:
 
     findings = examine(load_settings())
     if as_json:
-        click.echo(
-            json.dumps(
-                {"success": all(f.ok for f in findings), "prerequisites": [f.as_json() for f in findings]}
-            )
-        )
+        print_json({"success": all(f.ok for f in findings), "prerequisites": [f.as_json() for f in findings]})
     else:
         print_findings(findings)
     return 0 if all(finding.ok for finding in findings) else PrerequisiteError.exit_code
@@ -200,15 +218,19 @@ def url() -> int:
 
 
 @cli.command()
-def stop() -> int:
-    """Stop the embedded PostgreSQL server, whoever uses it."""
+@click.option("--now", is_flag=True, help="Do not wait for those who use it: their work fails.")
+def stop(now: bool) -> int:
+    """Stop the embedded PostgreSQL server once nobody uses it."""
     from ecom_platform.postgres.provision import embedded_server
 
     settings = load_settings()
     if not settings.embedded:
         click.echo("ECOM_POSTGRES_URL names a server of its own; there is nothing to stop.", err=True)
         return 0
-    stopped = settings.postgres_dir.is_dir() and embedded_server(settings).stop()
+    stopped = False
+    if settings.postgres_dir.is_dir():
+        server = embedded_server(settings)
+        stopped = server.stop() if now else server.stop_when_unused(STOP_SECONDS)
     click.echo("The embedded PostgreSQL server is stopped." if stopped else "No embedded server was running.")
     return 0
 
@@ -222,6 +244,7 @@ def dev(port: int, live: bool) -> int:
     from ecom_platform.orchestration.instance import WORKSPACE_FILE, prepare_instance
     from ecom_platform.postgres.provision import provide
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it has programs of its own to end
     settings = load_settings()
     _require_free(port)
     require(settings, 0)

@@ -1,4 +1,4 @@
-"""``ecom trace``, ``rejects``, ``reload``, ``reconcile``: for the person on call.
+"""``ecom status``, ``trace``, ``rejects``, ``reload``, ``reconcile``: for the person on call.
 
 Belongs here: arguments and what is printed. Does not belong here: the work, which is in ``landing``
 and ``postgres``.
@@ -6,7 +6,6 @@ and ``postgres``.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import click
 
 from ecom_platform.errors import PrerequisiteError, UsageError
+from ecom_platform.output import print_json
 from ecom_platform.runner import run_job
 from ecom_platform.settings import Settings, load_settings
 
@@ -22,12 +22,38 @@ json_option = click.option(
 )
 
 
+class Group(click.Group):
+    """A group whose help has each command's sentence whole, on as many lines as it takes."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.get_short_help_str(1_000)) for name, command in commands if command]
+            )
+
+
 def _zone(settings: Settings) -> Any:
     from ecom_platform.landing.zone import LandingZone
 
     zone = LandingZone.of(settings)
     zone.prepare()
     return zone
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> int:
+    """What waits, what was loaded last, what is red; exit code 1 if something is."""
+    from ecom_platform.console import print_status
+    from ecom_platform.status import status as find_out
+
+    found = find_out(load_settings())
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_status(found)
+    return found.exit_code
 
 
 @click.command()
@@ -42,7 +68,7 @@ def trace(wanted: str, as_json: bool) -> int:
     with provide(settings) as database, database.open() as connection:
         answer = follow(connection, _zone(settings), wanted)
     if as_json:
-        click.echo(json.dumps({"success": answer.known, **answer.as_json()}))
+        print_json({"success": answer.known, **answer.as_json()})
     else:
         click.echo(answer.verdict)
         for fact in answer.facts:
@@ -50,7 +76,7 @@ def trace(wanted: str, as_json: bool) -> int:
     return 0 if answer.known else 1
 
 
-@click.group()
+@click.group(cls=Group)
 def rejects() -> None:
     """Rows that could not be loaded: see them, load those that have become valid."""
 
@@ -66,7 +92,7 @@ def list_rejects(as_json: bool) -> int:
         found = groups(connection)
     if as_json:
         rows = [{**asdict(g), "raw": _shown(g.raw), "description": g.description} for g in found]
-        click.echo(json.dumps({"success": True, "rows": sum(g.rows for g in found), "reasons": rows}))
+        print_json({"success": True, "rows": sum(g.rows for g in found), "reasons": rows})
         return 0
     for group in found:
         click.echo(f"{group.rows:>10,}  {group.reason}: {group.description}")
@@ -95,7 +121,7 @@ def replay_rejects(fixed: Path | None, as_json: bool) -> int:
     verdicts = {str(verdict): count for verdict, count in done.verdicts.items()}
     success = not done.unmatched
     if as_json:
-        click.echo(json.dumps({"success": success, "verdicts": verdicts, "unmatched": done.unmatched}))
+        print_json({"success": success, "verdicts": verdicts, "unmatched": done.unmatched})
     else:
         for verdict, count in verdicts.items():
             click.echo(f"{count:>10,}  {verdict}")
@@ -132,8 +158,13 @@ def reload(files: tuple[str, ...], since: str | None, as_json: bool) -> int:
 
 
 @click.command()
+@click.option(
+    "--adopt",
+    is_flag=True,
+    help="Make this landing folder the one that the database loads from, whichever it was before.",
+)
 @json_option
-def reconcile(as_json: bool) -> int:
+def reconcile(adopt: bool, as_json: bool) -> int:
     """Bring disk and ledger in agreement after a database was restored, then ingest."""
     from ecom_platform.landing.requeue import reconcile as put_right
     from ecom_platform.postgres.lock import ingest_lock
@@ -141,7 +172,7 @@ def reconcile(as_json: bool) -> int:
 
     settings = load_settings()
     with provide(settings) as database, ingest_lock(database, settings.lock_wait_seconds):
-        done = put_right(database, _zone(settings))
+        done = put_right(database, _zone(settings), adopt=adopt)
     click.echo(f"{len(done.requeued)} files that the ledger did not know land again.", err=True)
     click.echo(f"{done.taken_back} files that were finished after the backup are loaded again.", err=True)
     click.echo(f"{done.put_away} finished files were moved to where they belong.", err=True)
@@ -150,7 +181,7 @@ def reconcile(as_json: bool) -> int:
     return run_job("ingest", {}, as_json, 0, {"reconciled": asdict(done)})
 
 
-@click.group()
+@click.group(cls=Group)
 def alerts() -> None:
     """Who is told when something is wrong."""
 
@@ -160,7 +191,7 @@ def alerts() -> None:
 def test_alerts(as_json: bool) -> int:
     """Send one message to each target of ECOM_ALERT_URLS, and report how each took it."""
     from ecom_platform.alerts.targets import targets
-    from ecom_platform.alerts.trial import try_targets
+    from ecom_platform.alerts.trial import Trial, try_targets
 
     settings = load_settings().alerts
     wanted = targets(settings.urls)
@@ -169,16 +200,18 @@ def test_alerts(as_json: bool) -> int:
             "ECOM_ALERT_URLS is not set: alerts are in the log and the table `alerts`, and nobody is told.",
             "Set it to one or more Apprise URLs, such as slack://… or mailto://…, and try again.",
         )
-    trials = try_targets(wanted, settings.ui_url)
+
+    def told(trial: Trial) -> None:
+        state = "delivered" if trial.delivered else f"not delivered: {trial.error}"
+        click.echo(f"{trial.target}  {state} ({trial.seconds:.2f} s)", err=as_json)
+
+    trials = try_targets(wanted, settings.ui_url, told)
     refused = [trial for trial in trials if not trial.delivered]
     if as_json:
         answer: dict[str, Any] = {"success": not refused, "targets": [asdict(trial) for trial in trials]}
         if refused:
             answer["error"] = _undelivered(refused).as_json()
-        click.echo(json.dumps(answer))
-    for trial in trials:
-        state = "delivered" if trial.delivered else f"not delivered: {trial.error}"
-        click.echo(f"{trial.target}  {state} ({trial.seconds:.2f} s)", err=as_json)
+        print_json(answer)
     return PrerequisiteError.exit_code if refused else 0
 
 
@@ -200,4 +233,4 @@ def migrate() -> int:
     return 0
 
 
-COMMANDS: tuple[click.Command, ...] = (trace, rejects, reload, reconcile, alerts, migrate)
+COMMANDS: tuple[click.Command, ...] = (status, trace, rejects, reload, reconcile, alerts, migrate)

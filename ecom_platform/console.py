@@ -7,7 +7,7 @@ standard error; standard output is for results. Does not belong here: finding an
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -15,34 +15,41 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
+
+from ecom_platform.output import display
 
 if TYPE_CHECKING:
     from ecom_platform.doctor import Prerequisite
     from ecom_platform.orchestration.execution import CheckOutcome, RunSummary
     from ecom_platform.settings import Settings
+    from ecom_platform.status import Status
     from ecom_platform.streaming.live import LiveProgress
 
 # A log is told this often how the live mode gets on, as long as it loads something.
 _LOG_EVERY_SECONDS = 10.0
+# Of what was not taken, more would hide the rest of the summary.
+_REFUSED_SHOWN = 20
 
 
 class Progress:
     """A live line on a terminal, or one plain line per step in a log."""
 
     def __init__(self, job: str, run_id: str) -> None:
-        self._console = Console(stderr=True)
+        self._console = Console(file=display())
         self._title = f"{job} {run_id.split('-')[0]}"
         self._started = time.perf_counter()
         self._first_rows_at: float | None = None
         self._last_line = ""
         self._live = RichProgress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rate]}"),
+            # One line on any terminal: the bar takes what is left, and a long text is cut.
+            TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+            BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=4)),
+            TaskProgressColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[rate]}", table_column=Column(no_wrap=True)),
+            expand=True,
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
@@ -56,6 +63,10 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Nothing more is shown."""
         self._live.stop()
 
     def say(self, text: str) -> None:
@@ -74,11 +85,12 @@ class Progress:
         now = time.perf_counter()
         self._first_rows_at = self._first_rows_at or now
         rate = committed / max(now - self._started, 1e-9)
-        of = f" of {generated:,}" if generated else ""
+        # What earlier runs left is loaded, too.
+        of = f" of {generated:,}" if generated and generated >= committed else ""
         text = f"{committed:,}{of} rows committed"
         self._live.update(
             self._task,
-            total=generated or committed,
+            total=max(generated or 0, committed),
             completed=committed,
             description=f"{self._title}: {text}",
             rate=f"{rate:,.0f} rows/s",
@@ -96,7 +108,7 @@ class LiveDisplay:
     """The live mode: one line kept up to date on a terminal, a plain line now and then in a log."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = Console(file=display())
         self._status = self._console.status("starting")
         self._logged_at = 0.0
         self._logged_rows = 0
@@ -141,7 +153,7 @@ def _live_line(progress: LiveProgress) -> str:
 
 def print_summary(summary: RunSummary, settings: Settings) -> None:
     """The run as a table, then each check that did not pass, then where to look next."""
-    console = Console(stderr=True)
+    console = Console(file=display())
     values = summary.as_json()
     table = Table(
         title=f"Run {summary.run_id}", title_justify="left", show_header=False, box=None, pad_edge=False
@@ -155,10 +167,13 @@ def print_summary(summary: RunSummary, settings: Settings) -> None:
     console.print(table)
     for check in [*summary.failed, *summary.warned]:
         _print_check(console, check)
+    _print_refused(console, summary.refused)
     _print_verdict(console, summary, settings)
 
 
-def _number(value: float) -> str:
+def _number(value: float | dict[str, str]) -> str:
+    if isinstance(value, dict):
+        return f"{len(value):,}"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
@@ -171,15 +186,33 @@ def _print_check(console: Console, check: CheckOutcome) -> None:
         console.print(f"      {name}: {value}", markup=False)
 
 
+def _print_refused(console: Console, refused: Mapping[str, str]) -> None:
+    """What lies in the landing folder and was not taken: a run that loads all the rest ends well."""
+    for name, reason in [*refused.items()][:_REFUSED_SHOWN]:
+        console.print(Text(f"Not taken: {name} is {reason}", style="yellow"), soft_wrap=True)
+    more = len(refused) - _REFUSED_SHOWN
+    if more > 0:
+        console.print(f"Not taken: {more:,} more; `--json` names all.", style="yellow", markup=False)
+
+
 def _print_verdict(console: Console, summary: RunSummary, settings: Settings) -> None:
     if summary.error is not None:
-        console.print(f"Error: {summary.error.message}", style="red", markup=False)
-        console.print(summary.error.remedy, markup=False)
+        console.print(f"Error: {summary.error.message}", style="red", markup=False, soft_wrap=True)
+        console.print(summary.error.remedy, markup=False, soft_wrap=True)
+    elif summary.success and summary.warned:
+        names = ", ".join(check.name for check in summary.warned)
+        console.print(
+            f"[yellow]No check of severity ERROR failed; {len(summary.warned)} warned:[/] {names}. "
+            "`make dev` shows the run.",
+            soft_wrap=True,
+        )
     elif summary.success:
         console.print("[green]Every check passed.[/] `make dev` shows the run; `ecom psql` opens the table.")
     else:
         console.print(f"[red]{len(summary.failed)} checks failed.[/] `make dev` shows the run and its log.")
-    console.print(f"State is in {settings.home}.", style="dim", markup=False)
+    if summary.told:
+        console.print(summary.told, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"State is in {settings.home}.", style="dim", markup=False, soft_wrap=True)
     if summary.report is not None:
         console.print(f"Report: {summary.report}", markup=False, soft_wrap=True)
 
@@ -193,3 +226,36 @@ def print_findings(findings: Sequence[Prerequisite]) -> None:
         state = finding.state if finding.ok else f"{finding.state}\n{finding.remedy}"
         table.add_row(mark, finding.name, state)
     console.print(table)
+
+
+def print_status(status: Status) -> None:
+    """How the platform is, on standard output."""
+    from ecom_platform.status import moment
+
+    console = Console()
+    table = Table(box=None, show_header=False, pad_edge=False)
+    waiting, tables, run = status.waiting, status.tables, status.history.last_run
+    since = f", the oldest since {moment(waiting.since)}" if waiting.since else ""
+    table.add_row("waiting", f"{waiting.files:,} files, {waiting.bytes / 2**20:,.1f} MiB{since}")
+    table.add_row("under way", Text(tables.ingest or "nothing"))
+    last = tables.last_loaded
+    rows = (
+        f"{last.inserted:,} inserted, {last.duplicate:,} duplicate, {last.rejected:,} rejected"
+        if last
+        else ""
+    )
+    table.add_row(
+        "last loaded", Text(f"{last.name}, {moment(last.finished_at)}: {rows}" if last else "nothing yet")
+    )
+    ended = (
+        f"{run.job} {run.run_id.split('-')[0]}, {moment(run.ended_at)}: {run.state}" if run else "none yet"
+    )
+    table.add_row("last run", Text(ended))
+    table.add_row("rejects", f"{tables.open_rejects:,} open rows (`ecom rejects list`)")
+    table.add_row("alerts", f"{len(tables.alerts):,} open")
+    console.print(table)
+    for color, sentences in (("red", status.red), ("yellow", status.yellow)):
+        for sentence in sentences:
+            console.print(Text.assemble((color, color), f"  {sentence}"))
+    if not status.red:
+        console.print("Nothing is red.", style="green")

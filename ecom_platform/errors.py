@@ -92,9 +92,3 @@ class JvmLostError(IngestError):
     """Spark's Java process has ended; this process cannot have another."""
 
     code = "jvm_lost"
-
-
-class FileChangedError(IngestError):
-    """A claimed file was written to while it was being loaded."""
-
-    code = "file_changed"

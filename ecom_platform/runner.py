@@ -7,55 +7,110 @@ imports happen inside, so that a command that fails early fails at once.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ecom_platform.errors import EcomError, UsageError
+from ecom_platform.interrupts import interruptible
+from ecom_platform.output import print_json
 from ecom_platform.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from ecom_platform.console import Progress
+    from ecom_platform.orchestration.cancellation import Cancellation
     from ecom_platform.orchestration.execution import RunSummary
     from ecom_platform.postgres.connection import Database
 
 
+_loads = False
+
+
+def loads() -> bool:
+    """Whether this command has loaded something, or tried to: that is then what its exit code says."""
+    return _loads
+
+
 def run_job(
+    job: str, run_config: dict[str, Any], as_json: bool, events: int, extra: dict[str, Any] | None = None
+) -> int:
+    """Run ``job`` and print its account; whoever watches is told of an error that kept it from beginning."""
+    try:
+        return _run_job(job, run_config, as_json, events, extra)
+    except EcomError as error:
+        from ecom_platform.alerts.unbegun import tell_of_error
+
+        # What is wrong with the settings cannot be told by means of them.
+        said = "" if isinstance(error, UsageError) else tell_of_error(load_settings(), job, error)
+        if said:
+            click.echo(said, err=True)
+        raise
+
+
+def _run_job(
     job: str, run_config: dict[str, Any], as_json: bool, events: int, extra: dict[str, Any] | None = None
 ) -> int:
     """Run ``job`` and print its account; ``extra`` goes into the JSON object beside it.
 
     Returns the exit code. Raises :class:`EcomError` for what is found out before the run begins.
     """
+    global _loads
+    _loads = True
     started = time.perf_counter()
     settings = load_settings()
     run_id = str(uuid.uuid4())
     from ecom_platform.console import Progress, print_summary
+    from ecom_platform.orchestration.cancellation import Cancellation
+
+    cancellation = Cancellation(run_id)
+    with Progress(job, run_id) as progress:
+
+        def work() -> RunSummary:
+            return _run(settings, job, run_config, run_id, events, progress, cancellation)
+
+        def farewell() -> str | None:
+            progress.stop()
+            return cancellation.cancel()
+
+        summary = interruptible(work, farewell)
+    summary = summary.after(time.perf_counter() - started)
+    if as_json:
+        print_json({**summary.as_json(), **(extra or {})})
+    print_summary(summary, settings)
+    return 0 if summary.success else (summary.error.exit_code if summary.error else 1)
+
+
+def _run(
+    settings: Settings,
+    job: str,
+    run_config: dict[str, Any],
+    run_id: str,
+    events: int,
+    progress: Progress,
+    cancellation: Cancellation,
+) -> RunSummary:
     from ecom_platform.doctor import require
     from ecom_platform.postgres.provision import provide
     from ecom_platform.postgres.schema import require_writable
 
-    with Progress(job, run_id) as progress:
-        require(settings, events)
-        _warm_up(settings)
-        progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
-        with provide(settings) as database:
-            require_writable(database)
-            progress.say("starting Dagster and Spark")
-            try:
-                with _watching(database, run_id, progress):
-                    summary = _execute(settings, job, run_config, run_id)
-            finally:
-                _close_spark()
-    summary = summary.after(time.perf_counter() - started)
-    if as_json:
-        click.echo(json.dumps({**summary.as_json(), **(extra or {})}))
-    print_summary(summary, settings)
-    return 0 if summary.success else (summary.error.exit_code if summary.error else 1)
+    require(settings, events)
+    _warm_up(settings)
+    progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
+    with provide(settings) as database:
+        require_writable(database)
+        progress.say("starting Dagster and Spark")
+        try:
+            with _watching(database, run_id, progress):
+                return _execute(settings, job, run_config, run_id, cancellation)
+        finally:
+            _close_spark()
 
 
 def _warm_up(settings: Settings) -> None:
@@ -75,7 +130,9 @@ def _close_spark() -> None:
     close_session()
 
 
-def _execute(settings: Settings, job: str, run_config: dict[str, Any], run_id: str) -> RunSummary:
+def _execute(
+    settings: Settings, job: str, run_config: dict[str, Any], run_id: str, cancellation: Cancellation
+) -> RunSummary:
     from ecom_platform.orchestration.instance import prepare_instance
 
     home = prepare_instance(settings)
@@ -83,11 +140,15 @@ def _execute(settings: Settings, job: str, run_config: dict[str, Any], run_id: s
     from ecom_platform.orchestration.execution import execute
 
     quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
-    return execute(defs, home, job, {**run_config, **quiet}, run_id)
+    began = datetime.now(UTC)
+    summary = execute(defs, home, job, {**run_config, **quiet}, run_id, cancellation)
+    from ecom_platform.orchestration.alerting.ended import tell_of_run
+
+    return replace(summary, told=tell_of_run(settings, defs, job, run_id, began))
 
 
 @contextmanager
-def _watching(database: Database, run_id: str, progress: Any) -> Iterator[None]:
+def _watching(database: Database, run_id: str, progress: Progress) -> Iterator[None]:
     """Tell ``progress`` what the run has committed, from the tables, while the block runs."""
     from ecom_platform.postgres.ledger import run_progress
 

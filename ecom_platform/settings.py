@@ -8,22 +8,29 @@ anything that opens a connection or creates a folder.
 from __future__ import annotations
 
 import glob
+import io
+import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from dotenv import dotenv_values
 
-from ecom_platform.errors import SettingsError
+from ecom_platform.errors import SettingsError, StorageError
+from ecom_platform.variables import Strangers, strangers
+
+log = logging.getLogger(__name__)
 
 DEFAULT_EVENTS = 30_000
 DEFAULT_ROWS_PER_FILE = 1_000
 DEFAULT_SCHEMA = "public"
 # A second for a million rows.
 WHOLE_CHECK_ROWS = 5_000_000
+# SQLite's limit of 512, less `/history/runs/`, the id of a run and what SQLite puts after it.
+_LONGEST_DAGSTER_HOME = 448
 DEFAULT_UI_URL = "http://127.0.0.1:3000"
 
 _REMOTE_MASTERS = ("spark://", "yarn", "k8s://")
@@ -34,6 +41,8 @@ _SEARCH_PATH = re.compile(r"search[_-]path\s*=", re.IGNORECASE)
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
+# Retired variables that this process has warned of.
+_warned: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,8 @@ class Settings:
     postgres_schema: str | None = None
     spark_master: str = "local[*]"
     spark_driver_memory: str = "1g"
+    # A folder with spark-defaults.conf; what the platform itself sets wins over it.
+    spark_conf_dir: Path | None = None
     cluster: ClusterSettings = field(default_factory=lambda: ClusterSettings())
     batch_files: int | None = None
     trigger_seconds: float = 0.2
@@ -122,6 +133,8 @@ class Settings:
     # DAGSTER_HOME, where somebody chose it.
     dagster_home_chosen: Path | None = None
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    # Variables that look like ours, and are not understood.
+    strangers: Strangers = field(default_factory=Strangers)
 
     @property
     def embedded(self) -> bool:
@@ -139,6 +152,11 @@ class Settings:
     @property
     def reports_dir(self) -> Path:
         return self.home / "reports"
+
+    @property
+    def corrections_dir(self) -> Path:
+        """Where files of corrected rows lie that may be named in the UI."""
+        return self.home / "corrections"
 
     @property
     def dagster_home(self) -> Path:
@@ -161,8 +179,23 @@ class _Reader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
+        # Every name that was asked for: those are the known ones.
+        self._known: set[str] = set()
+
+    def strangers(self) -> Strangers:
+        """Names that look like ours and that nobody has asked for. One like a known one is a problem: what
+        was meant by it would silently not be so."""
+        found = strangers((name for name, value in self._environ.items() if value.strip()), self._known)
+        for name, like in found.mistyped.items():
+            self.problems.append(f"{name} is not known; it looks like {like}: rename it, or unset it.")
+        for name, instead in found.retired.items():
+            if name not in _warned:
+                _warned.add(name)
+                log.warning("%s is no longer understood: %s", name, instead)
+        return found
 
     def text(self, name: str) -> str | None:
+        self._known.add(name)
         return self._environ.get(name, "").strip() or None
 
     def secret(self, name: str) -> str | None:
@@ -186,6 +219,15 @@ class _Reader:
     def path(self, name: str, default: Path) -> Path:
         text = self.text(name)
         return Path(text).expanduser().absolute() if text else default
+
+    def folder(self, name: str) -> Path | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        path = Path(text).expanduser().absolute()
+        if not path.is_dir():
+            self.problems.append(f"{name} is {text!r}, which is no folder.")
+        return path
 
     def integer(self, name: str, default: int | None, minimum: int) -> int | None:
         text = self.text(name)
@@ -236,6 +278,13 @@ class _Reader:
                 f"{name} is not a PostgreSQL URL; it must look like postgresql://user@host:5432/database."
             )
             return None
+        place, _, _ = text.partition("://")[2].partition("?")
+        if place.count("@") > 1 or "@" in place[len(re.split("[/#]", place, maxsplit=1)[0]) :]:
+            # libpq would take a part of the password for the host's name, and everybody would show it.
+            self.problems.append(
+                f"{name} has a user or a password with @, / or # in it: write %40, %2F or %23 for them."
+            )
+            return None
         return text
 
     def schema(self, name: str) -> str | None:
@@ -265,8 +314,8 @@ class _Reader:
             return default
         return value
 
-    def http_url(self, name: str) -> str | None:
-        text = self.text(name)
+    def http_url(self, name: str, *, secret: bool = False) -> str | None:
+        text = self.secret(name) if secret else self.text(name)
         if text is not None and not re.match(r"^https?://[^\s/]+", text):
             # The value is not repeated: it may hold a token.
             self.problems.append(f"{name} is not a URL; it must begin with http:// or https://.")
@@ -274,7 +323,7 @@ class _Reader:
         return text
 
     def alert_urls(self, name: str) -> tuple[str, ...]:
-        urls = tuple(part.strip(" \t\r\n,") for part in _BETWEEN_URLS.split(self.text(name) or ""))
+        urls = tuple(part.strip(" \t\r\n,") for part in _BETWEEN_URLS.split(self.secret(name) or ""))
         urls = tuple(url for url in urls if url)
         for number, url in enumerate(urls, 1):
             if not re.match(r"^[A-Za-z][A-Za-z0-9+.-]*://\S+$", url):
@@ -341,13 +390,37 @@ def read_environment(directory: Path | None = None) -> dict[str, str]:
     """The process environment with the ``.env`` of ``directory`` (default: the working one) laid over it.
 
     ``.env`` wins over variables that are already set, as it does in ``dagster dev``. libpq's own are put into
-    the process environment, as they are there, since libpq reads them itself.
+    the process environment, as they are there, since libpq reads them itself. Raises
+    :class:`SettingsError` if there is one that cannot be read, :class:`StorageError` if the working
+    folder is gone.
     """
-    dotenv = (directory or Path.cwd()) / ".env"
-    values = dotenv_values(dotenv) if dotenv.is_file() else {}
+    text = _text_of((directory or working_folder()) / ".env")
+    values = dotenv_values(stream=io.StringIO(text)) if text else {}
     overrides = {name: value for name, value in values.items() if value is not None}
     os.environ.update({name: value for name, value in overrides.items() if name.startswith("PG")})
     return {**os.environ, **overrides}
+
+
+def working_folder() -> Path:
+    """Where the process was started; raises :class:`StorageError` where that is no more."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise StorageError(
+            f"The working folder cannot be used: {error.strerror}. It may have been removed.",
+            "Change to a folder that exists (`cd`), and try again.",
+        ) from error
+
+
+def _text_of(dotenv: Path) -> str | None:
+    remedy = "Save it as UTF-8 where this user may read it, or remove it."
+    try:
+        return dotenv.read_bytes().decode("utf-8-sig") if dotenv.is_file() else None
+    except OSError as error:
+        raise SettingsError(f"{dotenv} cannot be read: {error.strerror}.", remedy) from error
+    except UnicodeDecodeError as error:
+        # Not the byte that it fell over, which may be a password's.
+        raise SettingsError(f"{dotenv} is not UTF-8 text (from byte {error.start} on).", remedy) from None
 
 
 def _cluster(reader: _Reader) -> ClusterSettings:
@@ -370,7 +443,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises :class:`SettingsError` naming every variable that cannot be used.
     """
     reader = _Reader(read_environment() if environ is None else environ)
-    home = reader.path("ECOM_HOME", Path.cwd() / ".ecom")
+    home = reader.path("ECOM_HOME", working_folder() / ".ecom")
     java_home = reader.text("JAVA_HOME")
     dagster_home = reader.text("DAGSTER_HOME")
     password = reader.secret("ECOM_POSTGRES_PASSWORD")
@@ -388,6 +461,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         cluster=_cluster(reader),
         spark_master=reader.spark_master("ECOM_SPARK_MASTER", "local[*]"),
         spark_driver_memory=reader.memory("ECOM_SPARK_DRIVER_MEMORY", "1g"),
+        spark_conf_dir=reader.folder("ECOM_SPARK_CONF_DIR"),
         batch_files=reader.integer("ECOM_BATCH_FILES", None, 1),
         trigger_seconds=reader.seconds("ECOM_TRIGGER_SECONDS", 0.2),
         settle_seconds=reader.seconds("ECOM_SETTLE_SECONDS", 1.0),
@@ -397,9 +471,18 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         whole_check_rows=WHOLE_CHECK_ROWS if whole_check_rows is None else whole_check_rows,
         rows_per_file=rows_per_file or DEFAULT_ROWS_PER_FILE,
         java_home=Path(java_home) if java_home else None,
-        dagster_home_chosen=Path(dagster_home) if dagster_home else None,
+        dagster_home_chosen=Path(dagster_home).expanduser().absolute() if dagster_home else None,
         alerts=_alert_settings(reader, AlertVariables(), home),
     )
+    length = len(os.fsencode(settings.dagster_home))
+    if length > _LONGEST_DAGSTER_HOME:
+        name = "DAGSTER_HOME" if dagster_home else "ECOM_HOME"
+        reader.problems.append(
+            f"{name} is too long: Dagster's history would be in a folder whose path has {length} bytes, and "
+            f"SQLite opens files below {_LONGEST_DAGSTER_HOME} at most. Choose a shorter one."
+        )
+    # When all that there is has been asked for.
+    settings = replace(settings, strangers=reader.strangers())
     if glob.has_magic(str(home)):
         # Dagster looks for its dagster.yaml by a pattern: it would quietly run without it.
         reader.problems.append(
@@ -433,7 +516,7 @@ def load_alert_settings(
                 "Give the name, such as TEAM_ALERT_URLS, and set the variable to the value.",
             )
     reader = _Reader(read_environment() if environ is None else environ)
-    settings = _alert_settings(reader, names, reader.path("ECOM_HOME", Path.cwd() / ".ecom"))
+    settings = _alert_settings(reader, names, reader.path("ECOM_HOME", working_folder() / ".ecom"))
     if reader.problems:
         raise SettingsError(
             " ".join(dict.fromkeys(reader.problems)), "Correct the environment or .env and try again."
@@ -450,7 +533,7 @@ def _alert_settings(reader: _Reader, names: AlertVariables, home: Path) -> Alert
         urls=reader.alert_urls(names.urls),
         postgres_url=reader.in_schema(reader.postgres_url(names.postgres_url), schema),
         postgres_schema=schema,
-        heartbeat_url=reader.http_url(names.heartbeat_url),
+        heartbeat_url=reader.http_url(names.heartbeat_url, secret=True),
         postgres_dir=home / "postgres",
         ui_url=(reader.http_url(names.ui_url) or DEFAULT_UI_URL).rstrip("/"),
         run_seconds=reader.seconds(names.run_seconds, 3600.0),

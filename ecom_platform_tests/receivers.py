@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -144,3 +144,44 @@ def mailbox(
         yield receiver
     finally:
         controller.stop()
+
+
+@dataclass
+class Talker:
+    """A target that goes on and on: where it is, how much it has said, how many it talks to."""
+
+    port: int
+    said: int = 0
+    listeners: int = 0
+
+
+@contextmanager
+def talker(begin: bytes, piece: bytes, pause: float = 0.0) -> Iterator[Talker]:
+    """A server that answers whatever it is sent, or that it is called at all, with ``begin`` and then with
+    ``piece`` after ``piece`` for as long as somebody listens."""
+    server = socket.create_server(("127.0.0.1", 0))
+    receiver = Talker(server.getsockname()[1])
+    ending = threading.Event()
+
+    def talk(connection: socket.socket) -> None:
+        receiver.listeners += 1
+        with connection, suppress(OSError):
+            if begin.startswith(b"HTTP"):
+                connection.recv(1 << 16)
+            connection.sendall(begin)
+            while not ending.wait(pause):
+                connection.sendall(piece)
+                receiver.said += len(piece)
+        receiver.listeners -= 1
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=talk, args=(server.accept()[0],), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield receiver
+    finally:
+        ending.set()
+        server.close()

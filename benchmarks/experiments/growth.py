@@ -74,7 +74,7 @@ def run(folder: Path, say: Callable[[str], None], *, sizes: Sequence[int], rows_
             data = workload.prepare(
                 folder / "data", size - before, rows_per_file, workload.SEED + number, as_of
             )
-            workload.link_into(data, home / "landing")
+            workload.copy_into(data, home / "landing")
             with measured() as usage:
                 summary = ingest(address, home)
             with psycopg.connect(address.url, options="-c timezone=UTC") as connection:

@@ -80,7 +80,7 @@ def run(folder: Path, say: Callable[[str], None], *, files: int, rows_per_file: 
 
 
 def _load(data: workload.Workload, address: Address, home: Path) -> Load:
-    workload.link_into(data, home / "landing")
+    workload.copy_into(data, home / "landing")
     with measured() as usage:
         summary = ingest(address, home)
     with psycopg.connect(address.url) as connection:

@@ -6,6 +6,7 @@ Belongs here: running it as people run it, a process of its own from start to en
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import psycopg
 
 from benchmarks.paths.path import LoadPath, PathFailedError, run
 from benchmarks.server import Address
-from benchmarks.workload import Workload, link_into
+from benchmarks.workload import Workload, copy_into
 
 _LAST_COMMIT = "SELECT extract(epoch FROM max(finished_at))::float8 FROM ingested_files"
 
@@ -29,7 +30,7 @@ class Platform(LoadPath):
         return "ecom ingest: validated, deduplicated, exactly once"
 
     def prepare(self, workload: Workload, address: Address, folder: Path) -> None:
-        link_into(workload, folder / "landing")
+        copy_into(workload, folder / "landing")
 
     def load(self, workload: Workload, address: Address, folder: Path) -> dict[str, float]:
         started = time.time()
@@ -52,7 +53,7 @@ class PlatformAgain(Platform):
         super().prepare(workload, address, folder)
         ingest(address, folder)
         for path in workload.paths:
-            (folder / "landing" / f"again-{path.name}").hardlink_to(path)
+            shutil.copy2(path, folder / "landing" / f"again-{path.name}")
 
 
 def ingest(address: Address, folder: Path) -> dict[str, dict[str, float]]:

@@ -1,35 +1,40 @@
-"""Sending one message to one target, through Apprise.
+"""Sending one message to one target, in another process.
 
-Belongs here: how Apprise is set up (nothing read from disk, nothing sent elsewhere, nothing logged)
-and its answer. Does not belong here: which messages are sent, and when again (``dispatch``).
+Belongs here: the processes that send (``sending``): starting, asking, ending them, and the deadline of a
+message. Does not belong here: which messages are sent, and when again (``dispatch``).
 
-Apprise says why a message was not taken in its log alone, beside URLs and payloads. Its log records of
-our threads are therefore kept from every handler, and only an HTTP status is read out of them.
+A target may answer a byte a second, or without end. What waits for it is a process, and processes can be
+ended: after a message's deadline nothing of it is left, neither thread nor memory nor connection.
 """
 
 from __future__ import annotations
 
-import contextvars
-import logging
-import re
+import atexit
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ecom_platform.alerts.messages import Message
 from ecom_platform.alerts.targets import Target
 
-_UNUSABLE = "Apprise cannot use this URL: check its scheme and its parts"
-_UNREACHED = "it could not be reached, or did not answer in time"
-_STATUS = re.compile(r"\berror=(\d{3})\b")
-# HTTP statuses about the message, not about the server: all of 4xx but "too slow" and "too many".
-_REFUSALS = frozenset(str(status) for status in range(400, 500)) - {"408", "425", "429"}
+# From taking up a message to the target's answer, however many requests that takes.
+DEADLINE_SECONDS = 45.0
+# A process ends itself at the deadline. One that does not for so long is killed.
+_GRACE_SECONDS = 5.0
 _BODY_LIMIT = 30_000
-# Apprise leaves 5.5 s between two mails, since it knows no better; a mail server takes one a second.
-_MAIL_PACE_SECONDS = 1.0
-_LOGGERS = ("apprise", "urllib3.connectionpool", "requests_oauthlib")
+# Also where the package is not installed, but found by a path of this process.
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from ecom_platform.alerts.sending import main; main()"
+# Processes that wait for another message, at most; each ends itself when none comes.
+_MOST_IDLE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,102 +47,161 @@ class Outcome:
     refused: bool = False
 
 
-class _Confidential(logging.Filter):
-    """Drops the records of whoever is sending, and keeps the HTTP status they tell."""
+class _EndedError(Exception):
+    """The process has ended without an answer. ``unasked``: before it took the request up."""
+
+    def __init__(self, unasked: bool) -> None:
+        super().__init__()
+        self.unasked = unasked
+
+
+class _Process:
+    """A process that sends, one request after the other."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.heard: contextvars.ContextVar[list[str] | None] = contextvars.ContextVar("heard", default=None)
+        # -P: nothing from the working folder, whatever lies there. The URLs go in by a pipe: what a process
+        # is started with, everybody on the machine can see.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _PROGRAM, str(Path(__file__).resolve().parents[2])],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        self._owner = os.getpid()
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        heard = self.heard.get()
-        if heard is None:
-            return True
-        status = _STATUS.search(record.getMessage())
-        if status:
-            heard.append(status[1])
-        return False
+    @property
+    def usable(self) -> bool:
+        # In a fork of ours the pipes are somebody else's too.
+        return self._owner == os.getpid() and self._process.poll() is None
 
-    @contextmanager
-    def listening(self) -> Iterator[list[str]]:
-        """Within the block, what this thread logs goes into the list, as statuses, and nowhere else."""
-        for name in _LOGGERS:
-            logging.getLogger(name).addFilter(self)  # once: a logger keeps each filter once
-        heard: list[str] = []
-        token = self.heard.set(heard)
+    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """The answer to a request; raises :class:`_EndedError` where there is none within ``seconds``."""
         try:
-            yield heard
-        finally:
-            self.heard.reset(token)
+            assert self._process.stdin is not None  # noqa: S101 (opened above)
+            self._process.stdin.write(json.dumps({**request, "seconds": seconds}).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            self.end()
+            raise _EndedError(unasked=True) from error
+        line = self._read(time.monotonic() + seconds + _GRACE_SECONDS)
+        if not line.endswith(b"\n"):
+            # It ends itself in peace only when nobody has asked it for a while.
+            raise _EndedError(unasked=self.end() == 0)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _read(self, deadline: float) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101 (opened above)
+        descriptor = self._process.stdout.fileno()
+        line = b""
+        while not line.endswith(b"\n"):
+            ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+            piece = os.read(descriptor, 1 << 16) if ready else b""
+            if not piece:
+                break
+            line += piece
+        return line
+
+    def end(self) -> int:
+        """End it, if it has not ended; returns its exit code, which is negative for a signal."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
+        try:
+            return self._process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait() or -signal.SIGKILL
 
 
-_confidential = _Confidential()
+class _Processes:
+    """Processes that are kept for the next message."""
+
+    def __init__(self) -> None:
+        self._idle: list[_Process] = []
+        self._lock = threading.Lock()
+
+    def take(self, *, new: bool = False) -> _Process:
+        with self._lock:
+            while self._idle and not new:
+                process = self._idle.pop()
+                if process.usable:
+                    return process
+                process.end()
+        return _Process()
+
+    def give_back(self, process: _Process) -> None:
+        with self._lock:
+            if process.usable and len(self._idle) < _MOST_IDLE:
+                self._idle.append(process)
+                return
+        process.end()
+
+    def close(self) -> None:
+        """End those that wait."""
+        with self._lock:
+            while self._idle:
+                self._idle.pop().end()
+
+
+_processes = _Processes()
+atexit.register(_processes.close)
 
 
 @dataclass(slots=True)
 class Courier:
-    """Sends to one target. Not for two threads at once: it remembers the target's pace."""
+    """Sends to one target. Not for two threads at once: its process remembers the target's pace."""
 
     target: Target
-    _service: Any = field(default=None, repr=False)
+    deadline_seconds: float | None = None
+    _process: _Process | None = field(default=None, repr=False)
 
     @property
     def longest_body(self) -> int:
         """Characters of a message that the target takes, at most."""
-        with _confidential.listening():
-            service = self._opened()
-        limit = int(getattr(service, "body_maxlen", 0) or 0)
+        limit = int((self._ask({"do": "describe"}) or {}).get("longest") or 0)
         return min(limit, _BODY_LIMIT) if limit else _BODY_LIMIT
 
     def send(self, message: Message) -> Outcome:
-        """Send ``message`` now; returns when the target has answered or a timeout has passed."""
+        """Send ``message`` now; returns when the target has answered or the deadline has passed."""
         started = time.perf_counter()
-        with _confidential.listening() as heard:
-            error = self._send(message, heard)
-        refused = error is not None and bool(heard) and heard[-1] in _REFUSALS
-        return Outcome(error, time.perf_counter() - started, refused)
+        answer = self._ask(
+            {"do": "send", "title": message.title, "body": message.body, "recovered": message.recovered}
+        )
+        seconds = time.perf_counter() - started
+        if answer is None:
+            return Outcome(f"its answer did not end within {self._seconds:g} s", seconds)
+        return Outcome(answer["error"], seconds, bool(answer.get("refused")))
 
-    def _send(self, message: Message, heard: list[str]) -> str | None:
-        from apprise import NotifyFormat, NotifyType
+    def call(self) -> str | None:
+        """Call the target's URL with GET; returns what went wrong."""
+        answer = self._ask({"do": "call"})
+        return f"its answer did not begin within {self._seconds:g} s" if answer is None else answer["error"]
 
-        try:
-            service = self._opened()
-            if service is None:
-                return _UNUSABLE
-            kind = NotifyType.SUCCESS if message.recovered else NotifyType.FAILURE
-            if service.notify(
-                title=message.title, body=message.body, notify_type=kind, body_format=NotifyFormat.TEXT
-            ):
-                return None
-        except Exception as error:
-            # Its text may quote the URL.
-            return f"Apprise failed with {type(error).__name__}"
-        return f"it answered with HTTP status {heard[-1]}" if heard else _UNREACHED
+    def close(self) -> None:
+        """Let go of the process; the next message takes one again."""
+        if self._process is not None:
+            process, self._process = self._process, None
+            _processes.give_back(process)
 
-    def _opened(self) -> Any:
-        # Imported here: who sends nothing need not wait for its modules.
-        from apprise import Apprise, AppriseAsset, OverflowMode, PersistentStoreMode
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self.close()
 
-        if self._service is None:
-            asset = AppriseAsset(
-                app_id="ecom_platform",
-                app_desc="Alerts of ecom_platform",
-                app_url="",
-                # Nothing from disk, nothing to disk.
-                plugin_paths=[],
-                storage_path=None,
-                storage_mode=PersistentStoreMode.MEMORY,
-                pgp_autogen=False,
-                pem_autogen=False,
-                # No pictures of another site in a message.
-                image_url_mask="",
-                image_url_logo="",
-                # A redirected POST would be sent elsewhere, or arrive as a GET without its message.
-                http_redirects=False,
-            )
-            self._service = Apprise.instantiate(self.target.url, asset=asset)
-            if self._service is not None and "overflow=" not in self.target.url:
-                self._service.overflow_mode = OverflowMode.SPLIT
-            if self.target.url.lower().startswith("mailto") and self._service is not None:
-                self._service.request_rate_per_sec = _MAIL_PACE_SECONDS
-        return self._service
+    @property
+    def _seconds(self) -> float:
+        return DEADLINE_SECONDS if self.deadline_seconds is None else self.deadline_seconds
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer of a process that sends; ``None`` where there was none in time."""
+        for attempt in range(2):
+            if self._process is None:
+                self._process = _processes.take(new=attempt > 0)
+            try:
+                return self._process.ask({**request, "url": self.target.url}, self._seconds)
+            except _EndedError as ended:
+                self._process = None
+                if not ended.unasked:
+                    break
+        return None

@@ -81,6 +81,8 @@ class Dispatcher:
         except Exception as error:
             # What was taken is due again when its lease ends. The text may hold what was being sent.
             log.warning("Alerts for %s: %s; tried again later", courier.target.name, type(error).__name__)
+        finally:
+            courier.close()
 
     def _send_some(self, connection: Connection, courier: Courier) -> bool:
         """Take some notices and send them; ``False`` when there are none, or the target takes none."""

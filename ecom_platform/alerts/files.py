@@ -1,27 +1,32 @@
 """Problems of files, from this platform's own tables: quarantined ones, and too many rejects.
 
-Belongs here: one problem of each kind, into which later files and runs are folded while it is open, and
-when it is over. Does not belong here: problems that any Dagster project has (``orchestration.alerting``);
-projects of others do without this module.
+Belongs here: what is one problem, into which later files and runs are folded, and when it is over: when
+the person who was told of it has put it right. Does not belong here: problems that any Dagster project has
+(``orchestration.alerting``), where files lie (``landing``); projects of others do without this module.
+
+A problem that nobody puts right stays open, so what comes after a pause is a problem of its own: it would
+otherwise be folded into the old one, and told to nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ecom_platform.alerts.outbox import DEFAULT_SOURCE
 from ecom_platform.alerts.problem import Kind, Problem, Raised, Resolved, Sign, Window
 from ecom_platform.postgres import alerts as tables
-from ecom_platform.postgres.alerts import OpenProblem
+from ecom_platform.postgres.alerts import OpenProblem, RejectShare
 from ecom_platform.postgres.connection import Connection
 
 ASSET = "user_events"
 QUARANTINE_KEY = f"quarantine/{ASSET}"
 REJECTS_KEY = f"rejects/{ASSET}"
+# The check that shows the rejects of the newest run.
+_CHECK = "few_rows_rejected"
 NAMED_FILES = 20
-# So long without another file in quarantine ends the problem, whatever became of those that are there.
+# After so long without another file in quarantine, the next one is a problem of its own.
 QUIET = timedelta(hours=1)
 # A long transaction can bring to light what was finished before the last tick: look further back.
 _LOOK_BACK = timedelta(hours=1)
@@ -36,10 +41,21 @@ def file_signs(
     reject_share: float,
     ui_url: str,
     source: str = DEFAULT_SOURCE,
+    *,
+    quarantine: str = "the folder quarantine/",
+    taken_out: Callable[[int, str], bool] = lambda file_id, name: False,
 ) -> Iterator[Sign]:
-    """Signs of what became of files in ``window``."""
+    """Signs of what became of files in ``window``.
+
+    ``quarantine`` says where unreadable files lie, ``taken_out`` whether somebody has taken one away.
+    """
     since = min(window.since, now - _LOOK_BACK)
-    yield from _quarantines(connection, max(window.began, since), now, ui_url, source)
+    known = tables.open_problems(connection, source, Kind.FILE_QUARANTINED)
+    fresh = tables.quarantined_files(connection, source, max(window.began, since))
+    yield from _quarantines(known, fresh, now, ui_url, quarantine)
+    if not fresh:
+        for problem in known:
+            yield from _quarantine_over(connection, problem, now, taken_out)
     hour = since.replace(minute=0, second=0, microsecond=0)
     yield from _rejects(connection, max(window.began, hour), reject_share, ui_url, source)
 
@@ -48,20 +64,19 @@ def file_signs(
 
 
 def _quarantines(
-    connection: Connection, since: datetime, now: datetime, ui_url: str, source: str
+    known: Sequence[OpenProblem], fresh: Sequence[tuple[Any, ...]], now: datetime, ui_url: str, where: str
 ) -> Iterator[Sign]:
-    known = tables.open_problems(connection, source, Kind.FILE_QUARANTINED)
-    fresh = tables.quarantined_files(connection, source, since)
-    if fresh:
-        before = next((problem for problem in known if problem.key == QUARANTINE_KEY), None)
-        # Of now, not of the file's time: a file whose transaction ended late is news all the same.
-        yield Raised(quarantined(fresh, before, ui_url), now)
-    for problem in known:
-        if not (fresh and problem.key == QUARANTINE_KEY):
-            yield from _quarantine_over(connection, problem, now)
+    if not fresh:
+        return
+    recent = [problem for problem in known if problem.last_event_at > now - QUIET]
+    before = max(recent, key=lambda problem: problem.last_event_at, default=None)
+    # Of now, not of the file's time: a file whose transaction ended late is news all the same.
+    yield Raised(quarantined(fresh, before, ui_url, where), now)
 
 
-def quarantined(rows: Sequence[tuple[Any, ...]], before: OpenProblem | None, ui_url: str) -> Problem:
+def quarantined(
+    rows: Sequence[tuple[Any, ...]], before: OpenProblem | None, ui_url: str, where: str
+) -> Problem:
     """The problem of all files that were put into quarantine, those of ``before`` among them.
 
     ``rows``: file_id, name, reason, run_id or None, finished_at; in the order of file_id.
@@ -69,12 +84,12 @@ def quarantined(rows: Sequence[tuple[Any, ...]], before: OpenProblem | None, ui_
     details = before.details if before is not None else {}
     ids = [*details.get("file_ids", ()), *(row[0] for row in rows)]
     number = details.get("files_in_all", 0) + len(rows)
-    names = [*details.get("files", ()), *(row[1] for row in rows)][:NAMED_FILES]
+    files = [*details.get("files", ()), *(f"{row[1]}: {row[2]}" for row in rows)][:NAMED_FILES]
     _, name, reason, run_id, finished_at = rows[0] if before is None else rows[-1]
     what = f"the file {name} was" if number == 1 else f"{number:,} files were"
     which = "first" if before is None else "newest"
     return Problem(
-        key=QUARANTINE_KEY,
+        key=before.key if before is not None else f"{QUARANTINE_KEY}/{rows[0][0]}",
         kind=Kind.FILE_QUARANTINED,
         title=f"{ASSET}: {what} put into quarantine",
         asset=ASSET,
@@ -82,24 +97,30 @@ def quarantined(rows: Sequence[tuple[Any, ...]], before: OpenProblem | None, ui_
         found=f"{number:,} that cannot; {which} {name}, {_time(finished_at)}: {reason}",
         run_id=run_id,
         link=_link(ui_url, run_id),
-        details={"files": names, "files_in_all": number, "file_ids": ids[-_KNOWN_FILES:]},
+        details={"files": files, "where": where, "files_in_all": number, "file_ids": ids[-_KNOWN_FILES:]},
+        remedy="None of their rows was loaded. Correct each file and drop it again under its name, or delete"
+        " it from quarantine if it is not wanted. `ecom trace FILE` says what became of one. It is over when"
+        " each was loaded or deleted.",
     )
 
 
-def _quarantine_over(connection: Connection, problem: OpenProblem, now: datetime) -> Iterator[Resolved]:
+def _quarantine_over(
+    connection: Connection, problem: OpenProblem, now: datetime, taken_out: Callable[[int, str], bool]
+) -> Iterator[Resolved]:
     ids = problem.details.get("file_ids", ())
     number = problem.details.get("files_in_all", len(ids))
     left = tables.not_loaded_since(connection, ids)
-    if left == 0 and number == len(ids):
-        yield Resolved(problem.key, "Every one of these files has been loaded under its name since.", now)
-    elif problem.last_event_at <= now - QUIET:
-        minutes = QUIET.total_seconds() / 60
-        yield Resolved(
-            problem.key,
-            f"No file was put into quarantine for {minutes:.0f} minutes. Of the newest {len(ids):,} that"
-            f" were, {left:,} have not been loaded under their names.",
-            now,
+    if number > len(ids) or not all(taken_out(file_id, name) for file_id, name in left):
+        return
+    if not left:
+        done = "has been loaded under its name since"
+    elif len(left) == number:
+        done = "was taken out of quarantine, and has not been loaded"
+    else:
+        done = (
+            f"has been loaded under its name since, but for {len(left):,} that were taken out of quarantine"
         )
+    yield Resolved(problem.key, f"Every one of these files {done}.", now)
 
 
 # -- rejects -------------------------------------------------------------------------------------
@@ -109,45 +130,80 @@ def _rejects(
     connection: Connection, since: datetime, limit: float, ui_url: str, source: str
 ) -> Iterator[Sign]:
     known = tables.open_problems(connection, source, Kind.REJECTS)
-    first = next((problem for problem in known if problem.key == REJECTS_KEY), None)
-    keys = {REJECTS_KEY, *(problem.key for problem in known)}
-    for run_id, hour, read, rejected, finished_at in tables.reject_shares(connection, since):
-        if rejected > limit * read:
-            total = _total(connection, first) if first is not None else ""
-            problem = _too_many(run_id, read, rejected, total, limit, ui_url)
-            yield Raised(problem, finished_at)
-        else:
-            resolution = f"The newest run that loaded anything rejected {_share(rejected, read)}"
-            for key in keys:
-                yield Resolved(key, f"{resolution} since {hour:%H:%M} UTC.", finished_at)
-    newest = tables.newest_reject_share(connection) if known else None
-    if newest is not None:
-        read, rejected, finished_at = newest
-        if rejected <= limit * read:
-            # A replay changes what is counted, not when it was loaded.
-            for over in known:
-                after = max(finished_at, over.last_event_at) + timedelta(microseconds=1)
-                yield Resolved(over.key, f"After replays, {_share(rejected, read)} are rejected.", after)
+    current = max(known, key=lambda problem: problem.last_event_at, default=None)
+    for share in tables.reject_shares(connection, since, limit):
+        if not share.above or any(_holds(problem, share) for problem in [*known, current] if problem):
+            continue
+        if current is not None and tables.well_between(
+            connection, current.last_event_at, share.finished_at, limit
+        ):
+            current = None  # runs were well again: what is wrong now is another problem
+        problem = _too_many(connection, share, current, limit, ui_url)
+        yield Raised(problem, share.finished_at)
+        begun = share.finished_at if current is None else current.occurred_at
+        current = OpenProblem(problem.key, begun, share.finished_at, {})
+    for before in known:
+        if current is None or current.key != before.key or current.last_event_at == before.last_event_at:
+            yield from _rejects_over(connection, before, limit)
 
 
-def _total(connection: Connection, first: OpenProblem) -> str:
-    hour = first.occurred_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    read, rejected, runs = tables.rejects_since(connection, hour)
-    return f"; since {_time(hour)}, {_share(rejected, read)} in {runs:,} runs" if runs > 1 else ""
+def _holds(problem: OpenProblem, share: RejectShare) -> bool:
+    """Whether the run and hour are among those that the problem is of."""
+    return _hour(problem.occurred_at) <= share.finished_at <= problem.last_event_at
 
 
-def _too_many(run_id: str | None, read: int, rejected: int, total: str, limit: float, ui_url: str) -> Problem:
-    return Problem(
-        key=REJECTS_KEY,
-        kind=Kind.REJECTS,
-        title=f"{ASSET}: {rejected / read:.1%} of the rows were rejected",
-        asset=ASSET,
-        expected=f"at most {limit:.1%} of the rows rejected",
-        found=_share(rejected, read) + total,
-        run_id=run_id,
-        link=_link(ui_url, run_id),
-        details={"see": "ecom rejects list"},
+def _rejects_over(connection: Connection, problem: OpenProblem, limit: float) -> Iterator[Resolved]:
+    """Over when the rows that were told of are no longer refused, not when later ones are better."""
+    refused = tables.refused_between(connection, _hour(problem.occurred_at), problem.last_event_at, limit)
+    if refused.above:
+        return
+    left = _share(refused.rejected, refused.read) if refused.rejected else "none"
+    # A replay changes what is counted, not when it was loaded.
+    at = problem.last_event_at + timedelta(microseconds=1)
+    yield Resolved(problem.key, f"Of the rows of these runs, {left} are still rejected.", at)
+
+
+def _too_many(
+    connection: Connection, share: RejectShare, before: OpenProblem | None, limit: float, ui_url: str
+) -> Problem:
+    begun = share.hour if before is None else _hour(before.occurred_at)
+    refused = tables.refused_between(connection, begun, share.finished_at, limit)
+    total = (
+        f"; since {_time(begun)}, {_share(refused.rejected, refused.read)} in {refused.runs:,} runs"
+        if refused.runs > 1
+        else ""
     )
+    files = tables.refused_files(connection, begun, share.finished_at, NAMED_FILES)
+    title, found = f"{share.rejected / share.read:.1%} of the rows", _share(share.rejected, share.read)
+    if share.rejected <= limit * share.read and files:
+        # Not of the run as a whole, but of one of its files.
+        name, read, rejected, _ = max(files, key=lambda file: file[2] / file[1])
+        title = f"{rejected / read:.1%} of the rows of {name}"
+        found += f"; of {name} alone {_share(rejected, read)}"
+    new = f"{REJECTS_KEY}/{share.hour:%Y%m%dT%H}/{share.run_id or 'live'}"
+    return Problem(
+        key=new if before is None else before.key,
+        kind=Kind.REJECTS,
+        title=f"{ASSET}: {title} were rejected",
+        asset=ASSET,
+        expected=f"at most {limit:.1%} of the rows rejected, of a run and of each file",
+        found=found + total,
+        run_id=share.run_id,
+        # The run's own page says that it succeeded; the live mode's rejects no check has looked at.
+        link=f"{ui_url}/assets/{ASSET}" + (f"?view=checks&checkDetail={_CHECK}" if share.run_id else ""),
+        details={
+            "files": [
+                f"{name}: {rejected:,} of {read:,} rows: {reasons}" for name, read, rejected, reasons in files
+            ]
+        },
+        remedy="The other rows are loaded. `ecom rejects list` shows each reason with an example. Correct the"
+        " rows in a CSV file and load them with `ecom rejects replay --fixed FILE`, or as they are, after a"
+        f" rule was widened, without --fixed. It is over when no more than {limit:.1%} of them are rejected.",
+    )
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def _share(rejected: int, read: int) -> str:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import urllib.request
+
+from ecom_platform.alerts.delivery import Courier
+from ecom_platform.alerts.targets import Target
 
 log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 60.0
-_TIMEOUT_SECONDS = 10.0
+# Less than the time between two calls, so that there is never more than one.
+_DEADLINE_SECONDS = 20.0
 # A tick comes every five to ten seconds: better a little early than a whole tick late.
 _EARLY_SECONDS = 10.0
 
@@ -37,9 +40,13 @@ class Heartbeat:
 
 
 def _call(url: str) -> None:
+    courier = Courier(Target("heartbeat", url), _DEADLINE_SECONDS)
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS):  # noqa: S310 (http or https: settings)
-            pass
-    except Exception as error:
+        error = courier.call()
+    except Exception as failure:
         # The text may quote the URL, which may hold a token.
-        log.warning("The heartbeat URL did not answer: %s", type(error).__name__)
+        error = type(failure).__name__
+    finally:
+        courier.close()
+    if error is not None:
+        log.warning("The heartbeat URL did not answer: %s", error)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ecom_platform.alerts.messages import Notice
+from ecom_platform.alerts.neutral import neutral
 from ecom_platform.alerts.problem import Kind, Known, Problem, Raised, Severity, Sign, changes
 from ecom_platform.alerts.redaction import redact, redact_value
 from ecom_platform.postgres import alerts as tables
@@ -24,6 +25,9 @@ log = logging.getLogger(__name__)
 
 # Whose problems these are, unless a project says otherwise.
 DEFAULT_SOURCE = "check_alerts"
+
+# What to do is kept among the details: projects of others have the table as it was made.
+_REMEDY = "remedy"
 
 # Longer than any attempt takes; after it, the attempt's process is taken to be gone.
 LEASE_SECONDS = 120.0
@@ -98,7 +102,10 @@ def _connection(where: Connection | Database) -> Iterator[Connection]:
 def _columns(problem: Problem, secrets: tuple[str, ...]) -> dict[str, Any]:
     values = asdict(problem)
     values["check_name"] = values.pop("check")
+    remedy = values.pop("remedy")
     values["details"] = {name: redact_value(name, value, secrets) for name, value in problem.details.items()}
+    if remedy:
+        values["details"][_REMEDY] = redact(remedy, secrets)
     masked = ("title", "expected", "found")
     return {name: redact(value, secrets) if name in masked else value for name, value in values.items()}
 
@@ -110,10 +117,14 @@ def announce(connection: Connection, target_names: Sequence[str], source: str = 
     connection.commit()
     for severity, title, expected, found, link in raised:
         log.warning(
-            "ALERT [%s] %s: expected %s; found %s (%s)", severity, title, expected, found, link or "-"
+            "ALERT [%s] %s: expected %s; found %s (%s)",
+            severity,
+            *(neutral(text) for text in (title, expected, found, link or "-")),
         )
     for title, resolution, link in recovered:
-        log.warning("ALERT [RECOVERED] %s: %s (%s)", title, resolution, link or "-")
+        log.warning(
+            "ALERT [RECOVERED] %s: %s (%s)", *(neutral(text) for text in (title, resolution, link or "-"))
+        )
 
 
 def due(connection: Connection, target_names: Sequence[str], source: str = DEFAULT_SOURCE) -> set[str]:
@@ -131,6 +142,7 @@ def take(connection: Connection, target_name: str, limit: int, source: str = DEF
 def _notice(row: tuple[Any, ...]) -> Notice:
     delivery_id, notice, attempts, key, kind, severity, title, asset, check, *rest = row
     expected, found, run_id, link, details, occurred_at, resolved_at, resolution = rest
+    remedy = details.pop(_REMEDY, None)
     problem = Problem(
         key=key,
         kind=Kind(kind),
@@ -143,6 +155,7 @@ def _notice(row: tuple[Any, ...]) -> Notice:
         run_id=run_id,
         link=link,
         details=details,
+        remedy=remedy,
     )
     if notice == "raised":
         return Notice(delivery_id, attempts, problem, occurred_at)

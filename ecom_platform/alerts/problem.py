@@ -27,6 +27,12 @@ class Kind(StrEnum):
     # The sensor on new files has stopped trying; the live mode is not alive when it should be.
     INGEST_GIVEN_UP = "ingest_given_up"
     LIVE_MODE_DOWN = "live_mode_down"
+    # Told past the outbox, which is in that database.
+    DATABASE_DOWN = "database_down"
+
+
+# Details that are for the source of a problem, and said to nobody.
+MEMORY = frozenset({"file_ids", "files_in_all"})
 
 
 class Severity(StrEnum):
@@ -49,7 +55,10 @@ class Problem:
     check: str | None = None
     run_id: str | None = None
     link: str | None = None
+    # Where and how much, by name; what a source has to remember itself has one of the names in MEMORY.
     details: Mapping[str, object] = field(default_factory=dict)
+    # What to do about it.
+    remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

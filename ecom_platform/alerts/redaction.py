@@ -12,12 +12,23 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import unquote, unquote_plus
 
 _MASK = "***"
-# user:password@ of any URL; the user stays, since it says which account is meant.
-_URL_PASSWORD = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@'\"]*:)[^\s/'\"]+(?=@)")
+# user:password@ of any URL; the user stays, since it says which account is meant. A password may hold what it
+# should not, unescaped: all up to the last @ is taken for it.
+_URL_PASSWORD = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]*://[^\s/:'\"]*:)[^\s'\"]+(?=@)")
 _NAMED = re.compile(
     r"(?P<before>(?:password|passwd|pwd|secret|token|api_?key|access_?key|authorization)['\"]?\s*[=:]\s*"
     r"(?:bearer\s+|basic\s+)?['\"]?)[^\s'\"&,;)}]+",
     re.IGNORECASE,
+)
+# What PostgreSQL says of a row that it refuses: the row. Data is for whoever may see it, not for a chat.
+_ROWS = (
+    (re.compile(r"(Failing row contains) \(.*?\)\.?(?=\s|$)", re.DOTALL), r"\1 (…)"),
+    (
+        re.compile(r"(Key \([^)]*\)=)\(.*?\)(?= (?:already exists|conflicts|is not present|is still))"),
+        r"\1(…)",
+    ),
+    (re.compile(r"(COPY \S+, line \d+(?:, column [^:]+)?:) \".*?\"(?=\s|$)", re.DOTALL), r"\1 (…)"),
+    (re.compile(r"(invalid input syntax for type [a-z ]+:) \".*?\"(?=\s|$)", re.DOTALL), r"\1 (…)"),
 )
 # The name of a value of which nothing is shown.
 _SECRET_NAME = re.compile(
@@ -60,6 +71,8 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             text = text.replace(secret, _MASK)
+    for row, shown in _ROWS:
+        text = row.sub(shown, text)
     text = _URL_PASSWORD.sub(rf"\g<before>{_MASK}", text)
     return _NAMED.sub(rf"\g<before>{_MASK}", text)[:_LONGEST_TEXT]
 

@@ -6,6 +6,7 @@ Belongs here: a target's name without its secrets. Does not belong here: sending
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -42,7 +43,13 @@ def _fingerprint(url: str) -> str:
 
 
 def _shown(url: str) -> str:
-    scheme = url.split("://", 1)[0].lower()
+    scheme, _, rest = url.partition("://")
+    scheme = scheme.lower()
+    if rest.partition("?")[0].count("@") > 1:
+        # Which of them ends the password is anybody's guess: what follows may be a part of it.
+        return f"{scheme}://"
+    if "@" in rest.partition("?")[0] and "@" not in re.split("[/?#]", rest, maxsplit=1)[0]:
+        return f"{scheme}://"  # as above: the first / may stand in the password
     if scheme in HOSTED_SCHEMES or scheme.removesuffix("s") in HOSTED_SCHEMES:
         try:
             host = urlsplit(url).hostname

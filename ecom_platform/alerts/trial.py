@@ -5,8 +5,8 @@ Belongs here: the trial. Does not belong here: what is printed of it (``commands
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,8 +25,11 @@ class Trial:
     seconds: float
 
 
-def try_targets(targets: Sequence[Target], ui_url: str) -> list[Trial]:
-    """Send a test message to every target, side by side; in the order of ``targets``."""
+def try_targets(
+    targets: Sequence[Target], ui_url: str, done: Callable[[Trial], None] = lambda trial: None
+) -> list[Trial]:
+    """Send a test message to every target, side by side, and tell ``done`` of each when it has answered;
+    returns them in the order of ``targets``."""
     sent_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
     message = Message(
         title="[TEST] ecom_platform can reach you",
@@ -37,10 +40,17 @@ def try_targets(targets: Sequence[Target], ui_url: str) -> list[Trial]:
     )
 
     def attempt(target: Target) -> Trial:
-        outcome = Courier(target).send(message)
+        courier = Courier(target)
+        try:
+            outcome = courier.send(message)
+        finally:
+            courier.close()
         return Trial(target.name, outcome.error is None, outcome.error, round(outcome.seconds, 3))
 
     if not targets:
         return []
     with ThreadPoolExecutor(len(targets)) as pool:
-        return list(pool.map(attempt, targets))
+        attempts = [pool.submit(attempt, target) for target in targets]
+        for future in as_completed(attempts):
+            done(future.result())
+        return [future.result() for future in attempts]

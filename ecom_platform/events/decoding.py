@@ -28,9 +28,10 @@ import pyarrow as pa
 from ecom_platform.errors import EcomError
 from ecom_platform.events import arrow
 from ecom_platform.events.conversion import Places, convert
-from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS, EVENT_ARROW_SCHEMA, HEADER
+from ecom_platform.events.headers import strange_header
+from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS, EVENT_ARROW_SCHEMA
 from ecom_platform.events.splitting import Block, BlockReader, Record, split_quoted
-from ecom_platform.events.validation import Problem, ReasonCode, Value, validate
+from ecom_platform.events.validation import Problem, ReasonCode, Value, row_looks, validate
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Digest
@@ -46,7 +47,6 @@ DECODED_SCHEMA: pa.Schema = EVENT_ARROW_SCHEMA.append(pa.field("line_number", pa
 
 _READ_BYTES = 1 << 20
 _SMALL_READ_BYTES = 1 << 14
-_SHOWN_BYTES = 200
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -97,11 +97,15 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some records of a file: ``rows`` in ``DECODED_SCHEMA`` and ``rejects``, each in file order."""
+    """Some records of a file: ``rows`` in ``DECODED_SCHEMA`` and ``rejects``, each in file order.
+
+    ``header`` has the names of the columns as they stand in the file.
+    """
 
     rows: pa.RecordBatch
     rejects: list[Reject]
     records: int
+    header: tuple[str, ...]
 
 
 def decode(stream: BinaryIO, now: datetime, chunk_bytes: int = DEFAULT_CHUNK_BYTES) -> Iterator[Chunk]:
@@ -119,11 +123,15 @@ def decode(stream: BinaryIO, now: datetime, chunk_bytes: int = DEFAULT_CHUNK_BYT
 def _decode(stream: BinaryIO, now: datetime, chunk_bytes: int, *, one_by_one: bool) -> Iterator[Chunk]:
     """:func:`decode`, with the choice to have every row judged by the tolerant path, for tests."""
     header, blocks = _open_blocks(stream, chunk_bytes, one_by_one=one_by_one)
-    order = [header.index(name) for name in COLUMN_NAMES]
     for block in blocks:
-        chunk = _BlockDecoder(block, order, now).chunk()
+        chunk = _BlockDecoder(block, header, now).chunk()
         if chunk.records:
             yield chunk
+
+
+def read_header(stream: BinaryIO) -> tuple[str, ...]:
+    """The names of the columns in the order of a file. Raises :class:`UnreadableFile`."""
+    return _header_names(_header_line(_Guarded(stream))[0])
 
 
 def raw_records(stream: BinaryIO, line_numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
@@ -163,11 +171,12 @@ _Accepted: TypeAlias = tuple[int, tuple[Value, ...]]
 
 
 class _BlockDecoder:
-    """Turns one block into a chunk; used once. ``order`` are the header's positions of the columns."""
+    """Turns one block of a file with the columns ``header`` into a chunk; used once."""
 
-    def __init__(self, block: Block, order: list[int], now: datetime) -> None:
+    def __init__(self, block: Block, header: tuple[str, ...], now: datetime) -> None:
         self._block = block
-        self._order = order
+        self._header = header
+        self._order = [header.index(name) for name in COLUMN_NAMES]
         self._now = now
         self._accepted: list[_Accepted] = []
         self._rejects: list[Reject] = []
@@ -179,7 +188,7 @@ class _BlockDecoder:
             self._judge(record)
         rows = _merge(certain, self._accepted)
         self._rejects.sort(key=lambda reject: reject.line_number)
-        return Chunk(rows, self._rejects, len(block.plain) + len(block.records))
+        return Chunk(rows, self._rejects, len(block.plain) + len(block.records), self._header)
 
     def _certain_rows(self) -> pa.RecordBatch:
         """The plain lines that the vectorised path accepts; the others are judged one by one."""
@@ -272,8 +281,10 @@ def _open_blocks(
     guarded = _Guarded(stream)
     line, number = _header_line(guarded)
     names = _header_names(line)
-    first_line = number + 1
-    return names, BlockReader(guarded, len(names), chunk_bytes, first_line=first_line, one_by_one=one_by_one)
+    looks = row_looks(names)
+    return names, BlockReader(
+        guarded, len(names), chunk_bytes, looks, first_line=number + 1, one_by_one=one_by_one
+    )
 
 
 class _Guarded:
@@ -293,7 +304,8 @@ class _Guarded:
         try:
             return read(size)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise UnreadableFile(FileReason.CORRUPT_GZIP, str(error)) from error
+            # What follows in brackets are bytes of the file.
+            raise UnreadableFile(FileReason.CORRUPT_GZIP, str(error).partition(" (b")[0]) from error
 
 
 def _header_line(stream: _Guarded) -> tuple[bytes, int]:
@@ -312,13 +324,12 @@ def _header_line(stream: _Guarded) -> tuple[bytes, int]:
 def _header_names(line: bytes) -> tuple[str, ...]:
     """The names, in the order of the file: each column exactly once."""
     if not _is_utf8(line):
-        raise UnreadableFile(FileReason.NOT_UTF8_HEADER, f"the header begins {line[:_SHOWN_BYTES]!r}")
+        raise UnreadableFile(FileReason.NOT_UTF8_HEADER, f"the first line of {len(line):,} bytes is no UTF-8")
     terminated = line + b"\n"
     split = split_quoted(terminated, 0, len(line), len(terminated))
     names = tuple(name.decode() for name in split[0]) if split else ()
     if sorted(names) != sorted(COLUMN_NAMES):
-        found = line[:_SHOWN_BYTES].decode(errors="replace")
-        raise UnreadableFile(FileReason.WRONG_HEADER, f"expected {HEADER} in any order, found {found}")
+        raise UnreadableFile(FileReason.WRONG_HEADER, strange_header(names if split else None))
     return names
 
 

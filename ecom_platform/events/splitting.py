@@ -17,13 +17,15 @@ The grammar, and where it is stricter or more tolerant than RFC 4180:
   starts a new record, so that one stray quote never swallows good rows.
 - A record that spans lines is unbalanced too if it does not end within ``MAX_SPAN_BYTES`` or has
   more than ``MAX_SPAN_FIELDS`` fields. These bounds also keep the time linear.
+- It is unbalanced as well if a line inside one of its fields looks like a row, which the caller decides:
+  two stray quotes make one field of all the rows between them, and no row is ever text inside another.
 - A line of more than ``MAX_LINE_BYTES`` is skipped without being held in memory.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -52,6 +54,7 @@ PADDING = bytes(64)
 
 _COMMA, _QUOTE, _CR, _LF = (ord(character) for character in ',"\r\n')
 
+_LINE_END = re.compile(rb"[\r\n]+")
 # A field and what ends it. The quantifiers are possessive: a failure is found without backtracking.
 _FIELD = re.compile(rb'"((?:[^"]++|"")*+)"(,|\r?\n)|([^",\n]*+)(,|\n)')
 
@@ -97,8 +100,8 @@ class Block:
 class BlockReader:
     """Iterates over the blocks of ``stream``, from the line ``first_line`` on.
 
-    ``width`` is the number of fields of a plain line. ``one_by_one`` treats every line as irregular:
-    a seam for tests, which compare the two.
+    ``width`` is the number of fields of a plain line. ``looks_like_row`` is asked of lines inside a field.
+    ``one_by_one`` treats every line as irregular: a seam for tests, which compare the two.
     """
 
     def __init__(
@@ -106,12 +109,14 @@ class BlockReader:
         stream: Readable,
         width: int,
         block_bytes: int,
+        looks_like_row: Callable[[bytes], bool],
         *,
         first_line: int = 1,
         one_by_one: bool = False,
     ) -> None:
         self._stream = stream
         self._width = width
+        self._looks_like_row = looks_like_row
         self._block_bytes = block_bytes
         self._pending = b""
         self._ahead = b""
@@ -125,7 +130,8 @@ class BlockReader:
             if not size:
                 break
             one_by_one = self._one_by_one or size <= SMALL_BLOCK_BYTES
-            block = _Scan(data, size, at_end, self._line, self._width, one_by_one).block()
+            scan = _Scan(data, size, at_end, self._line, self._width, one_by_one, self._looks_like_row)
+            block = scan.block()
             yield block
             self._advance(block, data[block.consumed : size])
             if len(self._pending) > MAX_LINE_BYTES and b"\n" not in self._pending:
@@ -175,8 +181,16 @@ class _Scan:
     """Finds the lines and fields of one block; used once."""
 
     def __init__(
-        self, data: bytes, size: int, at_end: bool, first_line: int, width: int, one_by_one: bool
+        self,
+        data: bytes,
+        size: int,
+        at_end: bool,
+        first_line: int,
+        width: int,
+        one_by_one: bool,
+        looks_like_row: Callable[[bytes], bool],
     ) -> None:
+        self._looks_like_row = looks_like_row
         self._data = data
         self._size = size
         self._at_end = at_end
@@ -326,10 +340,21 @@ class _Scan:
         split = split_quoted(self._data, begin, newline, min(limit, self._size))
         if split is not None:
             fields, after = split
+            if after - 1 > newline and self._holds_rows(fields):
+                return Record(number, begin, end, None)
             return Record(number, begin, _before_line_end(self._data, after), fields)
         if limit > self._size and not self._at_end:
             return None
         return Record(number, begin, end, None)
+
+    def _holds_rows(self, fields: tuple[bytes, ...]) -> bool:
+        """Whether a line that begins inside one of the fields looks, as far as it is inside, like a row."""
+        return any(
+            self._looks_like_row(line)
+            for field in fields
+            if b"\n" in field
+            for line in _LINE_END.split(field)[1:]
+        )
 
 
 def split_quoted(

@@ -81,8 +81,9 @@ _DESCRIPTIONS: dict[ReasonCode, str] = {
     ReasonCode.NUL_BYTE: "The record contains a NUL byte, which PostgreSQL cannot store in text.",
     ReasonCode.INVALID_UTF8: "The record is not valid UTF-8.",
     ReasonCode.UNBALANCED_QUOTES: (
-        "A quote opens inside a value, is followed by something other than a comma or the line end, "
-        "or is not closed within 64 KiB; this line alone is refused."
+        "A quote opens inside a value, is followed by something other than a comma or the line end, is not "
+        "closed within 64 KiB, or has what looks like another row before it closes; this line alone is "
+        "refused."
     ),
     ReasonCode.MISSING_FIELDS: f"The record has fewer than {len(COLUMNS)} fields.",
     ReasonCode.EXTRA_FIELDS: f"The record has more than {len(COLUMNS)} fields.",
@@ -136,6 +137,32 @@ def validate(fields: Sequence[str], now: datetime) -> tuple[Value, ...] | Proble
             return Problem(value, column.name)
         values.append(value)
     return _check_price_presence(values) or tuple(values)
+
+
+# Of a row's looks only the form counts, whenever it is read.
+_ANY_TIME = datetime(9999, 1, 1, tzinfo=UTC)
+_ROW_LOOKS = 2
+
+
+def row_looks(names: Sequence[str]) -> Callable[[bytes], bool]:
+    """Tells whether a line looks like a row of a file with the columns ``names``.
+
+    It does if the text at the places of at least two columns, not counting those of any text, is a value of
+    them. A note with commas in it has none.
+    """
+    parsers = [_BY_NAME[name] for name in names]
+
+    def looks_like_row(line: bytes) -> bool:
+        found = 0
+        for parse, field in zip(parsers, line.split(b",", len(parsers)), strict=False):
+            if parse is not _text and field:
+                value = parse(field.decode(errors="replace"), _ANY_TIME)
+                found += not isinstance(value, ReasonCode)
+                if found == _ROW_LOOKS:
+                    return True
+        return False
+
+    return looks_like_row
 
 
 def _check_price_presence(values: Sequence[Value]) -> Problem | None:
@@ -269,6 +296,7 @@ _EMPTY: dict[bool, ReasonCode | None] = {True: None, False: ReasonCode.EMPTY_VAL
 
 # One per column, chosen once: this is the slow path, but a whole file may have to take it.
 _PARSERS: tuple[Parser, ...] = tuple(_parser(column) for column in COLUMNS)
+_BY_NAME: dict[str, Parser] = dict(zip(COLUMN_NAMES, _PARSERS, strict=True))
 
 _EVENT_TYPE = COLUMN_NAMES.index("event_type")
 _PRICE = COLUMN_NAMES.index("price")

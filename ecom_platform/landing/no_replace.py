@@ -14,32 +14,43 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from ecom_platform.landing.scan import MAX_NAME_BYTES
 
 
 def place(source: Path, folder: Path, names: Iterable[str]) -> str:
-    """Let ``source`` be in ``folder`` as well, by the first of ``names`` that is free; returns the name.
+    """Let a copy of ``source`` be in ``folder``, by the first of ``names`` that is free; returns the name.
 
     Where none is, or the file system cannot tell, the last name gets a random prefix. What appears is
-    complete, and on a file system with hard links no copy.
+    complete, as old as ``source``, and a file of its own: whoever opens that name for writing does
+    nothing to ``source``.
     """
-    tried = list(names)
-    linked = _link(source, folder, tried)
-    if linked is not None:
-        return linked
     # It begins with a dot, so it is never taken for a file that has landed.
     hidden = folder / f".{secrets.token_hex(8)}.requeued"
     try:
         shutil.copyfile(source, hidden, follow_symlinks=False)
-        linked = _link(hidden, folder, tried)
-        if linked is None:
-            linked = prefixed(secrets.token_hex(8), tried[-1])
-            hidden.rename(folder / linked)
-        return linked
+        status = source.stat()
+        os.utime(hidden, ns=(status.st_atime_ns, status.st_mtime_ns))
+        return move(hidden, folder, names)
     finally:
         hidden.unlink(missing_ok=True)
+
+
+def move(source: Path, folder: Path, names: Iterable[str]) -> str:
+    """Move ``source`` itself into ``folder``, in the same way. Its writer, if it has one, goes on with it.
+
+    Killed in between, it is in both places; called again it leaves the one in ``folder``.
+    """
+    tried = list(names)
+    name = _link(source, folder, tried)
+    if name is None:
+        name = prefixed(secrets.token_hex(8), tried[-1])
+        source.rename(folder / name)
+    else:
+        source.unlink()
+    return name
 
 
 def _link(source: Path, folder: Path, names: Iterable[str]) -> str | None:
@@ -52,6 +63,9 @@ def _link(source: Path, folder: Path, names: Iterable[str]) -> str | None:
         try:
             os.link(source, folder / name, follow_symlinks=False)
         except FileExistsError:
+            with suppress(FileNotFoundError):
+                if os.path.samestat((folder / name).lstat(), source.lstat()):
+                    return name
             continue
         except FileNotFoundError:
             raise
@@ -65,3 +79,8 @@ def prefixed(prefix: str, name: str) -> str:
     """``name`` after ``prefix`` and a dash; of a long name the end, which says how to read it."""
     room = MAX_NAME_BYTES - len(prefix.encode()) - 1
     return f"{prefix}-{name.encode()[-room:].decode(errors='ignore')}"
+
+
+def landing_names(file_id: int, name: str) -> tuple[str, str]:
+    """As what a file may land again: its own name, or the numbered one where that is taken."""
+    return name, prefixed(str(file_id), name)

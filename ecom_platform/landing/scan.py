@@ -10,19 +10,26 @@ import os
 import stat
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ecom_platform.errors import StorageError
+from ecom_platform.postgres.outcome import Stamp
 
 # Two looks closer together than this cannot tell a resting file from one being written.
 LOOK_INTERVAL_SECONDS = 0.5
+# How long a file has to rest whose writer has paused for longer than all others have to.
+PATIENT_SECONDS = 5.0
 # The claimed name is the file id, a dash and the name; file systems stop at 255 bytes.
 MAX_NAME_BYTES = 200
 
-_IGNORED_PREFIXES = (".", "_")
-_IGNORED_SUFFIXES = (".tmp", ".part")
+# By these names producers and browsers say that they have not finished a file; in any case of letters.
+UNFINISHED_PREFIXES = (".", "_")
+UNFINISHED_SUFFIXES = (".tmp", ".part", ".filepart", ".crdownload")
+# What this program itself has there.
+_OURS = ".ecom"
+_OUR_PREFIXES, _OUR_SUFFIXES = (".writable-",), (".requeued",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,12 @@ class LandedFile:
     size: int
     mtime_ns: int
     ctime_ns: int
+    inode: int = 0
+
+    @property
+    def stamp(self) -> Stamp:
+        """By what it is known again."""
+        return Stamp(self.size, self.mtime_ns, self.inode)
 
     @property
     def landed_at(self) -> datetime:
@@ -40,15 +53,17 @@ class LandedFile:
         return datetime.fromtimestamp(self.ctime_ns / 1e9, UTC)
 
     def same_content(self, other: LandedFile | None) -> bool:
-        return other is not None and (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+        return other is not None and self.stamp == other.stamp
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One look at the folder. ``refused`` gives the reason why an entry will never be taken."""
+    """One look at the folder. ``refused`` gives the reason why an entry will never be taken, ``unfinished``
+    by what its name says that it is not finished; names that could not be shown are written out."""
 
     files: dict[str, LandedFile]
     refused: dict[str, str]
+    unfinished: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,12 @@ class Scan:
     settled: list[LandedFile]
     unsettled: list[LandedFile]
     refused: dict[str, str]
+    unfinished: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def not_taken(self) -> dict[str, str]:
+        """Everything that is left where it is whatever time passes, and why."""
+        return {**self.unfinished, **self.refused}
 
 
 def may_read(path: str) -> bool:
@@ -69,25 +90,48 @@ def look(folder: Path, readable: Callable[[str], bool] = may_read) -> Look:
     """List ``folder`` once. Raises :class:`StorageError`: unreadable is not the same as empty."""
     files: dict[str, LandedFile] = {}
     refused: dict[str, str] = {}
+    unfinished: dict[str, str] = {}
     try:
+        around = folder.stat()
         with os.scandir(folder) as entries:
             for entry in entries:
-                if not _ignored(entry.name):
-                    _sort(entry, files, refused, readable)
+                mark = unfinished_by(entry.name)
+                if mark is None:
+                    _sort(entry, around, files, refused, readable)
+                elif not _is_ours(entry.name):
+                    unfinished[_shown(entry.name)] = f"unfinished, by its name ({mark})"
     except OSError as error:
         raise StorageError(
             f"The landing folder {folder} cannot be read: {error.strerror}.",
             "Check that it exists and that this user may read it, or correct ECOM_LANDING_DIR.",
         ) from error
-    return Look(files, refused)
+    return Look(files, refused, unfinished)
 
 
-def _ignored(name: str) -> bool:
-    return name.startswith(_IGNORED_PREFIXES) or name.endswith(_IGNORED_SUFFIXES)
+def unfinished_by(name: str) -> str | None:
+    """What of ``name`` says that its file is not finished, or ``None``."""
+    for prefix in UNFINISHED_PREFIXES:
+        if name.startswith(prefix):
+            return f"it begins with {prefix}"
+    for suffix in UNFINISHED_SUFFIXES:
+        if name.lower().endswith(suffix):
+            return f"it ends in {suffix}"
+    return None
+
+
+def _is_ours(name: str) -> bool:
+    return name == _OURS or name.startswith(_OUR_PREFIXES) or name.endswith(_OUR_SUFFIXES)
+
+
+def _shown(name: str) -> str:
+    """A stranger's name, safe on a terminal and in JSON."""
+    text = name.encode("utf-8", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _sort(
     entry: os.DirEntry[str],
+    around: os.stat_result,
     files: dict[str, LandedFile],
     refused: dict[str, str],
     readable: Callable[[str], bool],
@@ -97,11 +141,18 @@ def _sort(
     except FileNotFoundError:
         return  # taken away since it was listed
     # A run that claimed what it cannot open would fail, and so would every run after it.
-    reason = refusal(entry.name, status.st_mode) or unreadable(Path(entry.path), readable)
+    reason = (
+        refusal(entry.name, status.st_mode)
+        or unmovable(status, around)
+        or unreadable(Path(entry.path), readable)
+    )
     if reason is None:
-        files[entry.name] = LandedFile(entry.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        stamp = Stamp.of(status)
+        files[entry.name] = LandedFile(
+            entry.name, stamp.size, stamp.mtime_ns, status.st_ctime_ns, stamp.inode
+        )
     else:
-        refused[entry.name.encode("utf-8", "backslashreplace").decode()] = reason
+        refused[_shown(entry.name)] = reason
 
 
 def refusal(name: str, mode: int) -> str | None:
@@ -118,6 +169,15 @@ def refusal(name: str, mode: int) -> str | None:
         return "a name with control characters"
     if len(name.encode()) > MAX_NAME_BYTES:
         return f"a name longer than {MAX_NAME_BYTES} bytes"
+    return None
+
+
+def unmovable(status: os.stat_result, folder: os.stat_result) -> str | None:
+    """Why a file cannot be renamed out of ``folder``, or ``None``. A claim finds the reasons that do not
+    show: a file may be immutable, or a mount of its own."""
+    user = os.geteuid()
+    if folder.st_mode & stat.S_ISVTX and user not in (0, status.st_uid, folder.st_uid):
+        return f"another user's ({status.st_uid}), which cannot be moved out of a folder with the sticky bit"
     return None
 
 
@@ -145,19 +205,26 @@ def rests(now: LandedFile, before: LandedFile | None, clock: float, settle_secon
     return now.same_content(before) and (age >= settle_seconds or age < 0)
 
 
+def patient(settle_seconds: float) -> float:
+    """How long a file has to rest whose writer is known to pause."""
+    return max(PATIENT_SECONDS, 3 * settle_seconds)
+
+
 def scan(
     folder: Path,
     settle_seconds: float,
     wait_seconds: float,
     trusted: Collection[str] = (),
+    slow: Collection[str] = (),
     *,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.time,
 ) -> Scan:
     """Look until every file rests or ``wait_seconds`` have passed.
 
-    ``trusted`` names files that are known to be complete: this program renamed them into place.
-    Files are given oldest first.
+    ``trusted`` names files that are known to be complete: this program renamed them into place. ``slow``
+    ones have come back, since they were written to after they had rested: they rest longer. Files are
+    given oldest first.
     """
     deadline = clock() + wait_seconds
     previous: dict[str, LandedFile] = {}
@@ -166,9 +233,10 @@ def scan(
         settled: list[LandedFile] = []
         unsettled: list[LandedFile] = []
         for file in sorted(current.files.values(), key=lambda file: (file.mtime_ns, file.name)):
-            resting = rests(file, previous.get(file.name), clock(), settle_seconds)
+            wanted = patient(settle_seconds) if file.name in slow else settle_seconds
+            resting = rests(file, previous.get(file.name), clock(), wanted)
             (settled if resting or file.name in trusted else unsettled).append(file)
         if not unsettled or clock() >= deadline:
-            return Scan(settled, unsettled, current.refused)
+            return Scan(settled, unsettled, current.refused, current.unfinished)
         previous = current.files
         sleep(LOOK_INTERVAL_SECONDS)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from ecom_platform.errors import UsageError
 from ecom_platform.landing.lines import rows_with
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.zone import LandingZone, file_number, numbered
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection
 from ecom_platform.postgres.rejects import is_stored
@@ -109,16 +110,47 @@ def _origin(fact: dict[str, Any]) -> str:
 
 
 def trace_file(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
-    """Every time a file of this name, or with this number, was claimed."""
+    """Every time a file of this name, or with this number, was claimed.
+
+    Raises :class:`UsageError` for what names neither.
+    """
     name = Path(wanted).name
-    number, _, rest = name.partition("-")
-    if rest and number.isdigit() and int(number) in ledger.states(connection, [int(number)]):
-        name = rest
-    file_id = int(name) if name.isascii() and name.isdigit() else None
+    if not name:
+        raise UsageError(f"{wanted!r} is neither an event_id nor the name of a file.", "Give one of them.")
+    if not _storable(name):
+        # A claim refuses such names, so the ledger has none.
+        return Trace(False, f"{_shown(name)} was never claimed: its name is not UTF-8.", [])
+    ours = numbered(name)
+    state = None if ours is None else ledger.states(connection, [ours[0]]).get(ours[0])
+    if ours is not None and state is not None and state.name == ours[1]:
+        name = state.name
+    file_id = file_number(name)
     rows = queries("oncall").files_by_name(connection, name=name, file_id=file_id)
     facts = [_file_fact(connection, zone, row) for row in rows]
-    waiting = (zone.landing / name).exists()
-    return Trace(bool(facts) or waiting, _file_verdict(name, facts, waiting), facts)
+    waiting = _waits(zone.landing / name)
+    return Trace(bool(facts) or waiting, _file_verdict(_shown(name), facts, waiting), facts)
+
+
+def _storable(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in name
+
+
+def _shown(name: str) -> str:
+    """A stranger's name, safe on a terminal."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in name
+    )
+
+
+def _waits(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # longer than any name can be
+        return False
 
 
 def _file_fact(connection: Connection, zone: LandingZone, row: tuple[Any, ...]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ is and when a file is at rest (``scan``), or claiming it (``claim``).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecom_platform.landing.scan import LOOK_INTERVAL_SECONDS, LandedFile, Scan, look, rests
+from ecom_platform.landing.scan import LOOK_INTERVAL_SECONDS, LandedFile, Scan, look, patient, rests
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,12 @@ class Watch:
         self._folder, self._settle_seconds = folder, settle_seconds
         self._clock, self._timer = clock, timer
         self._seen: dict[str, _Sight] = {}
+        self._slow: set[str] = set()
+
+    def be_patient(self, names: Iterable[str]) -> None:
+        """Let files of these names rest longer: they came back, since they were written to after they had
+        rested."""
+        self._slow.update(names)
 
     def look(self) -> Scan:
         """What rests now, oldest first, and what does not yet. Raises :class:`StorageError`."""
@@ -50,9 +56,12 @@ class Watch:
         unsettled: list[LandedFile] = []
         for sight in sorted(self._seen.values(), key=lambda sight: (sight.file.mtime_ns, sight.file.name)):
             before = sight.file if now - sight.first_seen >= LOOK_INTERVAL_SECONDS else None
-            resting = rests(sight.file, before, self._clock(), self._settle_seconds)
+            slow = sight.file.name in self._slow
+            wanted = patient(self._settle_seconds) if slow else self._settle_seconds
+            resting = rests(sight.file, before, self._clock(), wanted)
             (settled if resting else unsettled).append(sight.file)
-        return Scan(settled, unsettled, current.refused)
+        self._slow.difference_update(file.name for file in settled)
+        return Scan(settled, unsettled, current.refused, current.unfinished)
 
     def _sight(self, file: LandedFile, now: float) -> _Sight:
         before = self._seen.get(file.name)

@@ -8,6 +8,7 @@ rename. Does not belong here: which files may be taken (``scan``), or the ledger
     landing/.ecom/units/          what Spark is told to load; gone after the run
     landing/.ecom/archive/DATE/   <file_id>-<name>: loaded on that date (UTC)
     landing/.ecom/quarantine/     <file_id>-<name> and <file_id>-<name>.reason.txt
+    landing/.ecom/zone-id         by what the ledger knows this zone (``identity``)
 
 All lie on one file system, so a move is a rename and a file is never in two places.
 """
@@ -16,17 +17,34 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ecom_platform import durable
 from ecom_platform.errors import StorageError
 from ecom_platform.postgres import ledger
 from ecom_platform.settings import Settings
 
-_OURS = re.compile(r"^([0-9]+)-(.+)$", re.DOTALL)
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_LARGEST = (1 << 63) - 1
 REASON_SUFFIX = ".reason.txt"
+
+
+def numbered(name: str) -> tuple[int, str] | None:
+    """Number and name of a file that we have named, ``<file_id>-<name>``; ``None`` for any other."""
+    digits, _, rest = name.partition("-")
+    number = file_number(digits)
+    return (number, rest) if number is not None and rest else None
+
+
+def file_number(text: str) -> int | None:
+    """The number that ``text`` is, if PostgreSQL can store it and a ledger would write it like this."""
+    return int(text) if _NUMBER.fullmatch(text) and int(text) <= _LARGEST else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +64,67 @@ class LandingZone:
             settings.landing_dir, ours / "claimed", ours / "archive", ours / "quarantine", ours / "units"
         )
 
+    @property
+    def ours(self) -> Path:
+        """The folder that has all of ours."""
+        return self.claimed.parent
+
+    @property
+    def _folders(self) -> tuple[Path, ...]:
+        return self.claimed, self.archive, self.quarantine, self.units
+
     def prepare(self) -> None:
         """Make the folders and prove that they can be written; raises :class:`StorageError`."""
-        for folder in (self.landing, self.claimed, self.archive, self.quarantine, self.units):
+        for folder in (self.ours, *self._folders):
+            if os.path.lexists(folder):
+                self._refuse_swapped(folder)
+        for folder in (self.landing, *self._folders):
             make_writable(folder)
+        self.check_folders()
+        prove_renames(self.landing, self.claimed, self.archive, self.quarantine)
+
+    def check_folders(self) -> None:
+        """Raises :class:`StorageError` if one of ours is away, a link, or another user's.
+
+        They lie where anybody may drop files, and whoever may do so may put something else in their place.
+        """
+        for folder in (self.ours, *self._folders):
+            self._refuse_swapped(folder)
+
+    def _refuse_swapped(self, folder: Path) -> None:
+        try:
+            status = folder.lstat()
+        except OSError as error:
+            raise StorageError(
+                f"The folder {folder} of the landing zone is away: {error.strerror}.",
+                "If the landing zone is a mount, mount it again; nothing was changed.",
+            ) from error
+        if not stat.S_ISDIR(status.st_mode):
+            what = "a link" if stat.S_ISLNK(status.st_mode) else "no folder"
+            raise StorageError(
+                f"{folder} is {what}, and not a folder of ours: somebody has put it there.",
+                "See who may write in the landing folder; move it away, and bring the folder of ours back.",
+            )
+        if status.st_uid not in (0, os.geteuid()) and status.st_uid not in self._owners():
+            raise StorageError(
+                f"{folder} belongs to user {status.st_uid}, who is neither the owner of {self.landing} nor "
+                f"user {os.geteuid()}, who runs this: somebody may have put it there.",
+                "If it is ours, run as its owner, or `chown` it. If not, move it away, and bring back the "
+                "folder that was there.",
+            )
+
+    def _owners(self) -> set[int]:
+        """Whoever owns the drop folder, and whom a file of ours belongs to there: some network file
+        systems give all files to one user."""
+        owners = {self.landing.stat().st_uid}
+        probe = self.landing / f".writable-{secrets.token_hex(8)}"
+        with suppress(OSError):
+            try:
+                probe.touch(exist_ok=False)
+                owners.add(probe.lstat().st_uid)
+            finally:
+                probe.unlink(missing_ok=True)
+        return owners
 
     def claimed_path(self, file_id: int, name: str) -> Path:
         return self.claimed / f"{file_id}-{name}"
@@ -71,9 +146,17 @@ class LandingZone:
     def claimed_files(self) -> Iterator[tuple[int, str]]:
         """File id and name of everything that is in the claimed folder."""
         for entry in self.claimed.iterdir():
-            ours = _OURS.match(entry.name)
-            if ours:
-                yield int(ours[1]), ours[2]
+            ours = numbered(entry.name)
+            if ours is not None:
+                yield ours
+
+    def strangers(self) -> list[Path]:
+        """What is in the claimed folder under a name that we do not give."""
+        with os.scandir(self.claimed) as entries:
+            names = [entry.name for entry in entries]
+        return [
+            self.claimed / name for name in sorted(names) if not name.startswith(".") and not numbered(name)
+        ]
 
     def archive_days(self) -> list[Path]:
         """The folders of the archive, oldest first."""
@@ -86,30 +169,26 @@ class LandingZone:
         places.append(self.quarantined_path(file_id, name))
         return next((place for place in places if os.path.lexists(place)), None)
 
+    def taken_out(self, file_id: int, name: str) -> bool:
+        """Whether somebody has taken this file out of quarantine. Where nothing at all lies in the zone,
+        it is more likely not there."""
+        if os.path.lexists(self.quarantined_path(file_id, name)):
+            return False
+        try:
+            return any(next(folder.iterdir(), None) for folder in (self.quarantine, self.archive))
+        except OSError:
+            return False
+
     def taken_place(self, file_id: int, name: str) -> Path | None:
         """A file that lies where this one would, now or when it is finished today."""
         today = self.archived_path(file_id, name, datetime.now(UTC))
         places = (self.claimed_path(file_id, name), today, self.quarantined_path(file_id, name))
         return next((place for place in places if os.path.lexists(place)), None)
 
-    def highest(self) -> tuple[int, Path] | None:
-        """The highest number among the claimed files and the newest day of the archive, and its file.
-
-        Numbers grow with time, so it is the highest of all, and older days cost nothing.
-        """
-        found: tuple[int, Path] | None = None
-        for folder in (self.claimed, *self.archive_days()[-1:]):
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    number = entry.name.partition("-")[0]
-                    if number.isascii() and number.isdigit() and (found is None or int(number) > found[0]):
-                        found = int(number), folder / entry.name
-        return found
-
     def to_archive(self, file_id: int, name: str, finished_at: datetime) -> bool:
         """Move a loaded file away; ``False`` if it had been moved before."""
         target = self.archived_path(file_id, name, finished_at)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        self.make_day(target.parent)
         return _move(self.claimed_path(file_id, name), target)
 
     def to_quarantine(self, file_id: int, name: str, reason: str) -> bool:
@@ -118,6 +197,19 @@ class LandingZone:
         _refuse_to_replace(source, target)
         target.with_name(target.name + REASON_SUFFIX).write_text(reason + "\n", encoding="utf-8")
         return _move(source, target)
+
+    def make_day(self, folder: Path) -> None:
+        """Make a folder of the archive, if it is not there."""
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise StorageError(
+                f"The folder {folder} cannot be made: {error.strerror}.",
+                f"Check that {self.archive} is there and can be written.",
+            ) from error
+        durable.sync(self.archive)
 
 
 def _refuse_to_replace(source: Path, target: Path) -> None:
@@ -134,7 +226,14 @@ def _move(source: Path, target: Path) -> bool:
     _refuse_to_replace(source, target)
     try:
         source.rename(target)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        # A folder that is away must not pass for a file that was moved before.
+        for folder in (source.parent, target.parent):
+            if not folder.is_dir():
+                raise StorageError(
+                    f"{source} cannot be moved to {target}: the folder {folder} is gone.",
+                    "The rows are safe in the table; bring the landing zone back and run again.",
+                ) from error
         return False
     except OSError as error:
         raise StorageError(
@@ -142,6 +241,34 @@ def _move(source: Path, target: Path) -> bool:
             "The rows are safe in the table; make the folder writable and run again to finish the move.",
         ) from error
     return True
+
+
+def prove_renames(*folders: Path) -> None:
+    """Move a file through ``folders``, as files will be; raises :class:`StorageError`.
+
+    A folder that is a mount of its own is on another file system even if the device is the same.
+    """
+    name = f".writable-{secrets.token_hex(8)}"
+    probe = folders[0] / name
+    try:
+        probe.touch()
+        for folder in folders[1:]:
+            try:
+                probe.rename(folder / name)
+            except OSError as error:
+                raise StorageError(
+                    f"A file cannot be moved from {probe.parent} to {folder}: {error.strerror}.",
+                    "All of the landing zone has to be on one file system: mount that as a whole, and let "
+                    "none of its folders be a mount or a link.",
+                ) from error
+            probe = folder / name
+    except OSError as error:
+        raise StorageError(
+            f"The folder {probe.parent} cannot be written: {error.strerror}.",
+            "Make it writable, or set ECOM_LANDING_DIR to a folder that is.",
+        ) from error
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def make_writable(folder: Path) -> None:

@@ -15,10 +15,14 @@ from typing import Any
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError
 
-from ecom_platform.errors import EcomError, IngestError
+from ecom_platform.errors import EcomError, IngestError, PrerequisiteError, StorageError
 from ecom_platform.orchestration import presence
+from ecom_platform.orchestration.cancellation import Cancellation
 from ecom_platform.orchestration.instance import first_use
+from ecom_platform.orchestration.stale_runs import end_stale_runs
 from ecom_platform.postgres.refusals import refusal
+
+_CONFIGURATION = "dagster.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class RunSummary:
     checks: list[CheckOutcome]
     seconds: float
     error: EcomError | None
+    # Who was told of what went wrong, in a sentence; empty where nothing did.
+    told: str = ""
 
     def after(self, seconds: float) -> RunSummary:
         """The same run, timed from where the caller began."""
@@ -63,6 +69,11 @@ class RunSummary:
         return [check for check in self.checks if not check.passed and check.severity == "WARN"]
 
     @property
+    def refused(self) -> dict[str, str]:
+        """What lies in the landing folder and was not taken, and why."""
+        return dict(self.materializations.get("user_events", {}).get("refused") or {})
+
+    @property
     def report(self) -> str | None:
         """Where the report is, if the run came as far as to write it."""
         path = self.materializations.get("performance_report", {}).get("report")
@@ -76,8 +87,11 @@ class RunSummary:
             "run_id": self.run_id,
             "success": self.success,
             "files": {
-                name: int(events.get(f"files_{name}", 0))
-                for name in ("landed", "loaded", "quarantined", "unsettled")
+                **{
+                    name: int(events.get(f"files_{name}", 0))
+                    for name in ("landed", "loaded", "quarantined", "unsettled")
+                },
+                "refused": self.refused,
             },
             "rows": {
                 name: int(events.get(f"rows_{name}", 0))
@@ -102,7 +116,12 @@ class RunSummary:
 
 
 def execute(
-    defs: dg.Definitions, home: Path, job_name: str, run_config: Mapping[str, Any], run_id: str
+    defs: dg.Definitions,
+    home: Path,
+    job_name: str,
+    run_config: Mapping[str, Any],
+    run_id: str,
+    cancellation: Cancellation | None = None,
 ) -> RunSummary:
     """Run a job of the code location in this process; it shows in the UI like any other run.
 
@@ -110,30 +129,69 @@ def execute(
     """
     started = time.perf_counter()
     error: EcomError | None = None
+    present = (home / _CONFIGURATION).is_file()
     presence.appear(home, run_id)
     with _open_instance(home) as instance:
+        # Those that were killed while no daemon ran, which would look at them.
+        end_stale_runs(instance)
         job = defs.resolve_job_def(job_name)
+        if cancellation is not None:
+            cancellation.begin(instance)
         try:
             job.execute_in_process(run_config=dict(run_config), instance=instance, run_id=run_id)
         except DagsterAssetCheckFailedError:
             pass  # the check's own evaluation says it better
         except Exception as failure:
-            error = _as_ecom_error(failure)
-        materializations, checks = _account(instance, run_id)
-    # Not where the run was interrupted: then the end of this process is what shows its end.
+            error = _as_ecom_error(failure, home)
+        try:
+            materializations, checks = _account(instance, run_id)
+        except Exception as failure:
+            # The run's own error comes first; this one has the same cause as a rule.
+            error = error or _as_ecom_error(failure, home)
+            materializations, checks = {}, []
+    if error is not None and present and not (home / _CONFIGURATION).is_file():
+        error = _removed(home)
     presence.leave(home, run_id)
     return RunSummary(run_id, materializations, checks, time.perf_counter() - started, error)
 
 
 def _open_instance(home: Path) -> dg.DagsterInstance:
-    with first_use(home):
-        instance = dg.DagsterInstance.get()
-        # Each of these makes its tables when it is first asked for.
-        _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
-        return instance
+    try:
+        with first_use(home):
+            instance = dg.DagsterInstance.get()
+            # Each of these makes its tables when it is first asked for.
+            _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
+            return instance
+    except EcomError:
+        raise
+    except Exception as error:
+        raise of_storage(error, home) or PrerequisiteError(
+            f"Dagster's instance in {home} cannot be used: {' '.join(str(error).split())[:300]}",
+            "Correct its dagster.yaml, or unset DAGSTER_HOME for an instance under ECOM_HOME.",
+        ) from error
 
 
-def _as_ecom_error(failure: BaseException) -> EcomError:
+def of_storage(failure: BaseException, home: Path) -> StorageError | None:
+    """The sentence for a disk that is full or a folder that is gone, which SQLite tells in its own words."""
+    text = str(failure).lower()
+    if "disk is full" in text or "no space left" in text:
+        return StorageError(
+            f"The disk of {home} is full.",
+            "Make room, then run again: what was committed stays, the rest is loaded then.",
+        )
+    if not home.is_dir() or "readonly database" in text or "unable to open database" in text:
+        return _removed(home)
+    return None
+
+
+def _removed(home: Path) -> StorageError:
+    return StorageError(
+        f"The folder {home} was removed, or cannot be written any more.",
+        "Leave it as it is while something runs. Run again: what is missing is made anew.",
+    )
+
+
+def _as_ecom_error(failure: BaseException, home: Path) -> EcomError:
     """Our own error out of whatever Dagster wrapped around it."""
     seen: list[BaseException] = []
     cause: BaseException | None = failure
@@ -143,6 +201,9 @@ def _as_ecom_error(failure: BaseException) -> EcomError:
         if known is not None:
             return known
         seen.append(cause)
+        storage = of_storage(cause, home)
+        if storage is not None:
+            return storage
         cause = cause.__cause__ or cause.__context__
     return IngestError(
         f"The run ended in {type(failure).__name__}: {' '.join(str(failure).split())[:500]}",

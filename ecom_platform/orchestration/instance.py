@@ -10,13 +10,17 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import ecom_platform
-from ecom_platform.errors import StorageError
+from ecom_platform.errors import LockedError, StorageError
 from ecom_platform.settings import Settings
+from ecom_platform.waits import announced, spoken
+
+FIRST_USE_SECONDS = 120.0
 
 _PACKAGE = Path(ecom_platform.__file__).parent
 # In an installed package the files are inside it, in a checkout above it, where plain `dagster dev`
@@ -30,8 +34,25 @@ WORKSPACE_FILE = _HERE / "workspace.yaml"
 def first_use(home: Path) -> Iterator[None]:
     """Keeps two programs from making Dagster's SQLite tables at the same moment, which fails."""
     with (home / ".first-use").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        with announced(lambda: f"another program that makes Dagster's tables in {home}", FIRST_USE_SECONDS):
+            _lock(lock.fileno(), home)
         yield
+
+
+def _lock(descriptor: int, home: Path) -> None:
+    deadline = time.monotonic() + FIRST_USE_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise LockedError(
+                    f"Another program makes Dagster's tables in {home} for {spoken(FIRST_USE_SECONDS)}.",
+                    "Let it go on, or end it, if it is suspended; then try again.",
+                ) from None
+            time.sleep(0.02)
+        else:
+            return
 
 
 def prepare_instance(settings: Settings) -> Path:
@@ -44,7 +65,11 @@ def prepare_instance(settings: Settings) -> Path:
     except OSError as error:
         raise StorageError(
             f"The folder {home} cannot be written: {error.strerror}.",
-            "Make it writable, or set ECOM_HOME to a folder that is.",
+            f"Make it writable, or set {_variable(settings)} to a folder that is.",
         ) from error
     os.environ["DAGSTER_HOME"] = str(home)
     return home
+
+
+def _variable(settings: Settings) -> str:
+    return "ECOM_HOME" if settings.dagster_home_chosen is None else "DAGSTER_HOME"

@@ -1,24 +1,24 @@
 """What the person on call does, as jobs with typed config: the same functions as the commands."""
 
-from datetime import datetime
-from pathlib import Path
+from datetime import date, datetime
 from typing import Any, Self
 
 import dagster as dg
 from pydantic import Field, model_validator
 
-from ecom_platform.events.schema import EARLIEST_EVENT_TIME
-from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
+from ecom_platform.landing.corrections import file_below, replay_as_they_are, replay_corrected
 from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
 from ecom_platform.landing.trace import trace
 from ecom_platform.orchestration.assets.sales import LINEAGE, RecountConfig
 from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.metadata import column_lineage
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
+from ecom_platform.orchestration.sales_days import known_first_day, remember_first_day
 from ecom_platform.orchestration.times import utc
 from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all
 from ecom_platform.reporting.report import write_report
+from ecom_platform.settings import Settings
 from ecom_platform.streaming.ingest import ingest
 
 _ROLLUPS = (HOURLY_SALES, CONVERSION_FUNNEL)
@@ -48,11 +48,21 @@ class ReloadConfig(dg.Config):
         return self
 
 
+class ReconcileConfig(dg.Config):
+    """For which landing folder."""
+
+    adopt: bool = Field(
+        default=False,
+        description="Make this landing folder the one that the database loads from, whichever it was before.",
+    )
+
+
 class ReplayConfig(dg.Config):
     """Which rejects to try again."""
 
     fixed: str | None = Field(
-        default=None, description="Path of a CSV file of corrected rows; empty: as they are."
+        default=None,
+        description="Name of a CSV file of corrected rows in ECOM_HOME/corrections; empty: as they are.",
     )
 
 
@@ -67,6 +77,7 @@ def _ingest(
     context.log.info(f"Ingested: {result.totals}")
     for rollup, done in refresh_all(postgres.database, _ROLLUPS):
         context.log.info(f"{rollup}: {done}")
+    remember_first_day(postgres.database, landing.settings.home)
     report = write_report(postgres.database, landing.settings.reports_dir, context.run_id)
     context.log.info(f"Report: {report.path}")
 
@@ -107,13 +118,14 @@ def reload_archived_files(
 @dg.op(pool=POOL)
 def reconcile_disk_and_ledger(
     context: dg.OpExecutionContext,
+    config: ReconcileConfig,
     postgres: PostgresResource,
     landing: LandingZoneResource,
     pyspark: SparkResource,
 ) -> None:
     """After a database was restored: load again what its ledger does not know."""
     with ingest_lock(postgres.database, landing.settings.lock_wait_seconds):
-        done = reconcile(postgres.database, landing.zone)
+        done = reconcile(postgres.database, landing.zone, adopt=config.adopt)
     context.log.info(f"{done}")
     _ingest(context, postgres, landing, pyspark)
 
@@ -127,7 +139,8 @@ def replay_rejected_rows(
 ) -> None:
     """Load rejects that have become valid, or their corrected rows."""
     if config.fixed is not None:
-        done = replay_corrected(postgres.database, Path(config.fixed))
+        corrections = file_below(landing.settings.corrections_dir, config.fixed)
+        done = replay_corrected(postgres.database, corrections)
     else:
         done = replay_as_they_are(postgres.database, landing.zone)
     context.log.info(f"{dict(done.verdicts)}; unmatched: {done.unmatched}")
@@ -169,20 +182,31 @@ def recount_days(context: dg.OpExecutionContext, config: RecountConfig, postgres
         context.log_event(dg.AssetMaterialization(rollup, metadata=metadata))
 
 
-# As far as the times of events may lie apart: from the first plausible day to tomorrow.
-@dg.daily_partitioned_config(start_date=f"{EARLIEST_EVENT_TIME:%Y-%m-%d}", end_offset=2)
-def one_day(start: datetime, _end: datetime) -> dict[str, Any]:
-    """The run config that counts one day (UTC) anew."""
-    day = f"{start:%Y-%m-%d}"
-    return {"ops": {"recount_days": {"config": {"first_day": day, "last_day": day}}}}
+def recount_job(first_day: date) -> dg.JobDefinition:
+    """A partition a day from the first one that has figures to tomorrow.
+
+    The job has the partitions, not the assets: a partitioned asset would make "Materialize all" ask for
+    a partition, and there is none to ask for when what changed is taken in.
+    """
+
+    @dg.daily_partitioned_config(start_date=first_day.isoformat(), end_offset=2)
+    def one_day(start: datetime, _end: datetime) -> dict[str, Any]:
+        day = f"{start:%Y-%m-%d}"
+        return {"ops": {"recount_days": {"config": {"first_day": day, "last_day": day}}}}
+
+    @dg.job(name="recount_sales", config=one_day)
+    def recount_sales() -> None:
+        """Count days of the sales tables anew, a partition a day: `Launch backfill` takes any range."""
+        recount_days()
+
+    return recount_sales
 
 
-# The job has the partitions, not the assets: a partitioned asset would make "Materialize all" ask for
-# a partition, and there is none to ask for when what changed is taken in.
-@dg.job(name="recount_sales", config=one_day)
-def recount_job() -> None:
-    """Count days of the sales tables anew, a partition a day: `Launch backfill` takes any range."""
-    recount_days()
-
-
-MAINTENANCE_JOBS = [trace_job, reload_job, reconcile_job, replay_rejects_job, recount_job]
+def maintenance_jobs(settings: Settings) -> list[dg.JobDefinition]:
+    return [
+        trace_job,
+        reload_job,
+        reconcile_job,
+        replay_rejects_job,
+        recount_job(known_first_day(settings.home)),
+    ]

@@ -99,7 +99,7 @@ def sales_schema() -> dg.TableSchema:
             dg.TableColumn("hour", "timestamptz", "Begin of the hour, UTC.", constraints=_REQUIRED),
             _column(BY_NAME["category"], "text", unique=False),
             *_counts(_STEPS),
-            dg.TableColumn("revenue", "numeric(16,2)", "Prices of the purchases.", constraints=_REQUIRED),
+            dg.TableColumn("revenue", "numeric(38,2)", "Prices of the purchases.", constraints=_REQUIRED),
             dg.TableColumn("buyers", "bigint", "Distinct visitors who bought.", constraints=_REQUIRED),
         ]
     )
@@ -152,13 +152,14 @@ def check_result(
     The sentence is there because Dagster sorts metadata by name, which parts the two. ``asset`` is needed
     where one function checks several.
     """
+    expected, found = _readable(finding.expected), _readable(finding.found)
     return dg.AssetCheckResult(
         asset_key=asset,
         check_name=finding.check,
         passed=finding.passed,
         severity=severity,
-        description=f"Expected {_readable(finding.expected)}; found {_readable(finding.found)}.",
-        metadata={"expected": finding.expected, "found": finding.found, **finding.details},
+        description=f"Expected {expected}; found {found}.",
+        metadata={"expected": expected, "found": found, **finding.details},
     )
 
 

@@ -34,6 +34,29 @@ class OpenProblem:
     details: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class RejectShare:
+    """What a run has read and rejected within an hour, whether that is above the limit, as a whole or of one
+    file, and when the last file was finished. No run_id where it is the live mode's."""
+
+    run_id: str | None
+    hour: datetime
+    read: int
+    rejected: int
+    above: bool
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Rows read and rejected by some runs, how many these are, and how many of them are above the limit."""
+
+    read: int
+    rejected: int
+    runs: int
+    above: int
+
+
 def _queries() -> Any:
     return queries("alerts")
 
@@ -170,23 +193,28 @@ def quarantined_files(connection: Connection, source: str, since: datetime) -> l
     return list(_queries().quarantined_files(connection, source=source, since=since))
 
 
-def not_loaded_since(connection: Connection, file_ids: Iterable[int]) -> int:
-    """How many of these quarantined files have not been loaded under their names since."""
-    return int(_queries().not_loaded_since(connection, file_ids=list(file_ids)))
+def not_loaded_since(connection: Connection, file_ids: Iterable[int]) -> list[tuple[int, str]]:
+    """Those of these quarantined files that have not been loaded under their names since, with the names."""
+    return list(_queries().not_loaded_since(connection, file_ids=list(file_ids)))
 
 
-def reject_shares(connection: Connection, since: datetime) -> list[tuple[Any, ...]]:
-    """By run and hour, in order of time: run_id or None, hour, rows read, rejected, last finished_at."""
-    return list(_queries().reject_shares(connection, since=since))
+def reject_shares(connection: Connection, since: datetime, limit: float) -> list[RejectShare]:
+    """By run and hour, in order of time."""
+    return [RejectShare(*row) for row in _queries().reject_shares(connection, since=since, limit=limit)]
 
 
-def newest_reject_share(connection: Connection) -> tuple[int, int, datetime] | None:
-    """Rows read and rejected by the newest run and hour, and its last finished_at; as of now."""
-    row: tuple[int, int, datetime] | None = _queries().newest_reject_share(connection)
-    return row
+def well_between(connection: Connection, after: datetime, before: datetime, limit: float) -> bool:
+    """Whether a run and hour that ended between the two times rejected no more than ``limit`` allows."""
+    return bool(_queries().well_between(connection, after=after, before=before, limit=limit))
 
 
-def rejects_since(connection: Connection, since: datetime) -> tuple[int, int, int]:
-    """Rows read, rows rejected, and the number of runs."""
-    read, rejected, runs = _queries().rejects_since(connection, since=since)
-    return int(read), int(rejected), int(runs)
+def refused_between(connection: Connection, since: datetime, until: datetime, limit: float) -> Refused:
+    """What the runs and hours that ended between the two times have refused, as of now."""
+    return Refused(*_queries().refused_between(connection, since=since, until=until, limit=limit))
+
+
+def refused_files(
+    connection: Connection, since: datetime, until: datetime, most: int
+) -> list[tuple[str, int, int, str]]:
+    """The files with the most refused rows: name, rows read, rejected, the commonest reasons."""
+    return list(_queries().refused_files(connection, since=since, until=until, most=most))

@@ -7,12 +7,14 @@ which is one transaction of the ``sink``; moving files, which is the ``landing``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from ecom_platform.postgres.connection import Connection
+from ecom_platform.postgres.outcome import Stamp
 from ecom_platform.postgres.statements import queries
 
 CLAIMED, LOADED, QUARANTINED = "claimed", "loaded", "quarantined"
@@ -20,11 +22,12 @@ CLAIMED, LOADED, QUARANTINED = "claimed", "loaded", "quarantined"
 
 @dataclass(frozen=True, slots=True)
 class ClaimedFile:
-    """A file that waits to be loaded."""
+    """A file that waits to be loaded. ``landed_at`` is what the look before the claim saw."""
 
     file_id: int
     name: str
     size_bytes: int
+    landed_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,10 @@ class Leftover:
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """Where one file stands; ``finished_at`` is set once it is loaded or quarantined."""
+    """Where one file stands; ``finished_at`` is set once it is loaded or quarantined.
+
+    ``size_bytes`` is what was claimed, then what was read. The time and the inode are those of the claim.
+    """
 
     file_id: int
     name: str
@@ -47,6 +53,15 @@ class FileState:
     finished_at: datetime | None
     sha256: str | None
     size_bytes: int | None = None
+    mtime_ns: int | None = None
+    inode: int | None = None
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """What the file has to be until it is put away, if its claim wrote that down."""
+        if self.size_bytes is None or self.mtime_ns is None or self.inode is None:
+            return None
+        return Stamp(self.size_bytes, self.mtime_ns, self.inode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +134,27 @@ def _queries() -> Any:
 
 
 def register(
-    connection: Connection, names: Sequence[str], sizes: Sequence[int], landed_at: Sequence[datetime]
+    connection: Connection,
+    names: Sequence[str],
+    sizes: Sequence[int],
+    landed_at: Sequence[datetime],
+    stamps: Sequence[Stamp] = (),
 ) -> list[int]:
     """New ledger rows in state claimed, in the order of ``names``; returns their ids."""
     rows = _queries().register_files(
-        connection, names=list(names), sizes=list(sizes), landed_at=list(landed_at)
+        connection,
+        names=list(names),
+        sizes=list(sizes),
+        landed_at=list(landed_at),
+        mtimes_ns=[stamp.mtime_ns for stamp in stamps],
+        inodes=[stamp.inode for stamp in stamps],
     )
     return [int(file_id) for file_id, _ in rows]
+
+
+def stamp(connection: Connection, file_id: int, stamp: Stamp) -> None:
+    """Write down what a claimed file is, where that is not what was registered."""
+    _queries().stamp_file(connection, file_id=file_id, **asdict(stamp))
 
 
 def claimed(connection: Connection) -> list[ClaimedFile]:
@@ -163,6 +192,56 @@ def landed_files(connection: Connection, names: Iterable[str]) -> list[LandedRow
 def loaded_since(connection: Connection, since: datetime) -> list[FileState]:
     """Files that were loaded at or after ``since``."""
     return [FileState(*row) for row in queries("oncall").loaded_since(connection, since=since)]
+
+
+def finished_since(connection: Connection, since: datetime, limit: int | None = None) -> list[FileState]:
+    """The newest files that were loaded or quarantined at or after ``since``, at most ``limit`` of each."""
+    return [FileState(*row) for row in _queries().finished_since(connection, since=since, limit=limit)]
+
+
+def note_landed_again(connection: Connection, file_id: int) -> None:
+    """Write down that a finished file went back into the landing folder, since it had grown."""
+    _queries().note_landed_again(connection, file_id=file_id)
+
+
+def note_touched(connection: Connection, file_id: int, mtime_ns: int) -> None:
+    """Write down a finished file's new time, where it is still what was loaded."""
+    _queries().note_touched(connection, file_id=file_id, mtime_ns=mtime_ns)
+
+
+def lock_file(connection: Connection, file_id: int) -> FileState | None:
+    """The same of one file, once nobody else has it in hand; it stays so until this transaction ends."""
+    row = _queries().lock_file(connection, file_id=file_id)
+    return None if row is None else FileState(*row)
+
+
+def zone_id(connection: Connection) -> UUID | None:
+    """The id of the landing zone that this ledger is about, if it has one."""
+    found: UUID | None = _queries().zone_id(connection)
+    return found
+
+
+def set_zone_id(connection: Connection, zone_id: UUID) -> None:
+    """Write down which landing zone this ledger is about."""
+    _queries().set_zone_id(connection, zone_id=zone_id)
+
+
+def has_files(connection: Connection) -> bool:
+    """Whether anything was ever claimed."""
+    return bool(_queries().has_files(connection))
+
+
+def loaded_files(connection: Connection, since: datetime | None = None) -> Iterator[FileState]:
+    """Every file that was loaded (at or after ``since``), read as they are asked for."""
+    with connection.cursor("loaded_files") as cursor:
+        cursor.execute(_queries().loaded_files.sql, {"since": since})
+        for row in cursor:
+            yield FileState(*row)
+
+
+def loaded_count(connection: Connection) -> int:
+    """How many files were loaded."""
+    return int(_queries().loaded_count(connection))
 
 
 def skip_file_ids(connection: Connection, file_id: int) -> None:

@@ -19,6 +19,7 @@ import psycopg
 from ecom_platform.errors import LockedError
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.statements import queries
+from ecom_platform.waits import announced
 
 # What PostgreSQL's own views call the live mode's hold on the lock.
 LIVE_APPLICATION_NAME = "ecom_platform live"
@@ -107,12 +108,15 @@ def ingest_lock(
     deadline = time.monotonic() + wait_seconds
     told = False
     with IngestLock(database) as lock:
-        while not lock.try_take():
-            who = lock.holder()
-            if time.monotonic() >= deadline:
-                raise lock.refuse(who, wait_seconds)
-            if not told:
-                on_wait(str(who or "another program"))
-                told = True
-            time.sleep(POLL_SECONDS)
+        with announced(
+            lambda: f"another ingest, which holds the lock of {database.description}", wait_seconds
+        ):
+            while not lock.try_take():
+                who = lock.holder()
+                if time.monotonic() >= deadline:
+                    raise lock.refuse(who, wait_seconds)
+                if not told:
+                    on_wait(str(who or "another program"))
+                    told = True
+                time.sleep(POLL_SECONDS)
         yield

@@ -6,16 +6,37 @@ that a driver does not load what only its tasks need.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """By what a file is known again: to write to it, or to put another in its place, changes one of these."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Stamp:
+        """The inode as PostgreSQL can store it: one above 2^63 as a negative number."""
+        inode = status.st_ino
+        return cls(status.st_size, status.st_mtime_ns, inode if inode < 1 << 63 else inode - (1 << 64))
 
 
 @dataclass(frozen=True, slots=True)
 class UnitFile:
-    """A claimed file as a task sees it: its ledger id, its name when it landed, where it is now."""
+    """A claimed file as a task sees it: its ledger id, its name when it landed, where it is now.
+
+    ``size`` is what it had when it was claimed. Its other marks are not held against it here: another
+    machine may see them differently.
+    """
 
     file_id: int
     name: str
     path: str
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +64,8 @@ class FileOutcome:
 class UnitResult:
     """The outcomes of a unit, on which machine it ran, and where its time and memory went.
 
-    ``cpu_seconds`` is processor time that its process used meanwhile, in all its threads.
+    ``cpu_seconds`` is processor time that its process used meanwhile, in all its threads. ``changed`` are
+    files that were left out, because they are no longer what was claimed.
     """
 
     outcomes: list[FileOutcome]
@@ -53,6 +75,7 @@ class UnitResult:
     cpu_seconds: float
     peak_bytes: int
     host: str = ""
+    changed: list[int] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:

@@ -40,7 +40,7 @@ class RejectGroup:
 
 @dataclass(frozen=True, slots=True)
 class OpenReject:
-    """A reject that has not been replayed."""
+    """A reject that has not been replayed. ``header``: the columns in the order of its file, if known."""
 
     reject_id: int
     file_id: int
@@ -48,6 +48,7 @@ class OpenReject:
     line_number: int
     raw: bytes
     reason: str
+    header: tuple[str, ...] | None
 
 
 class Verdict(StrEnum):
@@ -57,6 +58,7 @@ class Verdict(StrEnum):
     DUPLICATE = "duplicate"
     STILL_CONFLICTS = "still conflicts"
     STILL_REJECTED = "still rejected"
+    ORDER_UNKNOWN = "still rejected: the order of the columns of its file is not known, and the file is gone"
     GONE = "replayed meanwhile"
 
 
@@ -71,8 +73,10 @@ def open_rejects(connection: Connection) -> Iterator[OpenReject]:
     after = 0
     while True:
         page = [
-            OpenReject(key, file_id, name, line, bytes(raw), reason)
-            for key, file_id, name, line, raw, reason in queries("oncall").open_rejects(
+            OpenReject(
+                key, file_id, name, line, bytes(raw), reason, tuple(header.split(",")) if header else None
+            )
+            for key, file_id, name, line, raw, reason, header in queries("oncall").open_rejects(
                 connection, after=after, limit=_PAGE
             )
         ]
@@ -101,6 +105,8 @@ def replay(connection: Connection, reject_id: int, event: pa.RecordBatch) -> Ver
     queries("oncall").account_replayed(
         connection, file_id=file_id, inserted=inserted, conflicting=int(reason == ReasonCode.ID_CONFLICT)
     )
+    if inserted:
+        queries("oncall").settle_lost(connection, event_id=values[0], file_id=file_id)
     return Verdict.INSERTED if inserted else Verdict.DUPLICATE
 
 

@@ -89,6 +89,13 @@ def refresh_all(
     return _side_by_side(rollups, lambda rollup: refresh(database, rollup, recount))
 
 
+def first_day(database: Database) -> date | None:
+    """The first day (UTC) that has figures."""
+    with database.transaction() as connection:
+        day: date | None = queries("rollups").first_day(connection)
+    return day
+
+
 def reconciles_all(
     database: Database, checks: Mapping[str, str], *, whole_up_to: int | None = None
 ) -> Iterator[tuple[str, Finding]]:

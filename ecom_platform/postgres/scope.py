@@ -7,7 +7,8 @@ A small table is looked at as a whole each time. Of one with more than ``ECOM_WH
 looks at the files whose rows came, went or were changed since (triggers note them, migration 0009), so its
 cost follows the load and not the table; and at the whole again when that is more than a day ago, when the
 last look at the whole did not find it right, or when somebody asks for the check itself, as the daily audit
-does. Rows that were *added* past the platform leave no note: the whole shows them.
+does. Rows that were *added* past the platform leave no note: the whole shows them. What was wrong is
+therefore right again only when it was looked at again: by its note, or with the whole.
 """
 
 from __future__ import annotations
@@ -70,6 +71,8 @@ class Look:
 
     def settle(self) -> None:
         if not self._right:
+            # What an earlier look found right is not what this one saw.
+            queries("scope").forget_whole(self.connection, check=self.scope.check, whole=self.scope.whole)
             return
         queries("scope").forget_notes(self.connection, check=self.scope.check)
         if self.scope.whole:
@@ -107,6 +110,7 @@ def _decide(connection: Connection, check: str, whole_up_to: int | None) -> Scop
     if _in_any_case(connection, whole_up_to):
         return Scope(check, whole=True)
     newest = queries("scope").newest_whole(connection, check=check)
-    if newest is None or newest[1] > WHOLE_EVERY_SECONDS:
+    # One in the future is of a clock that was set back since.
+    if newest is None or not 0 <= newest[1] <= WHOLE_EVERY_SECONDS:
         return Scope(check, whole=True)
     return Scope(check, whole=False, whole_at=newest[0])

@@ -15,9 +15,11 @@ did not insert.
 from __future__ import annotations
 
 import logging
+import os
 import random
 import resource
 import socket
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +32,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ecom_platform.errors import FileChangedError, IngestError, StorageError
+from ecom_platform import durable
+from ecom_platform.errors import IngestError, StorageError
 from ecom_platform.events.decoding import (
     Chunk,
     EventFile,
@@ -43,7 +46,7 @@ from ecom_platform.events.decoding import (
 from ecom_platform.events.validation import ReasonCode
 from ecom_platform.postgres import adbc
 from ecom_platform.postgres.ledger import LOADED, QUARANTINED
-from ecom_platform.postgres.outcome import FileOutcome, UnitFile, UnitResult
+from ecom_platform.postgres.outcome import FileOutcome, Stamp, UnitFile, UnitResult
 from ecom_platform.postgres.refusals import refusal
 from ecom_platform.postgres.statements import text
 
@@ -88,6 +91,7 @@ class _Tally:
     rows_rejected: int = 0
     rows_duplicate_within: int = 0
     rows_conflicting: int = 0
+    header: str | None = None
     # Arrays, since all rows of a file may be in conflict.
     conflict_lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
 
@@ -111,6 +115,7 @@ _OUTCOMES = pa.schema(
         ("rows_rejected", pa.int64()),
         ("rows_duplicate_within", pa.int64()),
         ("rows_conflicting", pa.int64()),
+        ("header", pa.string()),
     ]
 )
 _REJECTS = pa.schema(
@@ -131,6 +136,14 @@ class _NotAsClaimedError(Exception):
     def __init__(self, file_id: int, error: UnreadableFile) -> None:
         super().__init__(str(error))
         self.file_id, self.error = file_id, error
+
+
+class _ChangedError(Exception):
+    """Files were written to while they were read: the unit starts over without them."""
+
+    def __init__(self, file_ids: set[int]) -> None:
+        super().__init__(f"changed: {file_ids}")
+        self.file_ids = file_ids
 
 
 class _RowGoneError(Exception):
@@ -172,7 +185,9 @@ class _Unit:
         self._hook("locked")
         if not alone:
             self._session.run(f"SET LOCAL lock_timeout = {ROW_WAIT_MS}")
-        stamps = {file.file_id: self._load(file) for file in pending}
+        stamps = _stamps_as_claimed(pending)
+        for file in pending:
+            self._load(file)
         self._flush()
         self._hook("copied")
         self._refuse_conflicts(pending)
@@ -181,6 +196,8 @@ class _Unit:
         self._settle()
         self._hook("settled")
         _check_unchanged(pending, stamps)
+        _make_durable(file for file in pending if stamps[file.file_id] is not None)
+        self._hook("durable")
         started = time.perf_counter()
         self._session.run("COMMIT")
         self.commit_seconds = time.perf_counter() - started
@@ -192,10 +209,9 @@ class _Unit:
         ids = {row["file_id"] for row in rows}
         return [file for file in files if file.file_id in ids]
 
-    def _load(self, file: UnitFile) -> tuple[int, int] | None:
-        """Decode one file into the buffer; returns its size and modification time."""
+    def _load(self, file: UnitFile) -> None:
+        """Decode one file into the buffer."""
         tally = self._tallies[file.file_id] = _Tally(file.file_id)
-        stamp = _stamp(file)
         try:
             with open_events(Path(file.path)) as source:
                 self._decode(file, tally, source)
@@ -207,7 +223,6 @@ class _Unit:
                 f"{file.path} cannot be read: {error.strerror or error}.",
                 "Check that ECOM_LANDING_DIR is the same folder, readable, on every machine that runs tasks.",
             ) from error
-        return stamp
 
     def _decode(self, file: UnitFile, tally: _Tally, source: EventFile) -> None:
         """The rows of a file into the buffer, or its state and reason into ``tally``."""
@@ -227,6 +242,7 @@ class _Unit:
         self.decode_seconds += seconds
 
     def _take(self, file: UnitFile, tally: _Tally, chunk: Chunk) -> None:
+        tally.header = ",".join(chunk.header)
         tally.rows_read += chunk.records
         tally.rows_rejected += len(chunk.rejects)
         self._rejects.extend(_reject_row(file, reject) for reject in chunk.rejects)
@@ -330,29 +346,33 @@ def load_unit(
     is answered by the ledger, since every attempt asks it first. ``hook`` is called with the
     name of each step that has just been taken; tests abort there.
 
-    Raises :class:`IngestError`, :class:`FileChangedError` or the driver's own error; nothing of
-    the unit is stored then.
+    Files that are no longer what was claimed are left out and named in the result: their writer is
+    still at work.
+
+    Raises :class:`IngestError` or the driver's own error; nothing of the unit is stored then.
     """
     now = datetime.now(UTC)
     cpu = time.process_time()
     unreadable: dict[int, UnreadableFile] = {}
+    changed: set[int] = set()
     retry = _Retry()
     while True:
         try:
             with adbc.open_session(url) as session:
                 unit = _Unit(session, batch_id, now, unreadable, hook)
-                unit.run(files, alone=retry.alone)
+                unit.run([file for file in files if file.file_id not in changed], alone=retry.alone)
                 committed_at = time.time()
                 session.run(text("sink", "hand_statistics_in"))
                 outcomes = _read_outcomes(session, files, committed_at)
             seconds = unit.decode_seconds, unit.store_seconds, unit.commit_seconds
             used = time.process_time() - cpu
-            return UnitResult(outcomes, *seconds, used, _peak_bytes(), socket.gethostname())
+            left_out = sorted(changed - {outcome.file_id for outcome in outcomes})
+            return UnitResult(outcomes, *seconds, used, _peak_bytes(), socket.gethostname(), left_out)
         except _NotAsClaimedError as error:
             unreadable[error.file_id] = error.error
-        except (adbc.Error, FileChangedError, _RowGoneError) as error:
-            if isinstance(error, FileChangedError):
-                unreadable.clear()  # of what it was, not of what it is
+        except _ChangedError as error:
+            changed |= error.file_ids
+        except (adbc.Error, _RowGoneError) as error:
             retry.after(error)
 
 
@@ -368,11 +388,7 @@ class _Retry:
     def after(self, error: Exception) -> None:
         """Sleep as long as fits the error; raises it when another attempt makes no sense."""
         sqlstate = getattr(error, "sqlstate", None)
-        if (
-            isinstance(error, FileChangedError | _RowGoneError)
-            or sqlstate in _SERIALIZATION
-            or sqlstate == _LOCK_NOT_AVAILABLE
-        ):
+        if isinstance(error, _RowGoneError) or sqlstate in _SERIALIZATION or sqlstate == _LOCK_NOT_AVAILABLE:
             self.alone = self.alone or sqlstate is not None
             self._conflicts += 1
             if self._conflicts > CONFLICT_RETRIES:
@@ -424,24 +440,55 @@ def _in_key_order(rows: pa.Table) -> tuple[pa.Table, bool]:
     return rows.take(pa.array(order)), repeated
 
 
-def _stamp(file: UnitFile) -> tuple[int, int] | None:
+def _stamp(file: UnitFile) -> Stamp | None:
+    """What a file is now; ``None`` of what is none. Opened, since NFS is up to date only then."""
     try:
-        status = Path(file.path).stat()
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
+    try:
+        status = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    return Stamp.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-def _check_unchanged(files: Iterable[UnitFile], stamps: dict[int, tuple[int, int] | None]) -> None:
+def _stamps_as_claimed(files: Iterable[UnitFile]) -> dict[int, Stamp | None]:
+    """What the files are before they are read. Raises :class:`_ChangedError` if some have grown by now."""
+    stamps = {file.file_id: _stamp(file) for file in files}
+    sizes = {file.file_id: file.size for file in files}
+    _refuse_changed(
+        key
+        for key, stamp in stamps.items()
+        if stamp is not None and sizes[key] is not None and stamp.size != sizes[key]
+    )
+    return stamps
+
+
+def _check_unchanged(files: Iterable[UnitFile], stamps: dict[int, Stamp | None]) -> None:
     """A renamed file may still be open in its writer: what was read must still be what is there."""
-    for file in files:
-        before = stamps[file.file_id]
-        if before is not None and before != _stamp(file):
-            raise FileChangedError(
-                f"{file.name} (file {file.file_id}) was written to while it was being loaded.",
-                "Nothing of it was stored. Let producers finish a file before it is "
-                "ECOM_SETTLE_SECONDS old, or rename it into place.",
-            )
+    _refuse_changed(
+        file.file_id
+        for file in files
+        if stamps[file.file_id] is not None and stamps[file.file_id] != _stamp(file)
+    )
+
+
+def _make_durable(files: Iterable[UnitFile]) -> None:
+    """Before the ledger calls them loaded: what the archive then holds outlives a loss of power."""
+    try:
+        durable.sync_all(Path(file.path) for file in files)
+    except OSError as error:
+        raise IngestError(
+            f"{error.filename or 'A file'} cannot be written to the disk: {error.strerror or error}.",
+            "Nothing of the unit was stored. Check the disk of the landing zone, and run again.",
+        ) from error
+
+
+def _refuse_changed(file_ids: Iterable[int]) -> None:
+    changed = set(file_ids)
+    if changed:
+        raise _ChangedError(changed)
 
 
 def _quarantine(tally: _Tally, error: UnreadableFile) -> None:

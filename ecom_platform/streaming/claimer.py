@@ -9,13 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterable
 
 from ecom_platform.errors import EcomError, IngestError
 from ecom_platform.landing.claim import claim_files
-from ecom_platform.landing.scan import Scan
+from ecom_platform.landing.scan import LandedFile, Scan
 from ecom_platform.landing.watch import Watch
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.ledger import ClaimedFile
 from ecom_platform.streaming.dispatch import Dispatcher
 
 log = logging.getLogger(__name__)
@@ -24,6 +26,8 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.05
 # A claim of more files at once keeps the first of them waiting for the last.
 MAX_CLAIMED_AT_ONCE = 500
+# After which a file that could not be moved is tried again.
+STUCK_SECONDS = 30.0
 
 
 class Claimer:
@@ -37,6 +41,7 @@ class Claimer:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
         self._refused: set[str] = set()
+        self._stuck: dict[LandedFile, float] = {}
         self._last = Scan([], [], {})
         self.error: EcomError | None = None
 
@@ -47,6 +52,10 @@ class Claimer:
         """Claim no more; returns when the claim in hand is done."""
         self._stopping.set()
         self._thread.join()
+
+    def be_patient(self, names: Iterable[str]) -> None:
+        """Files of these names came back, since their writers were still at work: let them rest longer."""
+        self._watch.be_patient(names)
 
     def backlog(self) -> tuple[int, int]:
         """Files in the landing folder that are not claimed, as of the last look, and their bytes."""
@@ -73,10 +82,21 @@ class Claimer:
         found = self._watch.look()
         self._report_refused(found.refused)
         batch, left = found.settled[:MAX_CLAIMED_AT_ONCE], found.settled[MAX_CLAIMED_AT_ONCE:]
-        self._last = Scan(left, found.unsettled, found.refused)
+        self._last = Scan(left, found.unsettled, found.refused, found.unfinished)
         if batch:
-            self._dispatcher.add(claim_files(self._database, self._zone, batch))
+            self._dispatcher.add(self._claim(batch))
         return bool(left)
+
+    def _claim(self, files: list[LandedFile]) -> list[ClaimedFile]:
+        """Those that could be claimed. One that cannot be moved is tried again after a while."""
+        now = time.monotonic()
+        self._stuck = {file: until for file, until in self._stuck.items() if until > now}
+        claim = claim_files(self._database, self._zone, [file for file in files if file not in self._stuck])
+        self.be_patient(claim.changed)
+        for file in files:
+            if file.name in claim.refused:
+                self._stuck[file] = now + STUCK_SECONDS
+        return claim.taken
 
     def _report_refused(self, refused: dict[str, str]) -> None:
         """Each entry that will never be taken, once."""

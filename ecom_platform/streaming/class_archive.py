@@ -10,6 +10,7 @@ Source: JEP 350 (dynamic archives), JEP 310 (application class-data sharing).
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pyspark
@@ -21,6 +22,7 @@ from ecom_platform.streaming.java import Java
 LEAN_OPTIONS = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 # A JVM that cannot use an archive says so on its standard output unless told not to.
 QUIET = ("-Xlog:cds=off", "-Xlog:cds+dynamic=off")
+_SPECIAL = frozenset(" \t'\"\\")
 _FOLDER = Path(sys.prefix) / "var" / "ecom_platform"
 
 
@@ -28,7 +30,17 @@ def java_options(java: Java) -> str:
     """Options of the driver's JVM, with the archive if there is one for this Java."""
     archive = archive_path(java)
     share = [f"-XX:SharedArchiveFile={_with_base(java, archive)}", *QUIET] if archive.is_file() else []
-    return " ".join([*LEAN_OPTIONS, *share])
+    return option_string([*LEAN_OPTIONS, *share])
+
+
+def option_string(options: Iterable[str]) -> str:
+    """Options as one text that Spark's launcher takes apart again, whatever folder they name."""
+    return " ".join(_quoted(option) if _SPECIAL & set(option) else option for option in options)
+
+
+def _quoted(option: str) -> str:
+    escaped = option.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def archive_path(java: Java) -> Path:

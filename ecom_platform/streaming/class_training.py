@@ -7,6 +7,7 @@ not belong here: using the archive (``class_archive``).
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,14 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from ecom_platform.settings import Settings, load_settings, read_environment
-from ecom_platform.streaming.class_archive import LEAN_OPTIONS, QUIET, archive_path, base_path
+from ecom_platform.streaming.class_archive import (
+    LEAN_OPTIONS,
+    QUIET,
+    archive_path,
+    base_path,
+    option_string,
+)
+from ecom_platform.streaming.environment import java_environment
 from ecom_platform.streaming.java import Java, find_java
 from ecom_platform.streaming.paths import hadoop_path
 from ecom_platform.streaming.session import close_session, open_session
@@ -51,7 +59,14 @@ def _dump_base(java: Java) -> None:
         f"-XX:SharedArchiveFile={base_path(java)}",
         *LEAN_OPTIONS,
     ]
-    subprocess.run(command, check=True, timeout=300, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command,
+        check=True,
+        timeout=300,
+        env=java_environment(os.environ),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _train(archive: Path) -> None:
@@ -63,7 +78,7 @@ def _train(archive: Path) -> None:
         options = [*LEAN_OPTIONS, f"-XX:ArchiveClassesAtExit={partial}", *QUIET]
         if base_path(java).is_file():
             options.append(f"-XX:SharedArchiveFile={base_path(java)}")
-        session = open_session(settings, java_options=" ".join(options))
+        session = open_session(settings, java_options=option_string(options))
         _stream_something(session, Path(folder))
         close_session()
         partial.rename(archive)

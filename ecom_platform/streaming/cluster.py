@@ -5,7 +5,8 @@ properties. Does not belong here: whether the cluster can do the work (``probe``
 (``standalone``). Nothing here imports PySpark, so that ``ecom doctor`` answers at once.
 
 Whatever else a cluster needs (YARN queues, container images, ``spark.executorEnv.*``) goes into the
-``spark-defaults.conf`` of ``SPARK_CONF_DIR``, which Spark reads by itself; what stands here wins over it.
+``spark-defaults.conf`` of ``ECOM_SPARK_CONF_DIR`` or ``SPARK_CONF_DIR``, which Spark reads by itself; what
+stands here wins over it.
 """
 
 from __future__ import annotations

@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from ecom_platform.errors import IngestError
-from ecom_platform.landing.claim import Recovery, claim, recover
+from ecom_platform.landing.accounting import require_ends
+from ecom_platform.landing.claim import Recovery, claim_files, recover
 from ecom_platform.landing.own_files import OwnFiles
+from ecom_platform.landing.put_away import look_back
 from ecom_platform.landing.retention import delete_expired
-from ecom_platform.landing.scan import scan
+from ecom_platform.landing.scan import Scan, scan
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Database
@@ -31,11 +32,14 @@ log = logging.getLogger(__name__)
 
 # How long an ingest waits for files that are still being written before it leaves them.
 SETTLE_WAIT_SECONDS = 10.0
+# How often it takes up files that their writers went on with after they were claimed.
+MAX_ROUNDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What one ingest did. ``totals`` covers the files that it brought to a final state."""
+    """What one ingest did. ``totals`` covers the files that it brought to a final state, ``refused`` says of
+    every entry of the landing folder that was not taken why."""
 
     totals: ledger.Totals
     unsettled: tuple[str, ...]
@@ -62,7 +66,7 @@ def ingest(
 
     Beside a live mode this waits until what had landed when it began is in a final state, and accounts
     for that. Another bounded ingest is waited for; raises :class:`LockedError` when that takes longer
-    than ``ECOM_LOCK_WAIT_SECONDS``.
+    than ``ECOM_LOCK_WAIT_SECONDS``. Raises :class:`IngestError` if a file that was claimed has no end.
     """
     zone = LandingZone.of(settings)
     zone.prepare()
@@ -71,37 +75,69 @@ def ingest(
         if not _wait_for(lock, settings, beside, on_wait):
             return beside.result()
         recovery = recover(database, zone)
-        found = scan(zone.landing, settings.settle_seconds, SETTLE_WAIT_SECONDS, trusted)
-        claim(database, zone, found.settled)
+        job = StreamJob(database, zone, settings.checkpoint_dir, run_id, settings.batch_files)
+        rounds = _Rounds(settings, job, session, trusted, on_batch, recovery.landed_again)
+        while rounds.another():
+            pass
+        require_ends(database, zone, {*rounds.file_ids, *beside.file_ids})
         with database.open() as connection:
-            file_ids = [file.file_id for file in ledger.claimed(connection)]
-        stream = StreamResult()
-        if file_ids:
-            job = StreamJob(database, zone, settings.checkpoint_dir, run_id, settings.batch_files)
-            stream = run_bounded(session(), job, on_batch)
-            check_finished(database, file_ids)
-        with database.open() as connection:
-            totals = ledger.totals(connection, {*file_ids, *beside.file_ids})
+            totals = ledger.totals(connection, {*rounds.file_ids, *beside.file_ids})
         if settings.archive_days is not None:
             delete_expired(zone, datetime.now(UTC).date(), settings.archive_days)
-    _log_left_alone(found.refused, recovery)
-    unsettled = tuple(file.name for file in found.unsettled)
-    return IngestResult(totals, unsettled, found.refused, recovery, stream)
+    _log_left_alone(rounds.refused, recovery)
+    unsettled = tuple(file.name for file in rounds.found.unsettled)
+    refused = {**rounds.found.unfinished, **rounds.refused}
+    return IngestResult(totals, unsettled, refused, recovery, rounds.stream or StreamResult())
 
 
-def check_finished(database: Database, file_ids: Collection[int]) -> None:
-    """Raises :class:`IngestError` if the ledger has some of the files as still to be loaded.
+class _Rounds:
+    """Scan, claim and stream, once; and again while files come back that were still being written."""
 
-    A stream that ends without an error has loaded what Spark showed it: were unit files deleted before
-    Spark listed them, that would be less than was claimed.
-    """
-    with database.open() as connection:
-        left = [file for file in ledger.claimed(connection) if file.file_id in set(file_ids)]
-    if left:
-        raise IngestError(
-            f"The stream ended with {len(left)} of {len(file_ids)} files not loaded, such as {left[0].name}.",
-            "Run `ecom ingest` again: they are still claimed, so it loads them.",
+    def __init__(
+        self,
+        settings: Settings,
+        job: StreamJob,
+        session: Callable[[], SparkSession],
+        trusted: Collection[str],
+        on_batch: Callable[[StreamResult], None],
+        slow: Collection[str],
+    ) -> None:
+        self._settings, self._job, self._session = settings, job, session
+        self._trusted, self._on_batch = trusted, on_batch
+        self._left = MAX_ROUNDS
+        self._slow = set(slow)
+        self.file_ids: set[int] = set()
+        self.found = Scan([], [], {})
+        self.refused: dict[str, str] = {}
+        self.stream: StreamResult | None = None
+
+    def another(self) -> bool:
+        """One round; whether there is reason for another."""
+        job = self._job
+        self._left -= 1
+        self.found = scan(
+            job.zone.landing,
+            self._settings.settle_seconds,
+            SETTLE_WAIT_SECONDS,
+            self._trusted,
+            self._slow,
         )
+        claim = claim_files(job.database, job.zone, self.found.settled)
+        self.refused = {**self.found.refused, **claim.refused}
+        # Both, since the ledger may have forgotten by now what it was told.
+        file_ids = {file.file_id for file in claim.taken}
+        with job.database.open() as connection:
+            file_ids.update(file.file_id for file in ledger.claimed(connection))
+        again: list[str] = list(claim.changed)
+        if file_ids:
+            before = len(self.stream.landed_again) if self.stream is not None else 0
+            self.stream = run_bounded(self._session(), job, self._on_batch, self.stream)
+            # A file that was given back is another one when it is claimed again.
+            self.file_ids = (self.file_ids | file_ids) - self.stream.given_back
+            again += self.stream.landed_again[before:]
+            again += look_back(job.database, job.zone)
+        self._slow.update(again)
+        return bool(again) and self._left > 0
 
 
 def _wait_for(lock: IngestLock, settings: Settings, beside: _Beside, on_wait: Callable[[str], None]) -> bool:
@@ -160,11 +196,20 @@ class _Beside:
             self.unfinished -= len(left)
         return self.unfinished
 
+    def _given_back(self) -> set[int]:
+        """Those that the live mode has let land again: neither the ledger nor the claimed folder has them."""
+        with self._database.open() as connection:
+            known = ledger.states(connection, self.file_ids)
+        claimed = {number for number, _ in self._zone.claimed_files()}
+        return set(self.file_ids) - known.keys() - claimed
+
     def result(self) -> IngestResult:
         """What became of our files."""
+        require_ends(self._database, self._zone, self.file_ids - self._given_back())
         with self._database.open() as connection:
             totals = ledger.totals(connection, self.file_ids)
-        return IngestResult(totals, self._unsettled, {}, Recovery(0, 0, 0, 0, ()))
+        refused = scan(self._zone.landing, self._settings.settle_seconds, 0.0).not_taken
+        return IngestResult(totals, self._unsettled, refused, Recovery(0, 0, 0, 0, ()))
 
 
 def _log_left_alone(refused: dict[str, str], recovery: Recovery) -> None:

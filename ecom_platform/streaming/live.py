@@ -24,6 +24,7 @@ from pyspark.sql import SparkSession
 
 from ecom_platform.errors import DatabaseError, EcomError, IngestError, JvmLostError
 from ecom_platform.landing.claim import recover
+from ecom_platform.landing.put_away import look_back
 from ecom_platform.landing.retention import delete_expired
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
@@ -60,6 +61,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 
 _TICK_SECONDS = 0.25
 _HOUSEKEEPING_SECONDS = 3_600.0
+_LOOK_BACK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class LiveMode:
         self._stall = Stall()
         self._queries = 0
         self._housekept_at: float | None = None
+        self._looked_back_at = 0.0
 
     def stop(self) -> None:
         """Let :meth:`run` return after the micro-batch in hand."""
@@ -197,7 +200,8 @@ class LiveMode:
             def on_batch(batch: Batch) -> None:
                 self._problem = None
                 self._window.add(batch)
-                dispatcher.finished(outcome.file_id for outcome in batch.outcomes)
+                claimer.be_patient(batch.landed_again)
+                dispatcher.finished(batch.file_ids)
 
             query = Query(session, self._job, checkpoint, units, plan.units_per_batch, on_batch)
             query.start(round(self._settings.trigger_seconds * 1000))
@@ -235,8 +239,14 @@ class LiveMode:
         return DatabaseError(self._problem)
 
     def _keep_house(self) -> None:
-        """Once an hour: what is past its time leaves the archive."""
+        """Every few seconds: what has grown since it was loaded lands again. Once an hour: what is past its
+        time leaves the archive."""
         now = time.monotonic()
+        if now - self._looked_back_at > _LOOK_BACK_SECONDS:
+            self._looked_back_at = now
+            again = look_back(self._database, self._zone)
+            if self._claimer is not None:
+                self._claimer.be_patient(again)
         if self._housekept_at is None or now - self._housekept_at > _HOUSEKEEPING_SECONDS:
             self._housekept_at = now
             if self._settings.archive_days is not None:

@@ -21,7 +21,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,8 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ecom_platform.errors import EcomError, IngestError, JvmLostError, StorageError
-from ecom_platform.landing.claim import finish
+from ecom_platform.landing.claim import changed_since_claimed, give_back
+from ecom_platform.landing.put_away import put_away
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Database
@@ -61,12 +61,23 @@ class StreamJob:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One micro-batch that is committed and put away."""
+    """One micro-batch that is committed and put away.
+
+    ``left_out`` are ids of files that were given back to the landing folder, since they were still being
+    written. ``landed_again`` names files that are there once more, for that or for having grown later.
+    """
 
     outcomes: list[FileOutcome]
     figures: ledger.BatchFigures
     # The machine of each unit's executor.
     hosts: tuple[str, ...] = ()
+    left_out: tuple[int, ...] = ()
+    landed_again: tuple[str, ...] = ()
+
+    @property
+    def file_ids(self) -> list[int]:
+        """Every file that is out of the query's hands now."""
+        return [*(outcome.file_id for outcome in self.outcomes), *self.left_out]
 
     @property
     def latencies(self) -> list[tuple[float, int]]:
@@ -91,6 +102,10 @@ class StreamResult:
     executors: Counter[str] = field(default_factory=Counter)
     executor_use: list[ExecutorUse] = field(default_factory=list)
     latencies: list[tuple[float, int]] = field(default_factory=list)
+    # Files that are in the landing folder once more, since their writers were still at work.
+    landed_again: list[str] = field(default_factory=list)
+    # Of these the ids that were given up before their files were loaded.
+    given_back: set[int] = field(default_factory=set)
 
     def latency(self, quantile: float) -> float | None:
         """Seconds from landing to commit that a share ``quantile`` of the rows stayed under."""
@@ -108,6 +123,8 @@ class StreamResult:
         self.worker_peak_bytes = max(self.worker_peak_bytes, figures.worker_peak_bytes)
         self.executors.update(batch.hosts)
         self.latencies += batch.latencies
+        self.landed_again += batch.landed_again
+        self.given_back.update(batch.left_out)
 
 
 def weighted_quantile(values: Sequence[tuple[float, int]], quantile: float) -> float | None:
@@ -121,15 +138,24 @@ def weighted_quantile(values: Sequence[tuple[float, int]], quantile: float) -> f
 
 
 def run_bounded(
-    session: SparkSession, job: StreamJob, on_batch: Callable[[StreamResult], None] = lambda result: None
+    session: SparkSession,
+    job: StreamJob,
+    on_batch: Callable[[StreamResult], None] = lambda result: None,
+    result: StreamResult | None = None,
 ) -> StreamResult:
-    """Load everything that is claimed now, then end.
+    """Load everything that is claimed now, then end; goes on counting in ``result``, if there is one.
 
     Raises the :class:`EcomError` that a task or a micro-batch ended in, else
     :class:`IngestError`; what was committed before stays committed.
     """
     started = time.perf_counter()
-    result = StreamResult(application=session.sparkContext.applicationId)
+    files, changed, returned = _at_rest(job)
+    again = result is not None
+    result = result or StreamResult(application=session.sparkContext.applicationId)
+    result.landed_again += returned
+    result.given_back.update(changed)
+    if not files:
+        return result
 
     def count(batch: Batch) -> None:
         result.add(batch)
@@ -141,16 +167,25 @@ def run_bounded(
         scratch(job.checkpoints / QUERY_NAME, job.run_id) as checkpoint,
         scratch(job.zone.units, job.run_id) as units,
     ):
-        with job.database.open() as connection:
-            files = ledger.claimed(connection)
         write_units(units, plan_units(files, session.sparkContext.defaultParallelism, plan.files_per_unit))
         query = Query(session, job, checkpoint, units, plan.units_per_batch, count)
         query.start()
         query.wait()
-        query.record_progress()
-    result.executor_use = since(before, executor_use(session))
-    result.seconds = time.perf_counter() - started
+        if not again:  # numbers of micro-batches begin anew with each query
+            query.record_progress()
+    result.executor_use += since(before, executor_use(session))
+    result.seconds += time.perf_counter() - started
     return result
+
+
+def _at_rest(job: StreamJob) -> tuple[list[ledger.ClaimedFile], list[int], list[str]]:
+    """The claimed files; ids and names of those that were given back: Spark took its time to start, and
+    their writers went on."""
+    with job.database.open() as connection:
+        files = ledger.claimed(connection)
+        changed = changed_since_claimed(connection, job.zone, files)
+    returned = give_back(job.database, job.zone, changed) if changed else []
+    return [file for file in files if file.file_id not in changed], changed, returned
 
 
 class Query:
@@ -323,11 +358,20 @@ class _Batches:
         slots = rdd.context.defaultParallelism
         units = [_read_result(result) for result in rdd.map(loader).collect()]
         outcomes = [outcome for unit in units for outcome in unit.outcomes]
-        _put_away(self._job.zone, outcomes)
+        left_out = tuple(file_id for unit in units for file_id in unit.changed)
+        again = self._put_away(outcomes, left_out)
         figures = batch_figures(units, time.perf_counter() - started, slots, self.trigger_ms)
         with self._job.database.open(wait_seconds=RECONNECT_SECONDS) as connection:
             ledger.finish_batch(connection, batch_id, len(outcomes), figures)
-        self._on_batch(Batch(outcomes, figures, tuple(unit.host for unit in units)))
+        hosts = tuple(unit.host for unit in units)
+        self._on_batch(Batch(outcomes, figures, hosts, left_out, tuple(again)))
+
+    def _put_away(self, outcomes: list[FileOutcome], left_out: Sequence[int]) -> list[str]:
+        """Committed files leave the claimed folder; returns the names of those that land once more."""
+        job = self._job
+        file_ids = [outcome.file_id for outcome in outcomes]
+        again = put_away(job.database, job.zone, file_ids, RECONNECT_SECONDS)
+        return again + (give_back(job.database, job.zone, left_out) if left_out else [])
 
     def _start(self, query_batch_id: int) -> int:
         with self._job.database.open(wait_seconds=RECONNECT_SECONDS) as connection:
@@ -349,7 +393,9 @@ def _write_result(url: str, files: list[UnitFile], batch_id: int) -> str:
     from ecom_platform.postgres.sink import load_unit
 
     try:
-        return json.dumps(asdict(load_unit(url, files, batch_id)))
+        result = load_unit(url, files, batch_id)
+        _require_outcomes(files, result)
+        return json.dumps(asdict(result))
     except EcomError as error:
         return json.dumps({"error": error.as_json()})
     except Exception as error:
@@ -363,6 +409,19 @@ def _write_result(url: str, files: list[UnitFile], batch_id: int) -> str:
         return json.dumps({"error": unforeseen.as_json()})
 
 
+def _require_outcomes(files: Sequence[UnitFile], result: UnitResult) -> None:
+    """Every file of a unit came to an end: loaded now, finished before, or left out to land again."""
+    ended = {*(outcome.file_id for outcome in result.outcomes), *result.changed}
+    unknown = [file for file in files if file.file_id not in ended]
+    if unknown:
+        raise IngestError(
+            f"The ledger does not know {len(unknown)} of {len(files)} claimed files, such as "
+            f"{unknown[0].name} (file {unknown[0].file_id}): PostgreSQL is in a state from before they were "
+            "claimed (a failover, a restore).",
+            "`ecom reconcile` loads what is on disk and not in the ledger.",
+        )
+
+
 def _read_result(text: str) -> UnitResult:
     values: dict[str, Any] = json.loads(text)
     if "error" in values:
@@ -370,16 +429,6 @@ def _read_result(text: str) -> UnitResult:
         raise IngestError(error["message"], error["remedy"])
     values["outcomes"] = [FileOutcome(**outcome) for outcome in values["outcomes"]]
     return UnitResult(**values)
-
-
-def _put_away(zone: LandingZone, outcomes: list[FileOutcome]) -> None:
-    """Committed files leave the claimed folder; one that stays behind is moved by the next run."""
-    for outcome in outcomes:
-        finished_at = datetime.fromtimestamp(outcome.finished_at, UTC)
-        finish(
-            zone,
-            ledger.FileState(outcome.file_id, outcome.name, outcome.state, outcome.reason, finished_at, None),
-        )
 
 
 def batch_figures(

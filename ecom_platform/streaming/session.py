@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -30,13 +30,19 @@ from ecom_platform.errors import ClusterError, JavaError, PrerequisiteError, Set
 from ecom_platform.settings import Settings
 from ecom_platform.streaming import class_archive
 from ecom_platform.streaming.cluster import cluster_config, secret_config
-from ecom_platform.streaming.java import Java, find_java
+from ecom_platform.streaming.environment import isolate
+from ecom_platform.streaming.java import find_java
 from ecom_platform.streaming.probe import require_cluster
+from ecom_platform.waits import announced
 
 APPLICATION_NAME = "ecom_platform"
 
 # Micro-batches of which Spark's own account of its time is kept for the report.
 PROGRESS_KEPT = 1_000
+
+# Lines of a JVM that did not start which say why, and those that only say where.
+_COMPLAINT = re.compile(r"error|exception|cannot|could not|unable|failed|not found|no such|too many", re.I)
+_NO_COMPLAINT = ("at ", "...", "WARNING:", "WARN ", "Picked up ", "java.base/")
 
 _open_lock = threading.Lock()
 # When the cluster was last found unable, and why: for whoever waited for that answer.
@@ -100,7 +106,6 @@ def open_session(settings: Settings, *, java_options: str | None = None) -> Spar
         if _refused is not None and _refused[0] > asked:
             raise _refused[1]
         known = SparkContext._active_spark_context
-        _choose_python(settings)
         _launch_jvm(settings, java_options)
         try:
             session = _build(settings)
@@ -178,7 +183,8 @@ def close_session() -> None:
         # write, and a command must not return while a process of its own still runs.
         process.stdin.close()
         try:
-            process.wait(_JVM_EXIT_SECONDS)
+            with announced(lambda: "Spark's Java process to end", _JVM_EXIT_SECONDS):
+                process.wait(_JVM_EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -221,18 +227,23 @@ def _launch_jvm(settings: Settings, options: str | None) -> None:
     if SparkContext._gateway is not None:
         return
     java = find_java(settings)
-    _prepare_environment(settings, java)
+    isolate(settings, java.home)
+    folder = _local_dir(settings)
+    folder.mkdir(parents=True, exist_ok=True)
     log_path = spark_log(settings)
     conf = SparkConf(loadDefaults=False).setAll(list(spark_config(settings).items()))
     conf.set("spark.driver.extraJavaOptions", options or class_archive.java_options(java))
     with log_path.open("ab") as log:
+        begin = log.tell()
         try:
             gateway = launch_gateway(  # type: ignore[no-untyped-call]
-                conf, popen_kwargs={"stdout": log, "stderr": log}
+                # The working folder is the caller's: it may be gone, or hold modules that workers would take.
+                conf,
+                popen_kwargs={"stdout": log, "stderr": log, "cwd": folder.parent},
             )
         except PySparkRuntimeError as error:
             raise JavaError(
-                f"Spark's Java virtual machine did not start: {_last_line(log_path)}",
+                f"Spark's Java virtual machine did not start: {_complaint(log_path, begin)}",
                 f"The whole output is in {log_path}; `ecom doctor` shows which Java is used.",
             ) from error
     SparkContext._ensure_initialized(gateway=gateway)
@@ -264,21 +275,6 @@ def spark_log(settings: Settings) -> Path:
     return path
 
 
-def _prepare_environment(settings: Settings, java: Java) -> None:
-    os.environ["JAVA_HOME"] = str(java.home)
-    os.environ.pop("SPARK_HOME", None)  # another Spark than the one this Python imports
-    if settings.local_spark:
-        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    _local_dir(settings).mkdir(parents=True, exist_ok=True)
-
-
-def _choose_python(settings: Settings) -> None:
-    """Otherwise workers take the first python3 of the PATH, which need not have our packages."""
-    elsewhere = settings.cluster.python if settings.remote_spark else None
-    os.environ["PYSPARK_PYTHON"] = elsewhere or sys.executable
-    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-
-
 def _local_dir(settings: Settings) -> Path:
     """This process's scratch folder; those of processes that are gone are removed."""
     parent = settings.home / "spark" / "local"
@@ -288,6 +284,11 @@ def _local_dir(settings: Settings) -> Path:
     return parent / str(os.getpid())
 
 
-def _last_line(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1][:300] if lines else "it printed nothing."
+def _complaint(path: Path, begin: int) -> str:
+    """What the JVM said of itself since ``begin``, in one line: what is wrong, not the trace behind it."""
+    with path.open("rb") as log:
+        log.seek(begin)
+        lines = [line.strip() for line in log.read(1_000_000).decode("utf-8", "replace").splitlines()]
+    said = [line for line in lines if line and not line.startswith(_NO_COMPLAINT)]
+    telling = [line for line in said if _COMPLAINT.search(line)]
+    return next(iter(telling or said[-1:]), "it printed nothing.")[:300]

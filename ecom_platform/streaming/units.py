@@ -101,7 +101,8 @@ def write_unit(folder: Path, number: int, unit: Sequence[ClaimedFile]) -> Path:
     hidden = folder / f"_{path.name}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        hidden.write_text(json.dumps([(file.file_id, file.name) for file in unit]), encoding="utf-8")
+        entries = [(file.file_id, file.name, file.size_bytes) for file in unit]
+        hidden.write_text(json.dumps(entries), encoding="utf-8")
         hidden.rename(path)
     except OSError as error:
         raise StorageError(
@@ -113,4 +114,7 @@ def write_unit(folder: Path, number: int, unit: Sequence[ClaimedFile]) -> Path:
 
 def read_unit(text: str, claimed: str) -> list[UnitFile]:
     """The files that the content of a unit file names, in the folder ``claimed``."""
-    return [UnitFile(file_id, name, f"{claimed}/{file_id}-{name}") for file_id, name in json.loads(text)]
+    return [
+        UnitFile(file_id, name, f"{claimed}/{file_id}-{name}", size)
+        for file_id, name, size in json.loads(text)
+    ]

@@ -156,7 +156,13 @@ def test_a_worker_lost_in_mid_batch(postgres: Server, cluster: Cluster, tmp_path
         assert run.returncode == 0, errors
         result = json.loads(output)
         assert result["rows"] == {"read": EVENTS, "inserted": EVENTS, "duplicate": 0, "rejected": 0}
-        assert result["files"] == {"landed": 30, "loaded": 30, "quarantined": 0, "unsettled": 0}
+        assert result["files"] == {
+            "landed": 30,
+            "loaded": 30,
+            "quarantined": 0,
+            "unsettled": 0,
+            "refused": {},
+        }
         assert result["checks"]["failed"] == []
         with database.open() as connection:
             ids = [row[0] for row in connection.execute("SELECT file_id FROM ingested_files").fetchall()]

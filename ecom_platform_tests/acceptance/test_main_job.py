@@ -102,9 +102,9 @@ def without_java_and_postgres(folder: Path) -> str:
 def test_two_runs_and_a_re_drop(platform: Platform) -> None:
     first = platform.json("run")
     assert first["success"] is True
-    assert first["files"] == {"landed": 30, "loaded": 30, "quarantined": 0, "unsettled": 0}
+    assert first["files"] == {"landed": 30, "loaded": 30, "quarantined": 0, "unsettled": 0, "refused": {}}
     assert first["rows"] == {"read": EVENTS, "inserted": EVENTS, "duplicate": 0, "rejected": 0}
-    assert first["checks"] == {"passed": 16, "failed": [], "warned": []}
+    assert first["checks"] == {"passed": 19, "failed": [], "warned": []}
     assert set(first["seconds"]) == {"generate", "stream", "total"}
     assert platform.query("SELECT count(*), count(DISTINCT event_id) FROM user_events") == "30000|30000"
 

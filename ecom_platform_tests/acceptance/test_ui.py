@@ -107,8 +107,8 @@ def test_materialise_everything_then_break_it_then_put_it_right(dev: ui.Dev, tmp
         read = int(query(home, "SELECT sum(rows_read) FROM ingested_files"))
         sentence = f"Expected {read:,} rows read; found {read:,} rows accounted for."
         page.get_by_text(sentence).first.wait_for()
-        page.get_by_text(f"{read} rows read", exact=True).first.wait_for()
-        page.get_by_text(f"{read} rows accounted for", exact=True).first.wait_for()
+        page.get_by_text(f"{read:,} rows read", exact=True).first.wait_for()
+        page.get_by_text(f"{read:,} rows accounted for", exact=True).first.wait_for()
         page.screenshot(path=tmp_path / "check.png")
 
         some = "SELECT * FROM user_events WHERE file_id IN (SELECT max(file_id) FROM user_events) LIMIT 40"
@@ -153,8 +153,10 @@ def test_what_lands_is_loaded_and_what_is_wrong_is_told_until_it_is_right(
         query(home, f"DELETE FROM user_events WHERE event_id IN ({newest} LIMIT 3)")
         assert ui.run_checks(dev, page, "user_events")["status"] == "SUCCESS"
         ui.open_check(dev, page, "user_events", "table_matches_ledger")
-        page.get_by_text("Expected 0 files that differ; found 1 files that differ.").first.wait_for()
-        hook.wait_for(told("[ERROR]", "table_matches_ledger", "0 files that differ", f"{dev.url}/runs/"))
+        page.get_by_text("found 1 file differs: 3 rows are missing.").first.wait_for()
+        hook.wait_for(
+            told("[ERROR]", "3 rows are missing", "ecom reload", "checkDetail=table_matches_ledger")
+        )
 
         # The same file again: what was deleted comes back, the rest are duplicates.
         land(dev, page, "good.csv", good)

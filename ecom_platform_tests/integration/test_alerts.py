@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ecom_platform.alerts import outbox
+from ecom_platform.alerts import delivery, outbox
 from ecom_platform.alerts.dispatch import Dispatcher
 from ecom_platform.alerts.outbox import raise_problem, resolve_problem
 from ecom_platform.alerts.targets import targets
@@ -26,7 +26,7 @@ from ecom_platform.errors import DatabaseError
 from ecom_platform.postgres.alerts import make_tables, provide_outbox
 from ecom_platform.postgres.connection import Database
 from ecom_platform_tests.alerting import PASSWORD, problem, rows
-from ecom_platform_tests.receivers import mailbox, webhook
+from ecom_platform_tests.receivers import mailbox, talker, webhook
 from ecom_platform_tests.waiting import wait_until
 
 # Nobody listens on port 1.
@@ -305,6 +305,30 @@ class TestTargets:
             ("delivered", 60)
         ]
 
+    def test_one_whose_answer_never_ends_is_given_up_for_now_and_asked_again(
+        self, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not held on to for ever: what is raised later is sent as well."""
+        monkeypatch.setattr(delivery, "DEADLINE_SECONDS", 0.5)
+        dispatcher = Dispatcher()
+        with talker(b"", b"x", pause=0.02) as endless:
+            url = f"json://127.0.0.1:{endless.port}/x?cto=60&rto=60"
+            for number in range(3):
+                raise_problem(database, problem(f"number_{number}"))
+                assert deliver(database, url, dispatcher=dispatcher) == []
+                overdue(database)
+                dispatcher._resume.clear()
+            wait_until(lambda: endless.listeners == 0)
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("alerts-")]
+        found = rows(database, "SELECT state, last_error FROM alert_deliveries WHERE last_error IS NOT NULL")
+        assert set(found) == {("pending", "its answer did not end within 0.5 s")}
+        with webhook() as hook, database.transaction() as connection:
+            connection.execute("UPDATE alert_deliveries SET target = %s", (targets([hook.url])[0].name,))
+            connection.commit()
+            monkeypatch.setattr(delivery, "DEADLINE_SECONDS", 240.0)
+            deliver(database, hook.url)
+            assert sum(text.count("check: some_check") for text in hook.texts) == 3
+
     def test_a_redirect_is_not_followed(self, database: Database) -> None:
         with webhook(answer=lambda number: 302) as hook:
             raise_problem(database, problem())
@@ -432,9 +456,9 @@ class TestCommand:
         with webhook() as hook, mailbox() as mails:
             done = self.ecom(tmp_path, f"{hook.url} {mails.url}")
             assert done.returncode == 0, done.stderr
-            assert [row.split("  ")[0] for row in done.stdout.splitlines()] == [
+            assert {row.split("  ")[0] for row in done.stdout.splitlines()} == {
                 target.name for target in targets([hook.url, mails.url])
-            ]
+            }
             assert len(hook.received) == len(mails.received) == 1
 
     def test_one_did_not(self, tmp_path: Path) -> None:

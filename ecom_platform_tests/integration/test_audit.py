@@ -168,6 +168,18 @@ def test_rejects_are_few_or_not(loaded: Database) -> None:
     assert ask(loaded, lambda connection: audit.few_rejects(connection, 0.2)).passed
     finding = ask(loaded, lambda connection: audit.few_rejects(connection, 0.1))
     assert (finding.passed, finding.found) == (False, f"1 of {ROWS + 1} rows")
+    assert finding.details["a.csv (file 1)"] == f"1 of {ROWS + 1}"
+
+
+def test_one_bad_file_among_many_good_rows(database: Database, zone: LandingZone) -> None:
+    good = [line() for _ in range(100)]
+    for name, rows in {"good.csv": good, "bad.csv": [*good[:3], b"bad", b"worse"], "empty.csv": []}.items():
+        (zone.landing / name).write_bytes(csv_file(*rows))
+    Landing(database, zone).ingest()
+    finding = ask(database, lambda connection: audit.few_rejects(connection, 0.04))
+    assert (finding.passed, finding.found) == (False, "2 of 105 rows, but 2 of 5 in bad.csv")
+    assert finding.details == {"rows_read": 105, "rows_rejected": 2, "bad.csv (file 1)": "2 of 5"}
+    assert ask(database, lambda connection: audit.few_rejects(connection, 0.4)).passed
 
 
 def test_nothing_loaded_is_nothing_rejected(database: Database) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from dagster._core.workspace.autodiscovery import loadable_targets_from_python_f
 from sqlalchemy import text
 
 from ecom_platform.errors import DatabaseError
+from ecom_platform.landing.corrections import replay_corrected
 from ecom_platform.orchestration.alerting import check_alerts, sensor
 from ecom_platform.orchestration.alerting.platform import file_source
 from ecom_platform.orchestration.alerting.position import OVERLAP, Position
@@ -55,7 +57,9 @@ class Project:
         assert self.tick() == "The watch begins."
 
     def tick(self) -> str:
-        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor)
+        context = dg.build_sensor_context(
+            instance=self.instance, cursor=self.cursor, repository_def=self.defs.get_repository_def()
+        )
         data = self.sensor.evaluate_tick(context)
         self.cursor = data.cursor
         return data.skip_message or ""
@@ -114,9 +118,54 @@ def test_the_documented_example(
             "expected: at least 10",
             "found: 3",
             f"run: {run_id}",
-            f"link: http://127.0.0.1:3000/runs/{run_id}",
+            "link: http://127.0.0.1:3000/assets/orders?view=checks&checkDetail=enough_orders",
         ):
             assert part in hook.received[0]["message"].splitlines()
+
+
+def test_an_alert_says_what_the_check_says_in_the_ui(start: Callable[..., Project]) -> None:
+    """Where, how much and what to do; also when several checks share a message."""
+
+    @dg.asset
+    def numbers() -> None:
+        pass
+
+    def check(name: str) -> dg.AssetChecksDefinition:
+        @dg.asset_check(
+            asset=numbers, name=name, description=f"The promise of {name}.\n\nIf it fails, do this."
+        )
+        def found_wanting() -> dg.AssetCheckResult:
+            table = dg.TableMetadataValue(
+                [dg.TableRecord({"day": "monday", "rows": 3}), dg.TableRecord({"day": "friday", "rows": 0})],
+                dg.TableSchema([dg.TableColumn("day"), dg.TableColumn("rows", "int")]),
+            )
+            return dg.AssetCheckResult(
+                passed=False,
+                description="Two days are short of rows.",
+                metadata={"expected": "9 rows a day", "days": table, "found": "fewer", "files": {"a.csv": 7}},
+            )
+
+        return found_wanting
+
+    with webhook() as hook:
+        checks = [check("complete"), check("recent")]
+        project = start(dg.Definitions([numbers], asset_checks=checks), hook.url)
+        project.run()
+        project.tick()
+        (message,) = hook.received
+        assert message["title"].endswith(", and 1 more")
+        for name, part in zip(("complete", "recent"), message["message"].split("\n\n"), strict=True):
+            for said in (
+                "expected: 9 rows a day",
+                "found: fewer",
+                "says: Two days are short of rows.",
+                "days: day: monday, rows: 3, day: friday, rows: 0",
+                'files: {"a.csv": 7}',
+                f"about: The promise of {name}.",
+                "what to do: If it fails, do this.",
+                f"link: http://127.0.0.1:3000/assets/numbers?view=checks&checkDetail={name}",
+            ):
+                assert said in part.splitlines(), said
 
 
 def test_a_check_that_raises_and_the_run_it_fails(database: Database, start: Callable[..., Project]) -> None:
@@ -559,23 +608,66 @@ class TestFiles:
         project.tick()
         assert len(hook.received) == 2
 
-    def test_too_many_rejects_and_a_better_run(
-        self, landing: Landing, project: Project, hook: Receiver
+    def test_too_many_rejects_are_over_when_they_are_no_longer_refused(
+        self, landing: Landing, project: Project, hook: Receiver, database: Database, tmp_path: Path
     ) -> None:
-        self.drop(landing, "mixed.csv", csv_file(line(), line(), b"not an event"))
+        """A later run is better, and all the same rows are still refused: nothing is over."""
+        ids = [str(uuid.uuid4()) for _ in range(2)]
+        wrong = [line(event_id).replace(b"Books", b"Cooks") for event_id in ids]
+        self.drop(landing, "mixed.csv", csv_file(line(), *wrong))
         landing.ingest()
         project.tick()
         (message,) = hook.received
-        assert message["title"] == "[ERROR] user_events: 33.3% of the rows were rejected"
-        assert "expected: at most 5.0% of the rows rejected" in message["message"]
-        assert "found: 1 of 3 rows (33.3%)" in message["message"]
+        assert message["title"] == "[ERROR] user_events: 66.7% of the rows were rejected"
+        for said in (
+            "expected: at most 5.0% of the rows rejected, of a run and of each file",
+            "found: 2 of 3 rows (66.7%)",
+            "  mixed.csv: 2 of 3 rows: unknown_category (2)",
+            "ecom rejects replay --fixed",
+            "link: http://127.0.0.1:3000/assets/user_events?view=checks&checkDetail=few_rows_rejected",
+        ):
+            assert said in message["message"]
         better = self.another_run(landing, "better")
         self.drop(better, "good.csv", csv_file(line()))
         better.ingest()
         for _ in range(2):
             project.tick()
-        assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
-        assert "over: The newest run that loaded anything rejected 0 of 1 rows (0.0%)" in hook.texts[1]
+        assert len(hook.received) == 1
+        fixed = tmp_path / "fixed.csv"
+        for done, event_id in enumerate(ids, 1):
+            fixed.write_bytes(csv_file(line(event_id)))
+            replay_corrected(database, fixed)
+            project.tick()
+            assert len(hook.received) == (1 if done == 1 else 2)
+        assert "over: Of the rows of these runs, none are still rejected." in hook.texts[1]
+
+    def test_a_run_that_is_bad_after_a_good_one_is_told_although_the_first_is_not_over(
+        self, landing: Landing, project: Project, hook: Receiver, database: Database
+    ) -> None:
+        for run_id, bad in (("first", True), ("well", False), ("second", True), ("third", True)):
+            run = self.another_run(landing, run_id)
+            self.drop(run, f"{run_id}.csv", csv_file(line(), b"not an event" if bad else line()))
+            run.ingest()
+            for _ in range(2):
+                project.tick()
+        assert [text.split("\n")[0] for text in hook.texts] == [
+            "[ERROR] user_events: 50.0% of the rows were rejected"
+        ] * 2
+        assert rows(database, "SELECT run_id, times_seen FROM alerts ORDER BY alert_id") == [
+            ("first", 1),
+            ("third", 2),
+        ]
+
+    def test_one_bad_file_among_many_good_rows(
+        self, landing: Landing, project: Project, hook: Receiver
+    ) -> None:
+        self.drop(landing, "good.csv", csv_file(*(line() for _ in range(96))))
+        self.drop(landing, "bad.csv", csv_file(line(), line(), b"not an event", b"nor this"))
+        landing.ingest()
+        project.tick()
+        (message,) = hook.received
+        assert message["title"] == "[ERROR] user_events: 50.0% of the rows of bad.csv were rejected"
+        assert "found: 2 of 100 rows (2.0%); of bad.csv alone 2 of 4 rows (50.0%)" in message["message"]
 
     def test_rejects_that_were_replayed_are_over(
         self, landing: Landing, project: Project, hook: Receiver, database: Database
@@ -608,15 +700,11 @@ class TestFiles:
         assert (run_id, times) == ("run-3", 4)
         assert found.startswith("1 of 10 rows (10.0%); since ")
         assert found.endswith(" UTC, 4 of 40 rows (10.0%) in 4 runs")
-        good = self.another_run(landing, "good")
-        self.drop(good, "good.csv", csv_file(line()))
-        good.ingest()
-        project.tick()
-        assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
 
     def test_bad_files_one_after_the_other_are_one_problem_until_none_comes_for_an_hour(
         self, landing: Landing, project: Project, hook: Receiver, database: Database
     ) -> None:
+        """Then the next one is told anew. What lies in quarantine is not over for having been there long."""
         for number in range(4):
             self.drop(landing, f"bad_{number}.csv", b"not,the,header\n1,2,3\n")
             landing.ingest()
@@ -632,15 +720,37 @@ class TestFiles:
                 " last_event_at = last_event_at - interval '1 hour'"
             )
             connection.execute("UPDATE ingested_files SET finished_at = finished_at - interval '1 hour'")
-        self.drop(landing, "bad_0.csv", csv_file(line()))
+        project.tick()
+        assert len(hook.received) == 1
+        self.drop(landing, "bad_4.csv", b"not,the,header\n1,2,3\n")
         landing.ingest()
-        for _ in range(2):
-            project.tick()
-        assert [text.split("]")[0] for text in hook.texts] == ["[ERROR", "[RECOVERED"]
-        assert (
-            "over: No file was put into quarantine for 60 minutes. Of the newest 4 that were, 3 have not been"
-            " loaded under their names."
-        ) in hook.texts[1]
+        project.tick()
+        assert [message["title"] for message in hook.received] == [
+            f"[ERROR] user_events: the file bad_{number}.csv was put into quarantine" for number in (0, 4)
+        ]
+
+    def test_files_deleted_from_quarantine_are_over(
+        self,
+        landing: Landing,
+        project: Project,
+        hook: Receiver,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """Nobody wants them. A zone in which nothing lies at all is more likely not there."""
+        monkeypatch.setenv("ECOM_LANDING_DIR", str(landing.zone.landing))
+        for name in ("bad.csv", "worse.csv"):
+            self.drop(landing, name, b"not,the,header\n1,2,3\n")
+        landing.ingest()
+        project.tick()
+        assert f"where: {landing.zone.quarantine}" in hook.texts[0]
+        for kept in landing.zone.quarantine.iterdir():
+            kept.unlink()
+        project.tick()
+        assert len(hook.received) == 1
+        self.drop(landing, "good.csv", csv_file(line()))
+        landing.ingest()
+        project.tick()
+        assert "over: Every one of these files was taken out of quarantine" in hook.texts[1]
 
     def test_what_happened_while_the_watcher_was_down_is_told(
         self, landing: Landing, project: Project, hook: Receiver, database: Database

@@ -13,15 +13,19 @@ from pyspark.sql import SparkSession
 
 from ecom_platform.errors import IngestError, LockedError
 from ecom_platform.events.generator import GeneratorConfig, write_files
+from ecom_platform.landing.accounting import disk_matches_ledger
 from ecom_platform.landing.claim import claim
+from ecom_platform.landing.requeue import reconcile
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.settings import Settings
-from ecom_platform.streaming.ingest import IngestResult, check_finished, ingest
+from ecom_platform.streaming.ingest import IngestResult, ingest
+from ecom_platform.streaming.query import StreamResult
 from ecom_platform_tests.dirt import write_dirty_files
+from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.reference import compare
 
 
@@ -111,15 +115,41 @@ def test_a_landing_folder_and_a_home_with_blanks_and_the_like_in_their_names(
     platform.check()
 
 
-def test_a_stream_that_leaves_files_behind_does_not_pass_for_done(platform: Platform) -> None:
+def forget_everything(platform: Platform) -> None:
+    """PostgreSQL fails over to a state from before anything was claimed."""
+    with platform.database.transaction() as connection:
+        connection.execute("TRUNCATE user_events, ingested_files CASCADE")
+
+
+def test_a_database_that_forgets_the_claim_is_no_success(platform: Platform) -> None:
+    """Before the stream begins: it finds nothing to do, and ends without an error."""
     platform.generate(300)
-    claim(platform.database, platform.zone, list(look(platform.zone.landing).files.values()))
-    with platform.database.open() as connection:
-        file_ids = [file.file_id for file in ledger.claimed(connection)]
-    with pytest.raises(IngestError, match="3 of 3 files not loaded"):
-        check_finished(platform.database, file_ids)
+
+    def session() -> SparkSession:
+        forget_everything(platform)
+        return platform.spark
+
+    with pytest.raises(IngestError, match=r"does not know 3 of the 3 files.*ecom reconcile"):
+        ingest(platform.settings, platform.database, session, str(uuid.uuid4()))
+
+
+def test_a_database_that_forgets_what_was_loaded_is_no_success(platform: Platform) -> None:
+    """After the commit of the last file: the stream ends without an error, its files are in the archive."""
+    platform.generate(300)
+    with pytest.raises(IngestError, match="does not know 3 of the 3 files"):
+        ingest(
+            platform.settings,
+            platform.database,
+            lambda: platform.spark,
+            str(uuid.uuid4()),
+            on_batch=lambda result: forget_everything(platform),
+        )
+    finding = disk_matches_ledger(platform.database, platform.zone)
+    assert (finding.passed, finding.found) == (False, "3 files on disk that the ledger does not know")
+    assert len(reconcile(platform.database, platform.zone).requeued) == 3
     assert platform.ingest().totals.rows_inserted == 300
-    check_finished(platform.database, file_ids)
+    assert disk_matches_ledger(platform.database, platform.zone).passed
+    platform.check()
 
 
 def test_one_file_a_micro_batch_where_that_is_wanted(platform: Platform) -> None:
@@ -239,3 +269,23 @@ def test_a_second_ingest_says_who_holds_the_lock(platform: Platform) -> None:
     ):
         pass
     assert len(waited) == 1
+
+
+def test_a_writer_that_goes_on_during_the_run(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it adds after its file was loaded is loaded by the same run."""
+    monkeypatch.setattr("ecom_platform.landing.scan.PATIENT_SECONDS", 0)
+    rows = [line() for _ in range(4)]
+    with (platform.zone.landing / "a.csv").open("wb", buffering=0) as writer:
+        writer.write(csv_file(rows[0]))
+
+        def go_on(stream: StreamResult) -> None:
+            if stream.batches <= 2:
+                writer.write(rows[stream.batches] + b"\n")
+
+        result = ingest(
+            platform.settings, platform.database, lambda: platform.spark, str(uuid.uuid4()), on_batch=go_on
+        )
+        assert (result.totals.rows_inserted, result.stream.batches) == (3, 3)
+        writer.write(rows[3] + b"\n")
+    assert platform.ingest().totals.rows_inserted == 1
+    platform.check()

@@ -11,12 +11,14 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from ecom_platform.landing.archive_check import archive_matches_ledger
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import ledger
@@ -115,6 +117,9 @@ class Platform:
         with self.database.open() as connection:
             return connection.execute(sql).fetchall()
 
+    def has_stored(self, rows: int) -> bool:
+        return self.query("SELECT count(*) FROM user_events") == [(rows,)]
+
     def unfinished(self) -> int:
         claimed = self.query("SELECT count(*) FROM ingested_files WHERE state = 'claimed'")[0][0]
         return int(claimed) + len(look(self.zone.landing).files)
@@ -193,7 +198,7 @@ def test_files_are_loaded_as_they_land_and_ingest_beside_it_waits_for_its_own(pl
     output, errors = ingest.communicate(timeout=PATIENCE_SECONDS)
     assert ingest.returncode == 0, errors.decode()
     summary = json.loads(output)
-    assert summary["files"] == {"landed": 1, "loaded": 1, "quarantined": 0, "unsettled": 0}
+    assert summary["files"] == {"landed": 1, "loaded": 1, "quarantined": 0, "unsettled": 0, "refused": {}}
     assert summary["rows"] == {"read": 3, "inserted": 3, "duplicate": 0, "rejected": 0}
     wait_until(lambda: platform.unfinished() == 0, stream.said)
     assert len(platform.scratch()) < 150
@@ -316,3 +321,23 @@ def test_five_minutes_at_a_thousand_events_a_second(platform: Platform, tmp_path
     platform.wait_until_loaded(len(files))
     assert stream.stop() == 0, stream.said()
     platform.check()
+
+
+def test_a_writer_that_pauses_longer_than_a_file_has_to_rest(platform: Platform) -> None:
+    """Each pause lets its file be loaded, and what comes after it is loaded as well."""
+    stream = platform.stream()
+    stream.wait_until_it_says("waiting for files")
+    rows = [line() for _ in range(3)]
+    with (platform.zone.landing / "a.csv").open("wb", buffering=0) as writer:
+        writer.write(csv_file(rows[0])[:-20])
+        platform.wait_until_loaded(1)
+        writer.write(csv_file(rows[0])[-20:])
+        for number, row in enumerate(rows[1:], 1):
+            wait_until(partial(platform.has_stored, number), stream.said)
+            writer.write(row + b"\n")
+    wait_until(partial(platform.has_stored, 3), stream.said)
+    wait_until(lambda: platform.unfinished() == 0, stream.said)
+    assert stream.stop() == 0
+    platform.check()
+    with platform.database.open() as connection:
+        assert archive_matches_ledger(connection, platform.zone, whole=True).passed

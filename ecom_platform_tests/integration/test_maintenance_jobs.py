@@ -55,7 +55,7 @@ def stored(database: Database) -> int:
 
 
 @pytest.mark.usefixtures("spark_settings")  # ends the JVM
-def test_the_jobs(landing: Landing, settings: Settings, tmp_path: Path) -> None:
+def test_the_jobs(landing: Landing, settings: Settings) -> None:
     """One test for all: each run stops the Spark session, and the next begins a new one."""
     database = landing.database
 
@@ -80,11 +80,12 @@ def test_the_jobs(landing: Landing, settings: Settings, tmp_path: Path) -> None:
     run("reconcile")
     assert stored(database) == 5
 
-    fixed = tmp_path / "fixed.csv"
+    fixed = settings.corrections_dir / "fixed.csv"
+    fixed.parent.mkdir()
     row = line().decode()
     header = csv_file().decode().strip()
     fixed.write_text(f"{header},file_name,line_number\n{row},a.csv,4\n")
-    run("replay_rejects", {"ops": {"replay_rejected_rows": {"config": {"fixed": str(fixed)}}}})
+    run("replay_rejects", {"ops": {"replay_rejected_rows": {"config": {"fixed": fixed.name}}}})
     assert stored(database) == 6
     assert execute(database, "SELECT count(*) FROM rejected_events WHERE replayed_at IS NOT NULL") == [(1,)]
     with database.transaction() as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from psycopg.conninfo import make_conninfo
 
 from ecom_platform.errors import DatabaseError, StorageError
 from ecom_platform.landing.arrivals import GiveUp, Launch, Skip, decide
-from ecom_platform.landing.claim import claim
+from ecom_platform.landing.claim import claim, recover
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.jobs import WAITING_TAG
@@ -184,6 +185,15 @@ class TestWhatIsLoaded:
             ledger.register(connection, [file.name], [file.size], [file.landed_at])
         assert platform.launched() == landed
 
+    def test_claimed_and_forgotten_is_work(self, platform: Platform) -> None:
+        """The database went back to before the claim: a run cannot load it, but its checks say so."""
+        platform.drop("a.csv")
+        landed = platform.launched()
+        claim(platform.database, platform.zone, list(look(platform.zone.landing).files.values()))
+        with platform.database.transaction() as connection:
+            connection.execute("DELETE FROM ingested_files")
+        assert platform.launched() == landed
+
     def test_loaded_but_not_yet_put_away_is_no_work(self, platform: Platform) -> None:
         landing = Landing(platform.database, platform.zone)
         landing.load(landing.drop(a__csv=csv_file(line())))
@@ -203,6 +213,30 @@ class TestWhatIsLoaded:
     ) -> None:
         monkeypatch.setenv("ECOM_HOME", str(tmp_path / "new"))
         assert platform.skipped() == "Nothing has landed."
+
+    def test_a_file_that_grew_after_it_was_loaded(self, platform: Platform) -> None:
+        landing = Landing(platform.database, platform.zone)
+        platform.drop("a.csv")
+        landing.ingest()
+        assert platform.skipped() == "Nothing has landed."
+        (archived,) = platform.zone.archive.rglob("1-a.csv")
+        os.utime(archived)  # touched, but not grown
+        assert platform.skipped() == "Nothing has landed."
+        with archived.open("ab") as writer:
+            writer.write(line() + b"\n")
+        platform.launched()
+        recover(platform.database, platform.zone)
+        platform.launched()
+        landing.ingest()
+        assert platform.skipped() == "Nothing has landed."
+
+    def test_a_landing_zone_that_is_away_is_no_quiet_one(self, platform: Platform) -> None:
+        platform.drop("a.csv")
+        Landing(platform.database, platform.zone).ingest()
+        shutil.rmtree(platform.zone.landing)
+        platform.zone.landing.mkdir()
+        with pytest.raises(StorageError, match="lacks the marker"):
+            platform.tick()
 
 
 class TestWhatIsLeftAlone:
@@ -316,7 +350,12 @@ class TestAfterFailures:
         platform.fail(6)
         platform.skipped()
         assert len(platform.given_up()) == 2
-        assert [over for _, over in platform.alerts()] == [True, False]
+        # The first is not over either: its file still waits.
+        assert [over for _, over in platform.alerts()] == [False, False]
+        for name in ("a.csv", "b.csv"):
+            (platform.zone.landing / name).unlink()
+        assert platform.skipped() == "Nothing has landed."
+        assert [over for _, over in platform.alerts()] == [True, True]
 
     @pytest.mark.parametrize("remembered", [True, False])
     def test_given_up_files_that_are_gone_are_no_problem_any_more(

@@ -31,7 +31,7 @@ from ecom_platform.postgres.rollups import (
     refresh,
     refresh_all,
 )
-from ecom_platform_tests.landing import Landing, csv_file
+from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until_counted
 
 ROLLUPS = (HOURLY_SALES, CONVERSION_FUNNEL)
@@ -400,3 +400,18 @@ def test_a_replayed_row_is_counted(landing: Landing) -> None:
     assert replay_as_they_are(landing.database, landing.zone).loaded == 1
     assert [refresh(landing.database, rollup).events for rollup in ROLLUPS] == [1, 1]
     assert_agrees(landing.database)
+
+
+def test_revenue_beyond_any_that_an_hour_had(landing: Landing) -> None:
+    """Sums of the highest prices there may be, of as many events as can be counted."""
+
+    def load_one_of_the_highest_price(name: str) -> None:
+        (landing.zone.landing / name).write_bytes(csv_file(line().replace(b"19.99", b"99999999.99")))
+        landing.ingest()
+        refresh(landing.database, HOURLY_SALES)
+
+    load_one_of_the_highest_price("a.csv")
+    execute(landing.database, "UPDATE hourly_sales SET revenue = 99999999999999.99")
+    load_one_of_the_highest_price("b.csv")
+    assert rows(landing.database, "SELECT revenue FROM hourly_sales") == [(Decimal("100000099999999.98"),)]
+    execute(landing.database, "UPDATE hourly_sales SET revenue = 99999999.99 * 9223372036854775807")

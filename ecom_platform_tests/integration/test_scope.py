@@ -15,7 +15,7 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import audit
 from ecom_platform.postgres.audit import Finding
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles, refresh
+from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, Days, reconciles, refresh
 from ecom_platform.postgres.scope import looking, row_count
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until, wait_until_counted
@@ -140,7 +140,7 @@ class TestNothingIsMissed:
     def test_an_emptied_table(self, landing: Landing) -> None:
         execute(landing, "TRUNCATE user_events")
         finding = matches(landing)
-        assert (finding.passed, finding.found) == (False, "3 files that differ")
+        assert (finding.passed, finding.found) == (False, "3 files differ: 9 rows are missing")
 
     def test_rows_added_by_hand_show_with_the_whole(self, landing: Landing) -> None:
         columns = ", ".join([*COLUMN_NAMES[1:], "file_id"])
@@ -151,6 +151,43 @@ class TestNothingIsMissed:
         )
         assert matches(landing).passed
         assert audit.table_matches_ledger(landing.database).details == {"a.csv (file 1)": "6 of 3"}
+
+    def test_what_the_whole_showed_stays_red_until_the_whole_is_right(self, landing: Landing) -> None:
+        """Rows added by hand leave no note: a look at what changed would not see them."""
+        columns = ", ".join([*COLUMN_NAMES[1:], "file_id"])
+        added = "00000000-0000-4000-8000-000000000000"
+        execute(
+            landing,
+            f"INSERT INTO user_events (event_id, {columns})"
+            f" SELECT '{added}', {columns} FROM user_events WHERE {rows_of('a.csv')} LIMIT 1",
+        )
+        assert not audit.table_matches_ledger(landing.database).passed  # as the daily audit looks
+        for number in range(2):
+            drop(landing, f"later-{number}.csv", line())
+            finding = matches(landing)
+            assert (finding.passed, NARROW in finding.details) == (False, False)
+        execute(landing, f"DELETE FROM user_events WHERE event_id = '{added}'")
+        assert [NARROW in matches(landing).details for _ in range(2)] == [False, True]
+
+    def test_a_row_past_the_rules_stays_red_in_all_of_them(self, landing: Landing) -> None:
+        columns = ", ".join(name for name in COLUMN_NAMES[1:] if name != "price")
+        added = "00000000-0000-4000-8000-000000000000"
+        execute(
+            landing,
+            f"INSERT INTO user_events (event_id, {columns}, price, file_id)"
+            f" SELECT '{added}', {columns}, 'NaN', file_id FROM user_events WHERE {rows_of('a.csv')} LIMIT 1",
+        )
+        whole = audit.row_rules(landing.database, datetime.now(UTC))
+        assert [finding.check for finding in whole if not finding.passed] == ["price_is_plausible"]
+        drop(landing, "d.csv", line())
+        finding = rules(landing)["price_is_plausible"]
+        assert (finding.passed, finding.found, NARROW in finding.details) == (False, "1 rows", False)
+        execute(landing, f"DELETE FROM user_events WHERE event_id = '{added}'")
+        assert rules(landing)["price_is_plausible"].passed
+
+    def test_a_look_of_the_future_counts_for_nothing(self, landing: Landing) -> None:
+        execute(landing, "UPDATE whole_checks SET checked_at = checked_at + interval '1 hour'")
+        assert NARROW not in matches(landing).details
 
     def test_a_reject_that_was_replayed(self, landing: Landing, tmp_path: Path) -> None:
         drop(landing, "d.csv", line(), b"bad")
@@ -201,6 +238,13 @@ class TestNothingIsMissed:
 
 
 class TestAudit:
+    def test_ids_that_were_not_distinct_are_counted_until_they_are(self, landing: Landing) -> None:
+        audit.record_duplicate_audit(landing.database, "run", whole_up_to=0)
+        with looking(landing.database, "duplicate_audit") as look:
+            look.found_right(False)
+        with looking(landing.database, "duplicate_audit", whole_up_to=0) as look:
+            assert look.scope.whole
+
     def test_counts_ids_once_a_day(self, landing: Landing) -> None:
         for expected in (9, 9):
             counted = audit.record_duplicate_audit(landing.database, "run", whole_up_to=0)
@@ -259,6 +303,23 @@ class TestSalesFigures:
         execute(landing, "UPDATE hourly_sales SET revenue = revenue + 0.01")
         assert self.narrow(landing, HOURLY_SALES).passed
         assert not reconciles(landing.database, HOURLY_SALES, "check").passed
+        for _ in range(2):  # and from now on by every run, until it is right
+            finding = reconciles(landing.database, HOURLY_SALES, "check", whole_up_to=0)
+            assert (finding.passed, NARROW in finding.details) == (False, False)
+        refresh(landing.database, HOURLY_SALES, Days())
+        assert reconciles(landing.database, HOURLY_SALES, "check", whole_up_to=0).passed
+        assert self.narrow(landing, HOURLY_SALES).passed
+
+    @pytest.mark.parametrize("rollup", [HOURLY_SALES, CONVERSION_FUNNEL])
+    def test_figures_that_disagreed_are_right_when_the_events_say_so(
+        self, landing: Landing, rollup: str
+    ) -> None:
+        """That they agree again says nothing: somebody may have changed both."""
+        execute(landing, f"UPDATE {rollup} SET views = views + 2")
+        assert not self.narrow(landing, rollup).passed
+        other = CONVERSION_FUNNEL if rollup == HOURLY_SALES else HOURLY_SALES
+        execute(landing, f"UPDATE {other} SET views = views + 2")
+        assert not reconciles(landing.database, rollup, "check", whole_up_to=0).passed
 
 
 def test_the_cost_follows_what_changed(landing: Landing) -> None:

@@ -20,13 +20,14 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ecom_platform.errors import FileChangedError
 from ecom_platform.events.decoding import decode
-from ecom_platform.events.schema import HEADER
+from ecom_platform.events.schema import COLUMN_NAMES, HEADER
+from ecom_platform.landing.corrections import replay_as_they_are
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import adbc, ledger, sink
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.outcome import UnitFile
+from ecom_platform.postgres.rejects import Verdict
 from ecom_platform.postgres.statements import text
 from ecom_platform_tests.dirt import SPOILERS, write_dirty_files
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
@@ -379,23 +380,21 @@ class TestBreakingIt:
         assert {outcome.state for outcome in outcomes} == {"loaded"}
         landing.check()
 
-    def test_a_file_that_is_still_being_written(
-        self, landing: Landing, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(sink, "CONFLICT_RETRIES", 1)
-        files = landing.drop(a__csv=csv_file(line()))
+    def test_a_file_that_is_still_being_written_is_left_out(self, landing: Landing) -> None:
+        files = landing.drop(a__csv=csv_file(line()), b__csv=csv_file(line()))
 
-        def append(step: str) -> None:
-            if step == "copied":
-                with Path(files[0].path).open("ab") as file:
-                    file.write(line() + b"\n")
+        def append() -> None:
+            with Path(files[0].path).open("ab") as file:
+                file.write(line() + b"\n")
 
-        with pytest.raises(FileChangedError, match=r"a\.csv"):
-            landing.load(files, append)
+        hook = first_time(append, "copied")
+        result = sink.load_unit(landing.database.url, files, landing.batch_id, hook=hook)
+        assert result.changed == [files[0].file_id]
+        assert [outcome.name for outcome in result.outcomes] == ["b.csv"]
         with landing.database.open() as connection:
-            assert ledger.stored_rows(connection) == 0
-        (outcome,) = landing.load(files)
-        assert outcome.rows_inserted == 3
+            assert ledger.stored_rows(connection) == 1
+        (outcome, _) = landing.load(files)
+        assert outcome.rows_inserted == 2
         landing.check()
 
     def test_a_cut_off_file_whose_rest_comes_while_it_is_judged(self, landing: Landing) -> None:
@@ -405,7 +404,8 @@ class TestBreakingIt:
         def complete() -> None:
             Path(files[0].path).write_bytes(whole)
 
-        (outcome,) = landing.load(files, first_time(complete, "copied"))
+        assert landing.load(files, first_time(complete, "copied")) == []
+        (outcome,) = landing.load(files)
         assert (outcome.state, *counts(outcome)) == ("loaded", 50, 50, 0, 0)
         landing.check()
 
@@ -451,6 +451,7 @@ LOAD = """
 import functools, os, signal, sys
 from ecom_platform.events.decoding import decode
 from ecom_platform.postgres.outcome import UnitFile
+from ecom_platform.postgres.rejects import Verdict
 from ecom_platform.postgres.statements import text
 from ecom_platform.postgres import sink
 sink.BUFFER_ROWS, sink.decode = 50, functools.partial(decode, chunk_bytes=4_000)
@@ -607,3 +608,30 @@ def test_any_bytes_end_in_exactly_one_place(
             ).fetchone()
             assert kept == (inserted, rejected, rejected)
         assert connection.execute(SNAPSHOT, {"id": last[0]}).fetchone() == before
+
+
+# One other value of each column; the row with it is as valid.
+OTHER_VALUES = {
+    "user_id": (b",7,", b",8,"),
+    "product_id": (b"PROD1000", b"PROD1001"),
+    "event_type": (b"purchase", b"add_to_cart"),
+    "event_time": (b"03:04:05", b"03:04:05.000001"),
+    "price": (b"19.99", b"19.98"),
+    "category": (b"Books", b"Toys"),
+    "user_device": (b"Mobile", b"Tablet"),
+    "user_location": (b"DE", b"AT"),
+}
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_row_that_differs_in_any_one_column_is_in_conflict(landing: Landing, at_once: bool) -> None:
+    """Whether the first was stored before or is of the same unit; and for a replay as well."""
+    assert ["event_id", *OTHER_VALUES] == list(COLUMN_NAMES)
+    stored = [line(str(uuid.UUID(int=number))) for number in range(len(OTHER_VALUES))]
+    changed = [row.replace(*values) for row, values in zip(stored, OTHER_VALUES.values(), strict=True)]
+    files = landing.drop(a__csv=csv_file(*stored), b__csv=csv_file(*changed))
+    outcomes = landing.load(files) if at_once else [*landing.load(files[:1]), *landing.load(files[1:])]
+    assert [counts(outcome) for outcome in outcomes] == [(8, 8, 0, 0), (8, 0, 0, 8)]
+    assert [raw for _, _, _, raw in landing.rejects()] == changed
+    assert replay_as_they_are(landing.database, landing.zone).verdicts == {Verdict.STILL_CONFLICTS: 8}
+    landing.check()

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from ecom_platform.events.decoding import decode
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres.connection import Database
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
@@ -48,4 +49,26 @@ def test_a_unit_that_stepped_back_takes_its_turn_alone(landing: Landing) -> None
     thread.join()
     assert (while_held, began) == (["locked"], ["locked", "locked"])
     assert counts(outcome) == (2, 1, 1, 0)
+    landing.check()
+
+
+def test_an_archive_that_is_completed_after_it_was_found_damaged_is_not_quarantined(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some of its rows had been read by then, so the unit started over without it; its rest comes meanwhile."""
+    monkeypatch.setattr(sink, "decode", functools.partial(decode, chunk_bytes=4_000))
+    whole = gzip.compress(csv_file(*(line() for _ in range(500))))
+    files = landing.drop(a__csv__gz=whole[: len(whole) // 2], b__csv=csv_file(line()))
+    began: list[str] = []
+
+    def complete(step: str) -> None:
+        if step == "locked":
+            began.append(step)
+        if step == "copied" and len(began) == 2:
+            Path(files[0].path).write_bytes(whole)
+
+    outcomes = landing.load(files, complete)
+    assert [(outcome.name, outcome.state) for outcome in outcomes] == [("b.csv", "loaded")]
+    (again, _) = landing.load(files)
+    assert (again.state, *counts(again)) == ("loaded", 500, 500, 0, 0)
     landing.check()

@@ -138,7 +138,7 @@ def _shown(case: ElementTree.Element) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End what is left of a run that was not waited for: first as Ctrl-C does, so that servers are stopped."""
+    """End a run that was not waited for: first as Ctrl-C does, so that it stops its servers."""
     for number in (signal.SIGINT, signal.SIGKILL):
         if process.poll() is None:
             with suppress(ProcessLookupError):

@@ -16,8 +16,8 @@ PROGRAM = "def add(a, b):\n    return a + b\n"
 TESTS = """
 import subprocess, sys
 def test_sum():
-    done = subprocess.run([sys.executable, "-c", "import sums; print(sums.add(1, 2))"], capture_output=True, cwd="/")
-    assert done.stdout == b"3\\n"
+    command = [sys.executable, "-c", "import sums; print(sums.add(1, 2))"]
+    assert subprocess.run(command, capture_output=True, cwd="/").stdout == b"3\\n"
 def test_nothing():
     pass
 """

@@ -13,6 +13,7 @@ import dagster as dg
 
 from ecom_platform.alerts.files import file_signs
 from ecom_platform.alerts.problem import Sign, Window
+from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.alerting.sensor import check_alerts
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.provision import provide
@@ -28,7 +29,16 @@ def _platform_database() -> Iterator[Database]:
 def file_source(
     connection: Connection, window: Window, now: datetime, settings: AlertSettings
 ) -> Iterator[Sign]:
-    return file_signs(connection, window, now, settings.reject_share, settings.ui_url)
+    zone = LandingZone.of(load_settings())
+    return file_signs(
+        connection,
+        window,
+        now,
+        settings.reject_share,
+        settings.ui_url,
+        quarantine=f"{zone.quarantine}, each with its reason beside it",
+        taken_out=zone.taken_out,
+    )
 
 
 def platform_alerts() -> dg.Definitions:

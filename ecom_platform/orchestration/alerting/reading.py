@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ import dagster as dg
 from ecom_platform.alerts.problem import Sign
 from ecom_platform.orchestration.alerting import runs, signs
 from ecom_platform.orchestration.alerting.position import Position
+from ecom_platform.orchestration.alerting.signs import Described
 
 log = logging.getLogger(__name__)
 
@@ -25,25 +27,37 @@ MOST_EVENTS = 5_000
 
 _Event = dg.DagsterEventType
 _Identity = tuple[int, str, float]
-_Translate = Callable[[dg.DagsterInstance, Any, str, str], list[Sign]]
 
 
-def _check(instance: dg.DagsterInstance, entry: Any, ui_url: str, location: str) -> list[Sign]:  # noqa: ARG001
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where what is read is from, and is to be seen."""
+
+    instance: dg.DagsterInstance
+    ui_url: str
+    location: str
+    described: Described = signs.undescribed
+
+
+_Translate = Callable[[Place, Any], list[Sign]]
+
+
+def _check(place: Place, entry: Any) -> list[Sign]:
     data = entry.get_dagster_event().event_specific_data
-    return [signs.evaluated(data, entry.run_id, entry.timestamp, ui_url)]
+    return [signs.evaluated(data, entry.run_id, entry.timestamp, place.ui_url, place.described)]
 
 
-def _failure(instance: dg.DagsterInstance, entry: Any, ui_url: str, location: str) -> list[Sign]:
-    return list(signs.run_failed(runs.failed(instance, entry, location), ui_url))
+def _failure(place: Place, entry: Any) -> list[Sign]:
+    return list(signs.run_failed(runs.failed(place.instance, entry, place.location), place.ui_url))
 
 
-def _success(instance: dg.DagsterInstance, entry: Any, ui_url: str, location: str) -> list[Sign]:  # noqa: ARG001
-    return list(signs.run_succeeded(runs.succeeded(instance, entry, location)))
+def _success(place: Place, entry: Any) -> list[Sign]:
+    return list(signs.run_succeeded(runs.succeeded(place.instance, entry, place.location)))
 
 
-def _freshness(instance: dg.DagsterInstance, entry: Any, ui_url: str, location: str) -> list[Sign]:  # noqa: ARG001
+def _freshness(place: Place, entry: Any) -> list[Sign]:
     data = entry.get_dagster_event().event_specific_data
-    return [signs.freshness_changed(data, entry.timestamp, ui_url)]
+    return [signs.freshness_changed(data, entry.timestamp, place.ui_url)]
 
 
 _TRANSLATIONS: dict[dg.DagsterEventType, _Translate] = {
@@ -52,6 +66,15 @@ _TRANSLATIONS: dict[dg.DagsterEventType, _Translate] = {
     _Event.RUN_SUCCESS: _success,
     _Event.FRESHNESS_STATE_CHANGE: _freshness,
 }
+
+
+def signs_of_run(place: Place, run_id: str) -> list[Sign]:
+    """Signs from the events of one run."""
+    kinds = set(_TRANSLATIONS)
+    entries = [
+        record.event_log_entry for record in place.instance.get_records_for_run(run_id, of_type=kinds).records
+    ]
+    return [sign for e in entries for sign in _TRANSLATIONS[e.get_dagster_event().event_type](place, e)]
 
 
 def beginning(instance: dg.DagsterInstance, now: datetime) -> Position:
@@ -67,40 +90,45 @@ class EventReader:
         self._meanings: dict[_Identity, list[Sign]] = {}
 
     def read(
-        self, instance: dg.DagsterInstance, position: Position, now: datetime, ui_url: str, location: str
+        self,
+        instance: dg.DagsterInstance,
+        position: Position,
+        now: datetime,
+        ui_url: str,
+        location: str,
+        described: Described = signs.undescribed,
     ) -> tuple[list[Sign], Position]:
         """Signs from every event behind ``position`` and in the overlap, and the new position."""
+        place = Place(instance, ui_url, location, described)
         newest = instance.event_log_storage.get_maximum_record_id() or 0
         if newest < position.reached:
             position = position.wiped()
         found: list[Sign] = []
         reached = newest
         for kind, translate in _TRANSLATIONS.items():
-            end = self._read_kind(instance, kind, translate, position.after(now), found, ui_url, location)
+            end = self._read_kind(place, kind, translate, position.after(now), found)
             reached = min(reached, newest if end is None else end)
         self._forget(position.after(now), newest)
         return found, position.advanced(now, reached)
 
     def _read_kind(
         self,
-        instance: dg.DagsterInstance,
+        place: Place,
         kind: dg.DagsterEventType,
         translate: _Translate,
         after: int,
         found: list[Sign],
-        ui_url: str,
-        location: str,
     ) -> int | None:
         """Adds to ``found``; returns where it stopped, or ``None`` at the end of the log."""
         unseen = 0
         while unseen < MOST_EVENTS:
-            page = instance.event_log_storage.get_logs_for_all_runs_by_log_id(
+            page = place.instance.event_log_storage.get_logs_for_all_runs_by_log_id(
                 after_cursor=after, dagster_event_type=kind, limit=PAGE
             )
             for number, entry in page.items():
                 # What the overlap has read again does not count: a flood would never get past it.
                 unseen += self._identity(number, entry) not in self._meanings
-                found.extend(self._meaning(number, entry, lambda e: translate(instance, e, ui_url, location)))
+                found.extend(self._meaning(number, entry, lambda e: translate(place, e)))
                 after = max(after, number)
             if len(page) < PAGE:
                 return None

@@ -18,6 +18,7 @@ import dagster as dg
 from ecom_platform.alerts import outbox
 from ecom_platform.alerts.dispatch import Dispatcher
 from ecom_platform.alerts.heartbeat import Heartbeat
+from ecom_platform.alerts.outage import Outage
 from ecom_platform.alerts.problem import Kind, Sign, Window
 from ecom_platform.alerts.redaction import secrets_of
 from ecom_platform.alerts.targets import targets
@@ -25,6 +26,7 @@ from ecom_platform.errors import DatabaseError
 from ecom_platform.orchestration.alerting import runs, signs, ticks
 from ecom_platform.orchestration.alerting.position import Position
 from ecom_platform.orchestration.alerting.reading import EventReader, beginning
+from ecom_platform.orchestration.alerting.signs import Described, undescribed
 from ecom_platform.postgres.alerts import provide_outbox
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.settings import AlertSettings, AlertVariables, load_alert_settings
@@ -73,11 +75,26 @@ def check_alerts(
             context.update_cursor(beginning(context.instance, datetime.now(UTC)).dump())
             return dg.SkipReason("The watch begins.")
         origin = context.code_location_origin
-        summary, cursor = watch.tick(context.instance, context.cursor, origin.location_name if origin else "")
+        location = origin.location_name if origin else ""
+        described = descriptions(context.repository_def)
+        summary, cursor = watch.tick(context.instance, context.cursor, location, described)
         context.update_cursor(cursor)
         return dg.SkipReason(summary)
 
     return dg.Definitions(sensors=[tell])
+
+
+def descriptions(repository: dg.RepositoryDefinition | None) -> Described:
+    """What the checks of this code location say about themselves; those of others cannot be asked here."""
+    if repository is None:
+        return undescribed
+    graph = repository.asset_graph
+
+    def described(key: dg.AssetKey, name: str) -> str:
+        check = dg.AssetCheckKey(key, name)
+        return graph.get_check_spec(check).description or "" if check in graph.asset_check_keys else ""
+
+    return described
 
 
 class Watch:
@@ -101,24 +118,35 @@ class Watch:
         self._reader = EventReader()
         self._dispatcher = Dispatcher(name)
         self._heartbeat = Heartbeat()
+        self._outage = Outage()
         # The daemon ticks one at a time, but the UI can test a sensor meanwhile.
         self._lock = threading.Lock()
 
-    def tick(self, instance: dg.DagsterInstance, cursor: str, location: str) -> tuple[str, str]:
+    def tick(
+        self,
+        instance: dg.DagsterInstance,
+        cursor: str,
+        location: str,
+        described: Described = undescribed,
+    ) -> tuple[str, str]:
         """Watch once and deliver what is due; returns what happened, and the new cursor."""
         with self._lock:
             settings = load_alert_settings(self._variables)
             try:
                 database = self._database(settings)
                 try:
-                    changed, new_cursor = self._watch(database, settings, instance, cursor, location)
+                    changed, new_cursor = self._watch(
+                        database, settings, instance, cursor, location, described
+                    )
                 finally:
                     # What is stored is delivered, even if something cannot be watched just now.
                     wanted = targets(settings.urls)
                     slow = self._dispatcher.dispatch(database, wanted, PATIENCE_SECONDS)
-            except DatabaseError:
+            except DatabaseError as error:
                 self.close()  # an embedded server that was stopped is started by the next tick
+                self._outage.seen(settings, error)
                 raise
+            self._outage.over(settings)
             # Also a sensor that nobody is told of yet: while one does not tick, the platform does not work.
             others = ticks.sensors(instance, self._name)
             unwell = ticks.unwell(others, location, datetime.now(UTC))
@@ -133,11 +161,12 @@ class Watch:
         instance: dg.DagsterInstance,
         cursor: str,
         location: str,
+        described: Described,
     ) -> tuple[int, str]:
         now = datetime.now(UTC)
-        ui_url, secrets = settings.ui_url, _secrets(settings)
+        ui_url, hidden = settings.ui_url, secrets(settings)
         before = Position.load(cursor)
-        found, position = self._reader.read(instance, before, now, ui_url, location)
+        found, position = self._reader.read(instance, before, now, ui_url, location, described)
         with database.transaction() as connection:
             hung = outbox.open_keys(connection, Kind.RUN_HANGS, self._name)
             limit = timedelta(seconds=settings.run_seconds)
@@ -145,12 +174,12 @@ class Watch:
             failing = outbox.open_keys(connection, Kind.SENSOR_FAILS, self._name)
             others = ticks.sensors(instance, self._name)
             found.extend(ticks.failing(others, failing, location, now, ui_url))
-            changed = outbox.apply(connection, found, self._name, secrets)
+            changed = outbox.apply(connection, found, self._name, hidden)
         # Apart: what a project's own tables refuse does not hold back what Dagster recorded.
         for source in self._sources:
             with database.transaction() as connection:
                 own = list(source(connection, before.window(), now, settings))
-                changed += outbox.apply(connection, own, self._name, secrets)
+                changed += outbox.apply(connection, own, self._name, hidden)
         return changed, position.dump()
 
     def _database(self, settings: AlertSettings) -> Database:
@@ -173,7 +202,8 @@ class Watch:
             stack.close()
 
 
-def _secrets(settings: AlertSettings) -> frozenset[str]:
+def secrets(settings: AlertSettings) -> frozenset[str]:
+    """What of the settings must not be shown anywhere."""
     kept: list[Any] = [*settings.urls, settings.heartbeat_url, settings.postgres_url]
     return secrets_of(url for url in kept if url)
 

@@ -6,10 +6,12 @@ Does not belong here: reading the event log or the runs (``reading``, ``runs``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import dagster as dg
 from dagster._core.definitions.freshness import FreshnessState
@@ -18,6 +20,14 @@ from ecom_platform.alerts.problem import Kind, Problem, Raised, Resolved, Sign
 
 # Dagster's names for runs of a selection of assets that belongs to no job: by the UI, by code.
 AD_HOC_JOBS = frozenset({"__ASSET_JOB", "__ephemeral_asset_job__"})
+
+
+# What a check says about itself in the UI, under *About*: asset, name; empty where it says nothing.
+Described = Callable[[dg.AssetKey, str], str]
+
+
+def undescribed(key: dg.AssetKey, name: str) -> str:  # noqa: ARG001
+    return ""
 
 
 def moment(timestamp: float) -> datetime:
@@ -39,16 +49,34 @@ def check_key(key: dg.AssetKey, name: str, partition: str | None = None) -> str:
     return "/".join(["check", key.to_user_string(), name, *([partition] if partition else [])])
 
 
-def evaluated(evaluation: Any, run_id: str, timestamp: float, ui_url: str) -> Sign:
-    """A check has answered. Only severity ERROR is a problem; any other answer ends one."""
+def check_link(ui_url: str, key: dg.AssetKey, name: str) -> str:
+    """The check's own page: that of its run says *Success*, since the run did what it should."""
+    return f"{asset_link(ui_url, key)}?{urlencode({'view': 'checks', 'checkDetail': name})}"
+
+
+def evaluated(
+    evaluation: Any, run_id: str, timestamp: float, ui_url: str, described: Described = undescribed
+) -> Sign:
+    """A check has answered. Only severity ERROR is a problem; any other answer ends one.
+
+    The problem carries what the UI shows of the check: its sentence, its metadata, its description.
+    """
     asset = evaluation.asset_key.to_user_string()
     key = check_key(evaluation.asset_key, evaluation.check_name, evaluation.partition)
     if evaluation.passed or evaluation.severity is not dg.AssetCheckSeverity.ERROR:
         answer = "The check passed." if evaluation.passed else "The check failed, but only as a warning."
         return Resolved(key, answer, moment(timestamp))
-    values = {name: str(value.value) for name, value in evaluation.metadata.items()}
-    expected = values.pop("expected", "") or "the check passes"
-    found = values.pop("found", "") or evaluation.description or "the check failed, without saying why"
+    values = _details(evaluation.metadata)
+    expected = str(values.pop("expected", "")) or "the check passes"
+    sentence = evaluation.description or ""
+    found = str(values.pop("found", "")) or sentence or "the check failed, without saying why"
+    if sentence and not (expected in sentence and found in sentence):
+        values["says"] = sentence
+    if evaluation.partition:
+        values["partition"] = evaluation.partition
+    about, remedy = _about(described(evaluation.asset_key, evaluation.check_name))
+    if about:
+        values["about"] = about
     problem = Problem(
         key=key,
         kind=Kind.CHECK_FAILED,
@@ -58,10 +86,38 @@ def evaluated(evaluation: Any, run_id: str, timestamp: float, ui_url: str) -> Si
         expected=expected,
         found=found,
         run_id=run_id or None,
-        link=run_link(ui_url, run_id) if run_id else asset_link(ui_url, evaluation.asset_key),
-        details={**({"partition": evaluation.partition} if evaluation.partition else {}), **values},
+        link=check_link(ui_url, evaluation.asset_key, evaluation.check_name),
+        details=values,
+        remedy=remedy,
     )
     return Raised(problem, moment(timestamp))
+
+
+def _about(description: str) -> tuple[str, str | None]:
+    """What a check's description promises, and from "If it fails" on, where it says so, what to do."""
+    begin = description.lower().find("if it fails")
+    if begin < 0:
+        return description, None
+    return description[:begin].strip(), description[begin:]
+
+
+def _details(metadata: Mapping[str, Any]) -> dict[str, object]:
+    """What a check found, as text: also tables and JSON, which name the rows in question."""
+    values: dict[str, object] = {}
+    for name, value in metadata.items():
+        if isinstance(value, dg.TableMetadataValue):
+            values[name] = [_fields(record.data) for record in value.records]
+        elif isinstance(value.value, list):
+            values[name] = [_fields(item) if isinstance(item, Mapping) else str(item) for item in value.value]
+        elif isinstance(value.value, Mapping):
+            values[name] = json.dumps(value.value, ensure_ascii=False, default=str)
+        else:
+            values[name] = str(value.value)
+    return values
+
+
+def _fields(record: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in record.items())
 
 
 # -- runs ----------------------------------------------------------------------------------------

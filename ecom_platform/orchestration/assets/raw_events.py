@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from ecom_platform.events.generator import GeneratorConfig, WrittenFile, write_files
+from ecom_platform.landing import identity
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, file_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.times import utc
@@ -66,6 +67,8 @@ def raw_events(
     now = datetime.now(UTC)
     generator = _generator(config, landing.settings.rows_per_file, now)
     folder = landing.zone.landing
+    with postgres.transaction() as connection:
+        identity.verify(connection, landing.zone)  # events for another database would never be loaded by this
     started = time.perf_counter()
     files = write_files(generator, folder, now)
     seconds = time.perf_counter() - started

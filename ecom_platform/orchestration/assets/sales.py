@@ -19,6 +19,7 @@ from ecom_platform.orchestration.metadata import (
     table_name,
 )
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+from ecom_platform.orchestration.sales_days import remember_first_day
 from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, Days, refresh_all
 
 # Which columns of user_events a column follows from.
@@ -121,3 +122,4 @@ def sales_figures(
         yield dg.MaterializeResult(
             asset_key=rollup, metadata=metadata | table_metadata(postgres.database, landing.settings, rollup)
         )
+    remember_first_day(postgres.database, landing.settings.home)

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from ecom_platform.events.generator import GeneratorConfig, generate_tables
+from ecom_platform.landing import accounting
 from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
 from ecom_platform.orchestration.assets.user_events import FRESHNESS_WINDOW, user_events
 from ecom_platform.orchestration.jobs import whole_up_to
@@ -33,15 +34,18 @@ _ROW_RULES = {
     specs=[
         dg.AssetCheckSpec(name, asset=user_events, description=text + _WRITTEN_PAST_US + _SCOPE)
         for name, text in _ROW_RULES.items()
-    ]
+    ],
+    can_subset=True,
 )
 def row_rules(
     context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
 ) -> Iterator[Any]:
     """Every rule about a single row, in one pass over the table."""
     limit = whole_up_to(context.run, landing.settings)
+    wanted = {key.name for key in context.selected_asset_check_keys}
     for finding in audit.row_rules(postgres.database, datetime.now(UTC), whole_up_to=limit):
-        yield check_result(finding)
+        if finding.check in wanted:
+            yield check_result(finding)
 
 
 @dg.asset_check(asset=user_events)
@@ -52,7 +56,7 @@ def generated_events_stored_once(context: dg.AssetCheckExecutionContext, postgre
     or on what the ledger says of them.
 
     If it fails, rows were deleted from the table, or given another id: `ecom reload FILE…` brings those of
-    the files that are named below back.
+    the files that are named with it back.
     """
     with postgres.transaction() as connection:
         generation = ledger.latest_generation(connection, context.run.run_id)
@@ -101,7 +105,7 @@ def table_matches_ledger(
     """The table holds, file by file, what the ledger says was inserted, the rejects what was rejected.
 
     Rows that somebody deleted or added by hand show here, with the file they came from. If it fails,
-    `ecom reload FILE…` brings deleted rows back.
+    `ecom reload FILE…` brings deleted rows back. What another file brought back counts there.
 
     Of a table with more than `ECOM_WHOLE_CHECK_ROWS` rows a run that loads looks at the files whose rows
     came, went or were changed since, and at the whole, where added rows show too, once a day.
@@ -111,8 +115,26 @@ def table_matches_ledger(
 
 
 @dg.asset_check(asset=user_events)
+def disk_matches_ledger(
+    context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+) -> Any:
+    """The ledger knows every file that was claimed, archived or quarantined, and where it is.
+
+    If it fails, PostgreSQL went back to an earlier state (a failover, a restored backup), it is another
+    database than the files were loaded into, or somebody put files there. `ecom reconcile` lands the named
+    files again, and loads them.
+
+    Of a table with more than `ECOM_WHOLE_CHECK_ROWS` rows a run that loads looks at the days of the archive
+    since the whole was found right, and at all of it once a day.
+    """
+    limit = whole_up_to(context.run, landing.settings)
+    return check_result(accounting.disk_matches_ledger(postgres.database, landing.zone, whole_up_to=limit))
+
+
+@dg.asset_check(asset=user_events)
 def few_rows_rejected(postgres: PostgresResource, landing: LandingZoneResource) -> Any:
-    """Of the rows of the newest run, no more were rejected than `ECOM_ALERT_REJECT_SHARE` allows.
+    """Of the rows of the newest run, and of each of its files, no more were rejected than
+    `ECOM_ALERT_REJECT_SHARE` allows.
 
     Only a warning, since nothing is lost: `ecom rejects list` says why, `ecom rejects replay` loads them
     once they are right.

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from itertools import takewhile
 
 import dagster as dg
 
-from ecom_platform.alerts.outbox import open_keys, raise_problem, resolve_problem
+from ecom_platform.alerts.outbox import DEFAULT_SOURCE, raise_problem, resolve_problem
 from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.errors import StorageError
-from ecom_platform.landing import arrivals
+from ecom_platform.landing import arrivals, identity, put_away
+from ecom_platform.landing.accounting import OnDisk, files_in
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
 from ecom_platform.landing.scan import Scan, scan
 from ecom_platform.landing.zone import LandingZone
@@ -23,7 +25,9 @@ from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.jobs import INGEST_JOB, WAITING_TAG, ingest_job
 from ecom_platform.orchestration.stale_runs import end_stale_runs
 from ecom_platform.postgres import ledger, lock
+from ecom_platform.postgres.alerts import open_problems
 from ecom_platform.postgres.connection import Database
+from ecom_platform.postgres.ledger import Leftover
 from ecom_platform.postgres.provision import provide
 from ecom_platform.settings import Settings, load_settings
 
@@ -32,8 +36,10 @@ LOOK_SECONDS = 1.5
 # Dagster looks for sensors that are due every five seconds; less than that is as often as it can.
 INTERVAL_SECONDS = 1
 
-# The cursor is the fingerprint of what is given up, or this; empty where nothing is remembered.
+# The cursor is the fingerprint of what is given up, or one of these: nothing is, or it is being tried again
+# and its alert is not over yet. Empty where nothing is remembered.
 _NONE = "-"
+_AGAIN = "+"
 
 _Status = dg.DagsterRunStatus
 _UNFINISHED = [_Status.QUEUED, _Status.NOT_STARTED, _Status.STARTING, _Status.STARTED, _Status.CANCELING]
@@ -60,14 +66,14 @@ def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     decision = arrivals.decide(state)
     if isinstance(decision, Launch):
         context.log.info(decision.reason)
-        _end_given_up(context.cursor)
-        return dg.SensorResult([dg.RunRequest(tags={WAITING_TAG: decision.fingerprint})], cursor=_NONE)
+        cursor = _end_given_up(context.cursor, state)
+        return dg.SensorResult([dg.RunRequest(tags={WAITING_TAG: decision.fingerprint})], cursor=cursor)
     if isinstance(decision, Skip):
         if state.under_way or (state.lock_holder is not None and not state.live):
             # What was given up may be what is being loaded: not over yet.
             return dg.SensorResult(skip_reason=decision.reason, cursor=context.cursor)
-        _end_given_up(context.cursor)
-        return dg.SensorResult(skip_reason=decision.reason, cursor=_NONE)
+        cursor = _end_given_up(context.cursor, state)
+        return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)
     if context.cursor != decision.fingerprint:
         report_given_up(context, decision)
     return dg.SensorResult(skip_reason=f"Given up: {decision.reason}", cursor=decision.fingerprint)
@@ -96,24 +102,42 @@ def _alert(decision: GiveUp, settings: Settings) -> None:
         found=decision.reason,
         link=f"{settings.alerts.ui_url}/assets/user_events",
         details={"files": list(decision.files[:100])},
+        remedy="The log of the newest failed run of the job `ingest` says why, `ecom doctor` what is missing."
+        " When that is put right, launch the job `ingest` or run `ecom ingest`. It is over when none of these"
+        " files waits any more.",
     )
     with provide(settings) as database:
-        _resolve_others(database, problem.key)
+        _resolve_gone(database, frozenset(decision.files))
         raise_problem(database, problem)
 
 
-def _end_given_up(cursor: str | None) -> None:
-    """Nothing is given up now. Without a memory of the last tick, that is said to the database too."""
-    if cursor != _NONE:
-        with provide(load_settings()) as database:
-            _resolve_others(database, None)
+def _end_given_up(cursor: str | None, state: State) -> str:
+    """What was given up is over when it no longer waits; returns the cursor.
+
+    Without a memory of the last tick, the database is asked too.
+    """
+    if cursor == _NONE:
+        return _NONE
+    there = frozenset([*(file.name for file in state.waiting), *state.growing])
+    with provide(load_settings()) as database:
+        return _AGAIN if _resolve_gone(database, there) else _NONE
 
 
-def _resolve_others(database: Database, current: str | None) -> None:
+def _resolve_gone(database: Database, waiting: frozenset[str]) -> bool:
+    """Resolve the problems none of whose files waits; returns whether another is open.
+
+    That files are tried again, or wait beside others now, is not yet the end for whoever was told.
+    """
+    left = False
     with database.transaction() as connection:
-        for key in open_keys(connection, Kind.INGEST_GIVEN_UP):
-            if key != current:
-                resolve_problem(connection, key, "The files that were given up no longer wait, or not alone.")
+        for problem in open_problems(connection, DEFAULT_SOURCE, Kind.INGEST_GIVEN_UP):
+            if waiting.isdisjoint(problem.details.get("files", ())):
+                resolve_problem(
+                    connection, problem.key, "None of the files that were given up waits any more."
+                )
+            else:
+                left = True
+    return left
 
 
 def _alert_key(fingerprint: str) -> str:
@@ -135,11 +159,16 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
     if not settings.home.exists():
         zone.prepare()  # the very first start, before anything could have landed
     found = scan(zone.landing, settings.settle_seconds, LOOK_SECONDS)
-    growing = tuple(file.name for file in found.unsettled)
+    growing = tuple(file.name for file in found.unsettled) + tuple(
+        name for name in found.unfinished if not name.startswith(".")
+    )
     claimed = _claimed(zone)
-    if not found.settled and not claimed:
+    if not identity.is_marked(zone):
+        _require_zone(settings, zone)
+    written_to = put_away.written_to(zone)
+    if not found.settled and not claimed and not written_to:
         return State(now, growing=growing, refused=found.refused)
-    holder, waiting = _ask_database(settings, found, claimed)
+    holder, waiting = _ask_database(settings, zone, found, claimed, written_to)
     return State(
         now,
         waiting,
@@ -159,9 +188,16 @@ def _under_way(instance: dg.DagsterInstance) -> Iterable[str]:
             yield f"run {run.run_id} of {run.job_name}, {run.status.value.lower()}"
 
 
-def _claimed(zone: LandingZone) -> list[int]:
+def _require_zone(settings: Settings, zone: LandingZone) -> None:
+    """Once, where nothing was loaded before. Later a missing marker means that the landing zone is away,
+    which must not pass for a folder in which nothing has landed."""
+    with provide(settings) as database, database.open() as connection:
+        identity.require(connection, zone)
+
+
+def _claimed(zone: LandingZone) -> list[OnDisk]:
     try:
-        return [file_id for file_id, _ in zone.claimed_files()]
+        return list(files_in(zone.claimed))
     except FileNotFoundError:
         return []  # nothing was ever claimed here
     except OSError as error:
@@ -172,12 +208,25 @@ def _claimed(zone: LandingZone) -> list[int]:
 
 
 def _ask_database(
-    settings: Settings, found: Scan, claimed: list[int]
+    settings: Settings, zone: LandingZone, found: Scan, claimed: list[OnDisk], written_to: list[int]
 ) -> tuple[lock.Holder | None, frozenset[Waiting]]:
+    numbers = [file.number for file in claimed]
     with provide(settings) as database, database.open(autocommit=True) as connection:
         holder = lock.holder(connection)
-        leftovers = ledger.leftovers(connection, claimed) if claimed else []
-    return holder, arrivals.waiting(found.settled, leftovers)
+        leftovers = ledger.leftovers(connection, numbers) if claimed else []
+        known = ledger.states(connection, numbers) if claimed else {}
+        grown = put_away.grown(connection, zone, written_to) if written_to else []
+    # Files that the ledger does not know wait as well: a run cannot load them, but its checks say so.
+    leftovers += [
+        Leftover(file.name, file.size, file.landed_at) for file in claimed if file.number not in known
+    ]
+    return holder, arrivals.waiting(found.settled, leftovers) | {_waits_again(zone, file) for file in grown}
+
+
+def _waits_again(zone: LandingZone, file: ledger.FileState) -> Waiting:
+    """A file that was loaded and has grown since: the next run lets it land again."""
+    status = zone.path_of(file).lstat()
+    return Waiting(file.name, status.st_size, datetime.fromtimestamp(status.st_ctime_ns / 1e9, UTC))
 
 
 def _attempts(instance: dg.DagsterInstance, waiting: frozenset[Waiting]) -> Attempts:

@@ -19,6 +19,7 @@ import psutil
 
 from ecom_platform.errors import DatabaseError
 from ecom_platform.postgres.embedded.polling import wait_until
+from ecom_platform.waits import announced
 
 # Lines of the pid file, counted from 0.
 _PID, _SOCKET_FOLDER, _STATE = 0, 4, 7
@@ -64,13 +65,15 @@ class Postmaster:
         pid = self.pid()
         if pid is None:
             return False
-        for number, seconds in _STOP_STEPS:
-            self._signal(pid, number)
-            if wait_until(lambda: not self._is_server(pid), seconds):
-                break
-            _log.warning(
-                "PostgreSQL (process %d) did not end within %.0f s of %s.", pid, seconds, number.name
-            )
+        at_most = sum(seconds for _, seconds in _STOP_STEPS)
+        with announced(lambda: f"PostgreSQL (process {pid}) to stop", at_most):
+            for number, seconds in _STOP_STEPS:
+                self._signal(pid, number)
+                if wait_until(lambda: not self._is_server(pid), seconds):
+                    break
+                _log.warning(
+                    "PostgreSQL (process %d) did not end within %.0f s of %s.", pid, seconds, number.name
+                )
         return True
 
     def forget_dead(self) -> None:

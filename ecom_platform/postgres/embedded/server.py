@@ -23,15 +23,18 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from ecom_platform.errors import StorageError
-from ecom_platform.postgres.embedded import data_folder, keeper, startup
+from ecom_platform.errors import DatabaseError, LockedError, StorageError
+from ecom_platform.postgres.embedded import data_folder, keeper, startup, users
 from ecom_platform.postgres.embedded.data_folder import DATABASE, USER
 from ecom_platform.postgres.embedded.file_lock import FileLock
 from ecom_platform.postgres.embedded.folder import ServerFolder
 from ecom_platform.postgres.embedded.polling import wait_until
 from ecom_platform.postgres.embedded.programs import version
+from ecom_platform.waits import announced, spoken
 
 _START_LOCK_SECONDS = 30.0
+# A fast shutdown that writes every page, and what follows where it does not end (postmaster).
+_STOPPED_SECONDS = 150.0
 
 _log = logging.getLogger(__name__)
 
@@ -130,6 +133,30 @@ class EmbeddedServer:
             )
             return stopped
 
+    def stop_when_unused(self, seconds: float) -> bool:
+        """Stop the server as soon as nobody uses it. Returns whether one was running.
+
+        Takes the pin back at once, so whoever leaves last may be who stops it. Raises
+        :class:`LockedError`, which names the users, when the time is over.
+        """
+        folder = self._folder
+        if not folder.users_lock.exists():
+            return self.stop()
+        was_running = folder.postmaster.pid() is not None
+
+        def using() -> str:
+            return f"{users.named(folder.users_lock)} to end, before PostgreSQL in {folder.path} is stopped"
+
+        with self._mutex, self._reporting_storage(), announced(using, seconds):
+            folder.pin_file.unlink(missing_ok=True)
+            with FileLock(folder.users_lock) as lock:
+                if not wait_until(lock.try_exclusive, seconds):
+                    raise LockedError(
+                        f"PostgreSQL in {folder.path} is in use by {users.named(folder.users_lock)}.",
+                        "End it first, or stop the server all the same: `ecom stop --now`.",
+                    )
+                return self.stop() or was_running
+
     def status(self) -> ServerStatus:
         """What is known without starting anything."""
         with self._reporting_storage():
@@ -163,20 +190,38 @@ class EmbeddedServer:
                 "Set ECOM_HOME to a folder without one: PostgreSQL's pid file would be misread.",
             )
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not self._use.try_shared():
-            _log.info("Waiting for PostgreSQL in %s, which its last user is stopping.", path)
-            self._use.shared()
+        if self._use.try_shared():
+            return
+
+        def stopping() -> str:
+            return f"PostgreSQL in {path}, which {users.named(self._folder.users_lock)} is stopping"
+
+        with announced(stopping, _STOPPED_SECONDS):
+            if not wait_until(self._use.try_shared, _STOPPED_SECONDS):
+                raise self._not_had(stopping(), self._folder.users_lock, _STOPPED_SECONDS)
 
     def _make_sure_it_runs(self) -> None:
         folder = self._folder
         if folder.serves():
             return
+
+        def starting() -> str:
+            return f"PostgreSQL in {folder.path}, which {users.named(folder.start_lock)} is starting"
+
         with FileLock(folder.start_lock) as lock:
             if not lock.try_exclusive():
-                _log.info("Waiting for another process that is starting PostgreSQL in %s.", folder.path)
-                lock.exclusive()
+                with announced(starting, startup.READY_SECONDS):
+                    # Whoever starts it may be suspended after it has: then the lock is not needed.
+                    if not wait_until(lambda: folder.serves() or lock.try_exclusive(), startup.READY_SECONDS):
+                        raise self._not_had(starting(), folder.start_lock, startup.READY_SECONDS)
             if not folder.serves():
                 startup.start(folder)
+
+    def _not_had(self, what: str, lock: Path, seconds: float) -> DatabaseError:
+        return DatabaseError(
+            f"{what}: it has not ended for {spoken(seconds)}.",
+            f"Let {users.named(lock)} go on (`fg`, or `kill -CONT` and its number) or end it, and try again.",
+        )
 
     def _stop_starting_ones(self, start: FileLock) -> bool:
         """Get ``start`` from a process that is starting the server, by stopping what it starts.

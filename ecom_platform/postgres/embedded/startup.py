@@ -14,10 +14,10 @@ from ecom_platform.postgres.embedded import data_folder, socket_folder
 from ecom_platform.postgres.embedded.account import server_account
 from ecom_platform.postgres.embedded.folder import ServerFolder
 from ecom_platform.postgres.embedded.keeper import start_keeper
+from ecom_platform.waits import announced
 
 # Crash recovery replays up to max_wal_size of log; on a slow disk that takes minutes.
-_READY_SECONDS = 900.0
-_PROGRESS_SECONDS = 5.0
+READY_SECONDS = 900.0
 # Processes of a killed server may hold its shared memory for a moment.
 _ORPHAN_SECONDS = 15.0
 _ATTEMPTS = 3
@@ -27,6 +27,16 @@ _log = logging.getLogger(__name__)
 
 def start(folder: ServerFolder) -> None:
     """Start the server, more than once if it is stopped or its keeper killed. Only under ``start.lock``."""
+
+    def starting() -> str:
+        said = folder.log.tail(lines=1).strip()
+        return f"PostgreSQL in {folder.path} to start" + (f" (it says: {said})" if said else "")
+
+    with announced(starting, READY_SECONDS):
+        _start(folder)
+
+
+def _start(folder: ServerFolder) -> None:
     begun = time.monotonic()
     crashed = folder.postmaster.left_behind()
     attempts = 1
@@ -69,16 +79,10 @@ def _prepare(folder: ServerFolder) -> None:
 def _wait_until_ready(folder: ServerFolder) -> bool:
     """Wait for the server, and for its recovery after a crash; False if server or keeper ended."""
     begun = time.monotonic()
-    reported = begun
     while not folder.ready():
         if not folder.kept():
             return False
-        now = time.monotonic()
-        if now - begun > _READY_SECONDS:
-            raise folder.log.failure(f"was not ready after {_READY_SECONDS:.0f} s")
-        if now - reported > _PROGRESS_SECONDS:
-            reported = now
-            said = folder.log.tail(lines=1)
-            _log.info("PostgreSQL in %s is starting, %.0f s so far: %s", folder.path, now - begun, said)
+        if time.monotonic() - begun > READY_SECONDS:
+            raise folder.log.failure(f"was not ready after {READY_SECONDS:.0f} s")
         time.sleep(0.01)
     return True

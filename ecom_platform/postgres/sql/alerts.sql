@@ -165,56 +165,96 @@ WHERE
     )
 ORDER BY f.file_id;
 
--- name: not_loaded_since$
--- How many of these quarantined files have not been loaded under their names since.
-SELECT count(*)
+-- name: not_loaded_since
+-- Those of these quarantined files that have not been loaded under their names since.
+SELECT q.file_id, q.name
 FROM ingested_files AS q
 WHERE
     q.file_id = ANY(:file_ids)
     AND NOT EXISTS (
         SELECT FROM ingested_files AS l
         WHERE l.name = q.name AND l.state = 'loaded' AND l.file_id > q.file_id
-    );
+    )
+ORDER BY q.file_id;
 
 -- name: reject_shares
--- Rows read and rejected by each run and hour since, the last file of each, in order of time. No run_id
--- where it is the live mode's.
+-- Rows read and rejected by each run and hour since, whether that is above the limit, as a whole or of one file,
+-- and the last file of each, in order of time. No run_id where it is the live mode's.
 SELECT
     CASE WHEN l.run_id IS NULL THEN b.run_id END AS run_id,
     date_trunc('hour', f.finished_at, 'UTC') AS hour,
     sum(f.rows_read)::bigint AS rows_read,
     sum(f.rows_rejected)::bigint AS rows_rejected,
+    sum(f.rows_rejected) > :limit * sum(f.rows_read) OR bool_or(f.rows_rejected > :limit * f.rows_read) AS above,
     max(f.finished_at) AS finished_at
 FROM ingested_files AS f
 JOIN stream_batches AS b USING (batch_id)
 LEFT JOIN live_status AS l ON l.run_id = b.run_id
-WHERE f.state = 'loaded' AND f.finished_at >= :since
+WHERE f.state = 'loaded' AND f.finished_at >= :since AND f.rows_read > 0
 GROUP BY b.run_id, l.run_id, hour
-HAVING sum(f.rows_read) > 0
 ORDER BY finished_at;
 
--- name: newest_reject_share^
--- The same of the newest run and hour that loaded anything, as the ledger has it now.
-WITH newest AS (
-    SELECT b.run_id, date_trunc('hour', f.finished_at, 'UTC') AS hour
+-- name: well_between$
+-- Whether a run and hour that ended between the two times rejected no more than the limit allows.
+WITH files AS (
+    SELECT
+        f.rows_read, f.rows_rejected, f.finished_at,
+        coalesce(b.run_id, '') AS run_id, date_trunc('hour', f.finished_at, 'UTC') AS hour
     FROM ingested_files AS f
-    JOIN stream_batches AS b USING (batch_id)
-    WHERE f.state = 'loaded' AND f.rows_read > 0
-    ORDER BY f.finished_at DESC
-    LIMIT 1
+    LEFT JOIN stream_batches AS b USING (batch_id)
+    WHERE
+        f.state = 'loaded' AND f.rows_read > 0
+        AND f.finished_at >= date_trunc('hour', :after::timestamptz, 'UTC') AND f.finished_at < :before
 )
-SELECT sum(f.rows_read)::bigint, sum(f.rows_rejected)::bigint, max(f.finished_at)
-FROM newest AS n
-JOIN ingested_files AS f ON f.finished_at >= n.hour AND f.finished_at < n.hour + interval '1 hour'
-JOIN stream_batches AS b ON b.batch_id = f.batch_id AND b.run_id = n.run_id
-WHERE f.state = 'loaded'
-HAVING sum(f.rows_read) > 0;
+SELECT EXISTS (
+    SELECT FROM files
+    GROUP BY run_id, hour
+    HAVING
+        max(finished_at) > :after AND sum(rows_rejected) <= :limit * sum(rows_read)
+        AND bool_and(rows_rejected <= :limit * rows_read)
+);
 
--- name: rejects_since^
+-- name: refused_between^
+-- Rows read and rejected by the runs and hours between the two times, as the ledger has it now; how many runs,
+-- and how many of them rejected more than the limit allows.
+WITH files AS (
+    SELECT
+        f.rows_read, f.rows_rejected, f.finished_at,
+        coalesce(b.run_id, '') AS run_id, date_trunc('hour', f.finished_at, 'UTC') AS hour
+    FROM ingested_files AS f
+    LEFT JOIN stream_batches AS b USING (batch_id)
+    WHERE f.state = 'loaded' AND f.rows_read > 0 AND f.finished_at BETWEEN :since AND :until
+),
+shares AS (
+    SELECT
+        run_id, sum(rows_read) AS rows_read, sum(rows_rejected) AS rows_rejected,
+        bool_or(rows_rejected > :limit * rows_read) AS of_one_file
+    FROM files
+    GROUP BY run_id, hour
+)
 SELECT
-    coalesce(sum(f.rows_read), 0)::bigint,
-    coalesce(sum(f.rows_rejected), 0)::bigint,
-    count(DISTINCT b.run_id)
+    coalesce(sum(rows_read), 0)::bigint,
+    coalesce(sum(rows_rejected), 0)::bigint,
+    count(DISTINCT run_id),
+    count(*) FILTER (WHERE rows_rejected > :limit * rows_read OR of_one_file)
+FROM shares;
+
+-- name: refused_files
+-- The files between the two times with the most refused rows, and the commonest reasons of each.
+SELECT
+    f.name, f.rows_read, f.rows_rejected,
+    coalesce((
+        SELECT string_agg(r.reason || ' (' || r.number || ')', ', ' ORDER BY r.number DESC, r.reason)
+        FROM (
+            SELECT reason, count(*) AS number
+            FROM rejected_events
+            WHERE file_id = f.file_id AND replayed_at IS NULL
+            GROUP BY reason
+            ORDER BY number DESC, reason
+            LIMIT 3
+        ) AS r
+    ), '') AS reasons
 FROM ingested_files AS f
-JOIN stream_batches AS b USING (batch_id)
-WHERE f.state = 'loaded' AND f.rows_read > 0 AND f.finished_at >= :since;
+WHERE f.state = 'loaded' AND f.rows_rejected > 0 AND f.finished_at BETWEEN :since AND :until
+ORDER BY f.rows_rejected DESC, f.file_id
+LIMIT :most;

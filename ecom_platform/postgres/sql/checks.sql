@@ -48,31 +48,86 @@ SELECT
     (SELECT count(*) FROM rejected_events)::bigint AS reject_rows
 FROM ingested_files;
 
+-- name: half_read_lines
+-- Conflicts of a file that had grown with what was stored of it before: it is the same inode. Replayed or gone,
+-- they are over.
+SELECT again.file_id, again.name, r.line_number, e.event_id::text
+FROM ingested_files AS half
+JOIN ingested_files AS again ON again.claimed_inode = half.claimed_inode AND again.file_id > half.file_id
+JOIN rejected_events AS r
+    ON r.file_id = again.file_id AND r.reason = 'id_conflict' AND r.replayed_at IS NULL
+JOIN user_events AS e ON e.file_id = half.file_id AND e.event_id = substring(
+    lower(encode(r.raw, 'escape')) FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+)::uuid
+WHERE half.landed_again_at IS NOT NULL
+ORDER BY again.file_id, r.line_number;
+-- name: any_lost$
+-- Whether rows were deleted of which it is not known that they came back.
+SELECT EXISTS (SELECT FROM lost_events) OR EXISTS (SELECT FROM lost_files);
+
+-- name: follow_lost_events!
+-- Rows that a file lost and another one brought back count where they are now; the first file had them, too, so there
+-- they are duplicates. No more than a file is short of: a row that was added and deleted by hand never counted. Back
+-- in the file that lost it, a row was restored by hand, and counts as it did.
+WITH back AS (
+    DELETE FROM lost_events AS l
+    USING looked_at AS e
+    WHERE l.event_id = e.event_id
+    RETURNING l.file_id, l.file_id <> e.file_id AS moved
+),
+moved AS (
+    SELECT b.file_id, count(*) AS rows FROM back AS b WHERE b.moved GROUP BY b.file_id
+),
+short AS (
+    SELECT m.file_id, least(m.rows, f.rows_inserted - coalesce(e.rows, 0)) AS rows
+    FROM moved AS m
+    JOIN looked_at_files AS f USING (file_id)
+    LEFT JOIN (
+        SELECT file_id, count(*) AS rows FROM looked_at WHERE file_id IN (SELECT file_id FROM moved) GROUP BY file_id
+    ) AS e USING (file_id)
+)
+UPDATE ingested_files AS f
+SET rows_inserted = f.rows_inserted - s.rows, rows_duplicate = f.rows_duplicate + s.rows
+FROM short AS s
+WHERE f.file_id = s.file_id AND s.rows > 0;
+
+-- name: follow_lost_files!
+-- The same where the ids are not known. A file of the same bytes that was loaded since has brought all of them back,
+-- or found them.
+WITH back AS (
+    DELETE FROM lost_files AS l
+    USING ingested_files AS f
+    WHERE f.file_id = l.file_id AND EXISTS (
+        SELECT FROM ingested_files AS twin
+        WHERE twin.sha256 = f.sha256 AND twin.state = 'loaded' AND twin.file_id <> f.file_id
+            AND twin.finished_at > l.lost_at
+    )
+    RETURNING l.file_id, l.rows
+),
+short AS (
+    SELECT b.file_id, least(b.rows, f.rows_inserted - coalesce(e.rows, 0)) AS rows
+    FROM back AS b
+    JOIN looked_at_files AS f USING (file_id)
+    LEFT JOIN (
+        SELECT file_id, count(*) AS rows FROM looked_at WHERE file_id IN (SELECT file_id FROM back) GROUP BY file_id
+    ) AS e USING (file_id)
+)
+UPDATE ingested_files AS f
+SET rows_inserted = f.rows_inserted - s.rows, rows_duplicate = f.rows_duplicate + s.rows
+FROM short AS s
+WHERE f.file_id = s.file_id AND s.rows > 0;
+
 -- name: files_that_differ
 -- Of the files that are looked at (scope.sql), those of which the table holds another number of rows than the
--- ledger says were inserted. A file that was dropped again counts with the first of its bytes: what it inserted had been deleted.
+-- ledger says were inserted.
 SELECT
     coalesce(l.file_id, t.file_id) AS file_id,
     coalesce(l.name, '(not in the ledger)') AS name,
-    coalesce(l.first, 0) AS expected,
+    coalesce(l.rows_inserted, 0) AS expected,
     coalesce(t.rows, 0) AS found
-FROM (
-    SELECT
-        coalesce(same_bytes_as, file_id) AS file_id,
-        max(name) FILTER (WHERE same_bytes_as IS NULL) AS name,
-        sum(rows_inserted) FILTER (WHERE same_bytes_as IS NULL) AS first,
-        sum(rows_inserted) AS every
-    FROM looked_at_files
-    GROUP BY 1
-    HAVING sum(rows_inserted) > 0
-) AS l
-FULL JOIN (
-    SELECT coalesce(f.same_bytes_as, e.file_id) AS file_id, sum(e.rows) AS rows
-    FROM (SELECT file_id, count(*) AS rows FROM looked_at GROUP BY file_id) AS e
-    LEFT JOIN ingested_files AS f USING (file_id)
-    GROUP BY 1
-) AS t USING (file_id)
-WHERE coalesce(t.rows, 0) NOT BETWEEN coalesce(l.first, 0) AND coalesce(l.every, 0)
+FROM (SELECT file_id, name, rows_inserted FROM looked_at_files) AS l
+FULL JOIN (SELECT file_id, count(*) AS rows FROM looked_at GROUP BY file_id) AS t USING (file_id)
+WHERE coalesce(l.rows_inserted, 0) <> coalesce(t.rows, 0)
 ORDER BY 1;
 
 -- name: rejects_that_differ
@@ -111,9 +166,17 @@ ORDER BY e.file_number NULLS FIRST;
 -- name: newest_load$
 SELECT max(finished_at) FROM ingested_files WHERE state = 'loaded';
 
--- name: newest_rejects^
--- Rows read and rejected by the newest run that loaded anything, as they stand now: replays count.
-SELECT coalesce(sum(f.rows_read), 0)::bigint AS rows_read, coalesce(sum(f.rows_rejected), 0)::bigint AS rejected
+-- name: newest_rejects
+-- Rows read and rejected by the newest run that loaded anything, as they stand now: replays count. One row a file of
+-- which too large a share is rejected, the worst first; before them, file_id null, the sums of all.
+SELECT
+    f.file_id,
+    max(f.name) AS name,
+    coalesce(sum(f.rows_read), 0)::bigint AS rows_read,
+    coalesce(sum(f.rows_rejected), 0)::bigint AS rejected
 FROM ingested_files AS f
 JOIN stream_batches AS b USING (batch_id)
-WHERE f.state = 'loaded' AND b.run_id = (SELECT run_id FROM stream_batches ORDER BY batch_id DESC LIMIT 1);
+WHERE f.state = 'loaded' AND b.run_id = (SELECT run_id FROM stream_batches ORDER BY batch_id DESC LIMIT 1)
+GROUP BY GROUPING SETS ((), (f.file_id))
+HAVING f.file_id IS NULL OR sum(f.rows_rejected) > :limit::float8 * sum(f.rows_read)
+ORDER BY f.file_id IS NOT NULL, rejected DESC, f.file_id;

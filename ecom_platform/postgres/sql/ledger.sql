@@ -1,13 +1,19 @@
 -- name: register_files
-INSERT INTO ingested_files (name, size_bytes, landed_at)
-SELECT f.name, f.size_bytes, f.landed_at
-FROM unnest(:names::text[], :sizes::bigint[], :landed_at::timestamptz[])
-    WITH ORDINALITY AS f (name, size_bytes, landed_at, position)
+INSERT INTO ingested_files (name, size_bytes, landed_at, claimed_mtime_ns, claimed_inode)
+SELECT f.name, f.size_bytes, f.landed_at, f.mtime_ns, f.inode
+FROM unnest(
+    :names::text[], :sizes::bigint[], :landed_at::timestamptz[], :mtimes_ns::bigint[], :inodes::bigint[]
+) WITH ORDINALITY AS f (name, size_bytes, landed_at, mtime_ns, inode, position)
 ORDER BY f.position
 RETURNING file_id, name;
 
+-- name: stamp_file!
+UPDATE ingested_files
+SET size_bytes = :size, claimed_mtime_ns = :mtime_ns, claimed_inode = :inode
+WHERE file_id = :file_id AND state = 'claimed';
+
 -- name: claimed_files
-SELECT file_id, name, size_bytes
+SELECT file_id, name, size_bytes, landed_at
 FROM ingested_files
 WHERE state = 'claimed'
 ORDER BY file_id;
@@ -19,9 +25,25 @@ WHERE state = 'claimed' AND file_id = ANY(:file_ids)
 ORDER BY file_id;
 
 -- name: file_states
-SELECT file_id, name, state, reason, finished_at, sha256, size_bytes
+SELECT file_id, name, state, reason, finished_at, sha256, size_bytes, claimed_mtime_ns, claimed_inode
 FROM ingested_files
 WHERE file_id = ANY(:file_ids);
+
+-- name: lock_file^
+SELECT file_id, name, state, reason, finished_at, sha256, size_bytes, claimed_mtime_ns, claimed_inode
+FROM ingested_files
+WHERE file_id = :file_id
+FOR UPDATE;
+
+-- name: zone_id$
+SELECT zone_id FROM landing_zone;
+
+-- name: set_zone_id!
+INSERT INTO landing_zone (zone_id) VALUES (:zone_id)
+ON CONFLICT (only_one) DO UPDATE SET zone_id = excluded.zone_id, since = excluded.since;
+
+-- name: has_files$
+SELECT EXISTS (SELECT FROM ingested_files);
 
 -- name: newest_by_name
 SELECT DISTINCT ON (name) file_id, name, state, reason, finished_at, sha256, size_bytes
@@ -34,6 +56,37 @@ SELECT file_id, name, landed_at
 FROM ingested_files
 WHERE name = ANY(:names)
 ORDER BY file_id;
+
+-- name: finished_since
+(
+    SELECT file_id, name, state, reason, finished_at, sha256, size_bytes, claimed_mtime_ns, claimed_inode
+    FROM ingested_files
+    WHERE state = 'loaded' AND finished_at >= :since
+    ORDER BY finished_at DESC
+    LIMIT :limit
+)
+UNION ALL
+(
+    SELECT file_id, name, state, reason, finished_at, sha256, size_bytes, claimed_mtime_ns, claimed_inode
+    FROM ingested_files
+    WHERE state = 'quarantined' AND finished_at >= :since
+    ORDER BY finished_at DESC
+    LIMIT :limit
+);
+
+-- name: loaded_files
+SELECT file_id, name, state, reason, finished_at, sha256, size_bytes
+FROM ingested_files
+WHERE state = 'loaded' AND (:since::timestamptz IS NULL OR finished_at >= :since);
+
+-- name: loaded_count$
+SELECT count(*) FROM ingested_files WHERE state = 'loaded';
+
+-- name: note_touched!
+UPDATE ingested_files SET claimed_mtime_ns = :mtime_ns WHERE file_id = :file_id;
+
+-- name: note_landed_again!
+UPDATE ingested_files SET landed_again_at = clock_timestamp() WHERE file_id = :file_id;
 
 -- name: stored_rows$
 SELECT count(*) FROM user_events;

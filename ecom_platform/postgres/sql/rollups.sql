@@ -328,6 +328,9 @@ FROM (
 GROUP BY day
 ORDER BY day;
 
+-- name: first_day$
+SELECT (min(hour) AT TIME ZONE 'UTC')::date FROM hourly_sales;
+
 -- name: drop_changed_events#
 DROP TABLE changed_events;
 

@@ -22,16 +22,7 @@ CREATE TEMPORARY VIEW looked_at_files AS SELECT * FROM ingested_files;
 CREATE TEMPORARY TABLE changed_files (file_id bigint PRIMARY KEY) ON COMMIT DROP;
 
 -- name: fill_changed_files!
--- With those of the same bytes, of which what was inserted is judged together.
-WITH changed AS (SELECT DISTINCT file_id FROM unchecked_files WHERE check_name = :check)
-INSERT INTO changed_files
-SELECT file_id FROM changed
-UNION
-SELECT f.file_id
-FROM ingested_files AS f
-WHERE coalesce(f.same_bytes_as, f.file_id) IN (
-    SELECT coalesce(i.same_bytes_as, i.file_id) FROM changed JOIN ingested_files AS i USING (file_id)
-);
+INSERT INTO changed_files SELECT DISTINCT file_id FROM unchecked_files WHERE check_name = :check;
 
 -- name: look_at_changed#
 -- The rows of a file lie together: through the block-range index, a span of files at a time. OFFSET 0 keeps it so.
@@ -55,3 +46,9 @@ DELETE FROM unchecked_files WHERE check_name = :check;
 -- name: record_whole!
 INSERT INTO whole_checks (check_name) VALUES (:check)
 ON CONFLICT (check_name) DO UPDATE SET checked_at = clock_timestamp();
+
+-- name: forget_whole!
+-- A check that was not right looks at the whole until that is right. Of one with notes, a look at what changed keeps
+-- those that it saw: the next look is at the same rows.
+DELETE FROM whole_checks
+WHERE check_name = :check AND (:whole OR :check NOT IN (SELECT n.check_name FROM narrowed_checks AS n));

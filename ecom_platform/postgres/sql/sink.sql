@@ -117,7 +117,8 @@ CREATE TEMPORARY TABLE outcomes (
     rows_duplicate bigint,
     rows_rejected bigint,
     rows_duplicate_within bigint,
-    rows_conflicting bigint
+    rows_conflicting bigint,
+    header text
 ) ON COMMIT DROP;
 
 -- name: settle_files!
@@ -143,6 +144,7 @@ SET
     rows_rejected = o.rows_rejected,
     rows_duplicate_within = o.rows_duplicate_within,
     rows_conflicting = o.rows_conflicting,
+    header = o.header,
     batch_id = $1,
     finished_at = clock_timestamp()
 FROM outcomes AS o

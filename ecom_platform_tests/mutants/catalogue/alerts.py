@@ -100,7 +100,8 @@ MUTANTS = (
         promise=promises.NO_SECRET,
         file=_REDACTION,
         original='    text = text.replace("\\0", "\\ufffd").encode("utf-8", "replace").decode()\n',
-        mutated='    text = text.replace("\\0", "\\ufffd").encode("utf-8", "replace").decode()[:_LONGEST_TEXT]\n',
+        mutated='    text = text.replace("\\0", "\\ufffd").encode("utf-8", "replace").decode()'
+        "[:_LONGEST_TEXT]\n",
         tests=(f"{_SECRETS}::test_a_cut_does_not_uncover_what_stands_across_it",),
     ),
     Mutant(

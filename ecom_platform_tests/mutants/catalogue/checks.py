@@ -42,8 +42,8 @@ MUTANTS = (
         name="rows that were added under a number of no file are not noticed",
         promise=promises.DELETED,
         file=_CHECKS,
-        original=") AS t USING (file_id)\nWHERE coalesce(t.rows, 0)",
-        mutated=") AS t USING (file_id)\nWHERE l.file_id IS NOT NULL AND coalesce(t.rows, 0)",
+        original="WHERE coalesce(l.rows_inserted, 0) <> coalesce(t.rows, 0)",
+        mutated="WHERE l.rows_inserted <> coalesce(t.rows, 0)",
         tests=(f"{_AUDIT_TESTS}::test_added_rows_are_noticed",),
     ),
     Mutant(
@@ -149,5 +149,14 @@ MUTANTS = (
             f"{_ROLLUPS_TESTS}::test_a_figure_changed_by_hand_is_named_with_its_day_and_mended_by_it"
             "[conversion_funnel]",
         ),
+    ),
+    Mutant(
+        name="a check that was wrong on the whole rests on an earlier look that was right",
+        promise=promises.STAYS_RED,
+        file=_SCOPE,
+        original='            queries("scope").forget_whole(self.connection, check=self.scope.check, '
+        "whole=self.scope.whole)\n",
+        mutated="",
+        tests=(f"{_MISSED}::test_what_the_whole_showed_stays_red_until_the_whole_is_right",),
     ),
 )

@@ -29,8 +29,8 @@ MUTANTS = (
         name="blank lines are not counted in the line number of a reject",
         promise=promises.ONE_PLACE,
         file=_DECODING,
-        original="    first_line = number + 1\n",
-        mutated="    first_line = 2\n",
+        original="first_line=number + 1,",
+        mutated="first_line=2,",
         tests=(f"{_TESTS}::test_blank_lines_before_the_header_count_as_lines",),
     ),
     Mutant(
@@ -64,8 +64,8 @@ MUTANTS = (
         name="columns in another order are read in the declared one",
         promise=promises.AS_WRITTEN,
         file=_DECODING,
-        original="    order = [header.index(name) for name in COLUMN_NAMES]",
-        mutated="    order = list(range(len(COLUMN_NAMES)))",
+        original="        self._order = [header.index(name) for name in COLUMN_NAMES]",
+        mutated="        self._order = list(range(len(COLUMN_NAMES)))",
         tests=(f"{_TESTS}::test_columns_in_any_order_and_quoted_names",),
     ),
     Mutant(

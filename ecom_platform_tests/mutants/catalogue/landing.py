@@ -50,7 +50,8 @@ MUTANTS = (
         name="a claim takes a number whose place another file has",
         promise=promises.NOT_OVERWRITTEN,
         file=_CLAIM,
-        original="        _refuse_used(zone.taken_place(*place) for place in zip(file_ids, names, strict=True))\n",
+        original="        _refuse_used(zone.taken_place(*place) for place in "
+        "zip(file_ids, names, strict=True))\n",
         mutated="",
         tests=(f"{_CLAIM_TESTS}::test_a_claim_replaces_no_file",),
     ),
@@ -137,5 +138,43 @@ MUTANTS = (
         original="SELECT pg_try_advisory_lock(",
         mutated="SELECT true OR pg_try_advisory_lock(",
         tests=("ecom_platform_tests/unit/postgres/test_lock.py::test_a_bounded_ingest",),
+    ),
+    Mutant(
+        name="a file is renamed before its ledger row is committed",
+        promise=promises.KILLED,
+        file=_CLAIM,
+        original="        connection.commit()\n        for file_id, file in zip(file_ids, files, strict=True):",
+        mutated="        for file_id, file in zip(file_ids, files, strict=True):",
+        tests=(f"{_CLAIM_TESTS}::test_the_ledger_row_is_committed_before_the_file_is_renamed",),
+    ),
+    Mutant(
+        name="no account is made at the end of a run",
+        promise=promises.WENT_BACK,
+        file="ecom_platform/streaming/ingest.py",
+        original="        require_ends(database, zone, {*rounds.file_ids, *beside.file_ids})\n",
+        mutated="",
+        tests=(
+            "ecom_platform_tests/integration/test_ingest.py"
+            "::test_a_database_that_forgets_the_claim_is_no_success",
+        ),
+    ),
+    Mutant(
+        name="the account at the end of a run passes over what the ledger does not know",
+        promise=promises.WENT_BACK,
+        file="ecom_platform/landing/accounting.py",
+        original="    if unknown:\n",
+        mutated="    if not states and unknown:\n",
+        tests=("ecom_platform_tests/integration/test_accounting.py::TestTheEndOfARun",),
+    ),
+    Mutant(
+        name="the check of the disk looks at the claimed folder and the archive alone",
+        promise=promises.WENT_BACK,
+        file="ecom_platform/landing/accounting.py",
+        original="    yield from numbered(zone.quarantine)\n",
+        mutated="",
+        tests=(
+            "ecom_platform_tests/integration/test_accounting.py::TestFilesThatTheLedgerDoesNotKnow"
+            "::test_archived_claimed_and_in_quarantine",
+        ),
     ),
 )

@@ -35,3 +35,8 @@ ONLY_FILES = (
 TOLD_ONCE = "A failed check is told, once, and so is its end"
 EVERY_TARGET = "An alert that is raised reaches every target that comes back within a week, at least once"
 NO_SECRET = "No secret is in a message, the log, the tables or the UI"
+STAYS_RED = "A check that was red on the whole table stays red until the whole was found right"
+WENT_BACK = (
+    "A database that went back in time (a failover to a standby that lagged, a restore) is noticed, in the "
+    "middle of a run and afterwards"
+)

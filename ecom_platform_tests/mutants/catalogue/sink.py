@@ -8,6 +8,8 @@ _SQL = "ecom_platform/postgres/sql/sink.sql"
 _TESTS = "ecom_platform_tests/integration/test_sink.py"
 _STORED = f"{_TESTS}::TestWhatIsStored"
 _BROKEN = f"{_TESTS}::TestBreakingIt"
+_RETRIES = "ecom_platform_tests/integration/test_sink_retries.py"
+_WRITTEN_ON = "ecom_platform_tests/integration/test_written_on.py"
 
 MUTANTS = (
     Mutant(
@@ -143,7 +145,7 @@ MUTANTS = (
         file=_SINK,
         original="            self.alone = self.alone or sqlstate is not None",
         mutated="            self.alone = False",
-        tests=(f"{_BROKEN}::test_a_unit_that_stepped_back_takes_its_turn_alone",),
+        tests=(f"{_RETRIES}::test_a_unit_that_stepped_back_takes_its_turn_alone",),
     ),
     Mutant(
         name="a unit that takes its turn alone lets others in",
@@ -151,7 +153,7 @@ MUTANTS = (
         file=_SINK,
         original='"lock_exclusive" if alone else "lock_shared"',
         mutated='"lock_shared" if alone else "lock_shared"',
-        tests=(f"{_BROKEN}::test_a_unit_that_stepped_back_takes_its_turn_alone",),
+        tests=(f"{_RETRIES}::test_a_unit_that_stepped_back_takes_its_turn_alone",),
     ),
     Mutant(
         name="one damaged archive costs its unit",
@@ -168,5 +170,50 @@ MUTANTS = (
         original="            if tally.rows_read:\n",
         mutated="            if tally.rows_read < 0:\n",
         tests=(f"{_STORED}::test_gzip_that_breaks_off_after_rows_were_sent",),
+    ),
+    Mutant(
+        name="the verdict on an unreadable file is kept over a change of that file",
+        promise=promises.ONE_BAD,
+        file=_SINK,
+        original="        _check_unchanged(pending, stamps)\n",
+        mutated="        _check_unchanged([f for f in pending if f.file_id not in self._unreadable], stamps)\n",
+        tests=(
+            f"{_RETRIES}::test_an_archive_that_is_completed_after_it_was_found_damaged_is_not_quarantined",
+        ),
+    ),
+    Mutant(
+        name="a file that was written to while it was read is told by its size alone",
+        promise=promises.BEING_WRITTEN,
+        file=_SINK,
+        original="stamps[file.file_id] is not None and stamps[file.file_id] != _stamp(file)",
+        mutated="stamps[file.file_id] is not None and stamps[file.file_id].size != _stamp(file).size",
+        tests=(f"{_WRITTEN_ON}::test_while_it_is_read",),
+    ),
+    Mutant(
+        name="a file that has grown since its claim is read as far as it is",
+        promise=promises.BEING_WRITTEN,
+        file=_SINK,
+        original="if stamp is not None and sizes[key] is not None and stamp.size != sizes[key]",
+        mutated="if stamp is not None and sizes[key] is not None and stamp.size < sizes[key]",
+        tests=(f"{_WRITTEN_ON}::test_between_claim_and_load",),
+    ),
+    Mutant(
+        name="the country is left out of the comparison of contents",
+        promise=promises.ONE_PLACE,
+        file="ecom_platform/postgres/statements.py",
+        original="    content = [name for name in COLUMN_NAMES if name != _KEY]",
+        mutated='    content = [name for name in COLUMN_NAMES if name not in (_KEY, "user_location")]',
+        tests=(f"{_TESTS}::test_a_row_that_differs_in_any_one_column_is_in_conflict",),
+    ),
+    Mutant(
+        name="a reject is replayed without being locked",
+        promise=promises.COUNTS,
+        file="ecom_platform/postgres/sql/oncall.sql",
+        original="WHERE reject_id = :reject_id AND replayed_at IS NULL\nFOR UPDATE;",
+        mutated="WHERE reject_id = :reject_id AND replayed_at IS NULL;",
+        tests=(
+            "ecom_platform_tests/integration/test_corrections.py"
+            "::test_two_replays_of_a_reject_at_once_count_it_once",
+        ),
     ),
 )

@@ -34,7 +34,9 @@ def test_what_the_target_answered(status: int, error: str | None) -> None:
 
 
 def test_a_target_that_is_not_there_and_one_that_cannot_be() -> None:
-    assert send("json://127.0.0.1:1/x") == "it could not be reached, or did not answer in time"
+    assert send("json://127.0.0.1:1/x") == (
+        "the connection was refused: nothing listens at its host and port"
+    )
     for url in ("nonsense://x", "slack://short"):
         assert send(url) == "Apprise cannot use this URL: check its scheme and its parts"
 

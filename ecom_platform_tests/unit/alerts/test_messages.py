@@ -34,12 +34,31 @@ def test_one_problem_says_everything() -> None:
         "check: check_7",
         "expected: 30,000 rows",
         "found: 29,960 rows",
-        "files: file_0.csv, file_1.csv, file_2.csv, file_3.csv, file_4.csv, and 25 more",
+        f"files: {', '.join(f'file_{number}.csv' for number in range(20))}, and 10 more",
         "since: 2026-01-02 12:00:05 UTC",
         "run: run-1",
         "link: http://ui/runs/run-1",
     ]
     assert message.delivery_ids == (7,)
+
+
+def test_what_a_stranger_wrote_calls_nobody_and_stays_as_it_is_written() -> None:
+    """A file's name is chosen by whoever may drop files."""
+    name = "@everyone <!channel> <@U12> x@here.csv [pay](now) \u202egpj.exe \u200b\x1b[31m café\u200d.csv"
+    problem = Problem("k", Kind.REJECTS, f"of {name}", "none", name, details={name: [name], "f": name})
+    (message,) = compose([Notice(1, 1, problem, NOON)], 10_000)
+    text = f"{message.title}\n{message.body}"
+    for call in ("@everyone", "@here", "<!channel", "<@U12", "](now", "\u202e", "\u200b", "\x1b"):
+        assert call not in text
+    assert text.count("\\u202egpj.exe \\u200b\\x1b[31m café\u200d.csv") == 5
+    assert "@everyone <!channel>" in text.replace("\u2060", "")
+
+
+def test_no_more_is_said_of_many_problems_than_a_message_holds() -> None:
+    (few,) = compose([notice(1), notice(2)], 10_000)
+    assert "file_3.csv" in few.body
+    (short,) = compose([notice(1), notice(2)], 700)
+    assert "file_3.csv" not in short.body
 
 
 def test_a_recovery_says_why_and_since_when() -> None:

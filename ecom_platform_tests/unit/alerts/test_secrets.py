@@ -1,5 +1,7 @@
 """No secret in a name, a text or a repr."""
 
+from pathlib import Path
+
 import pytest
 
 from ecom_platform.alerts.redaction import redact, redact_value, secrets_of
@@ -22,6 +24,11 @@ TOKEN = "xoxb-1234567890-abcdefghij"
         ("tgram://123456:AAbbCC/chat", "tgram://"),
         ("pagerduty://key@apikey.with.dots", "pagerduty://"),
         ("json://barewordtoken/x", "json://"),
+        # Passwords with what should have been escaped in them.
+        ("json://bob:pa@ss.word@hooks.example.org/x", "json://"),
+        ("mailto://bob:p@ss.wo/rd@example.org", "mailto://"),
+        ("mailto://bob.smith:pa/ss@example.org", "mailto://"),
+        ("json://bob:pa#ss@hooks.example.org/x", "json://"),
         ("json://[broken/x", "json://"),
     ],
 )
@@ -50,6 +57,13 @@ def test_a_target_keeps_its_name_when_others_of_its_kind_come_and_go() -> None:
         ("password=hunter2 host=db", "password=*** host=db"),
         ('{"api_key": "hunter2"}', '{"api_key": "***"}'),
         ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+        ("DETAIL:  Failing row contains (7, Alice, a)b).", "DETAIL:  Failing row contains (…)"),
+        ("Key (user_name)=(Alice) already exists.", "Key (user_name)=(…) already exists."),
+        (
+            'COPY user_events, line 5, column user_id: "Alice"',
+            "COPY user_events, line 5, column user_id: (…)",
+        ),
+        ('invalid input syntax for type uuid: "Alice Smith"', "invalid input syntax for type uuid: (…)"),
         ("expected 30,000 rows; found 29,960", "expected 30,000 rows; found 29,960"),
         ("see http://127.0.0.1:3000/runs/1", "see http://127.0.0.1:3000/runs/1"),
     ],
@@ -68,8 +82,37 @@ def test_a_cut_does_not_uncover_what_stands_across_it(length: int) -> None:
     assert TOKEN[:12] not in redact(f"{'x' * (length - 13)} {TOKEN}", [TOKEN])
 
 
-def test_a_password_may_hold_an_at_sign() -> None:
-    assert redact("postgresql://bob:hun@ter2@db/x") == "postgresql://bob:***@db/x"
+@pytest.mark.parametrize("password", ["hun@ter2", "hun/ter2", "hun#t@er/2", "h:u@n?ter2", "4711/@x"])
+def test_a_password_may_hold_what_it_should_not(password: str) -> None:
+    assert redact(f"at postgresql://bob:{password}@db/x.") == "at postgresql://bob:***@db/x."
+    assert redact(f"at postgresql://bob@corp:{password}@db/x.") == "at postgresql://bob@corp:***@db/x."
+
+
+@pytest.mark.parametrize("password", ["hun@ter2", "hun/ter2", "hun#ter2", "hun@ter/2"])
+@pytest.mark.parametrize("name", ["ECOM_POSTGRES_URL", "ECOM_SPARK_POSTGRES_URL"])
+def test_a_password_that_would_be_taken_for_a_host_is_refused_unseen(name: str, password: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name} has a user or a password with @") as caught:
+        load_settings({"ECOM_POSTGRES_URL": "postgresql://db/x", name: f"postgresql://bob:{password}@db/x"})
+    for part in ("hun", "ter"):
+        assert part not in str(caught.value)
+
+
+def test_urls_may_come_from_files(tmp_path: Path) -> None:
+    urls, heartbeat = tmp_path / "urls", tmp_path / "heartbeat"
+    urls.write_text(f"slack://{TOKEN}/B/C\njson://h.org/x\n")
+    heartbeat.write_text(f"https://hc.example.org/{TOKEN}\n")
+    settings = load_settings(
+        {"ECOM_ALERT_URLS_FILE": str(urls), "ECOM_HEARTBEAT_URL_FILE": str(heartbeat)}
+    ).alerts
+    assert settings.urls == (f"slack://{TOKEN}/B/C", "json://h.org/x")
+    assert settings.heartbeat_url == f"https://hc.example.org/{TOKEN}"
+    own = load_alert_settings(AlertVariables(urls="TEAM_URLS"), {"TEAM_URLS_FILE": str(urls)})
+    assert own.urls == settings.urls
+    with pytest.raises(SettingsError, match="ECOM_ALERT_URLS and ECOM_ALERT_URLS_FILE are both set"):
+        load_settings({"ECOM_ALERT_URLS_FILE": str(urls), "ECOM_ALERT_URLS": "json://h.org/x"})
+    urls.unlink()
+    with pytest.raises(SettingsError, match=r"ECOM_ALERT_URLS_FILE is .* which cannot be read"):
+        load_settings({"ECOM_ALERT_URLS_FILE": str(urls)})
 
 
 @pytest.mark.parametrize(

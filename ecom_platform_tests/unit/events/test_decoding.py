@@ -288,6 +288,59 @@ def test_a_quote_that_is_never_closed_costs_one_line() -> None:
     assert [reject.reason for reject in rejects] == [ReasonCode.UNBALANCED_QUOTES]
 
 
+def stray(field: str, row: str = CART) -> str:
+    """A row with a quote that has no business there."""
+    return row.replace("PROD1000", field)
+
+
+@pytest.mark.parametrize("chunk_bytes", [64, 1 << 20])
+@pytest.mark.parametrize("one_by_one", [False, True])
+@pytest.mark.parametrize("between", [0, 1, 4, 500])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize(
+    ("opening", "closing"),
+    [
+        (stray('"Hello'), stray('Bye"')),  # all between is one valid product
+        (stray('"Hello'), CART + '"'),  # too few fields
+        (CART.removesuffix("DE") + '"DE', stray('Bye"')),
+    ],
+)
+def test_two_stray_quotes_cost_two_rows(
+    opening: str, closing: str, between: int, chunk_bytes: int, one_by_one: bool, end: bytes
+) -> None:
+    rows, rejects = decoded(
+        file_of(VIEW, opening, *[VIEW] * between, closing, VIEW, end=end), chunk_bytes, one_by_one=one_by_one
+    )
+    assert [row[-1] for row in rows] == [2, *range(4, 4 + between), 5 + between]
+    assert rejects == [
+        Reject(line, text.encode(), ReasonCode.UNBALANCED_QUOTES, None)
+        for line, text in ((3, opening), (4 + between, closing))
+    ]
+
+
+def test_rows_inside_a_field_are_known_in_any_order_of_columns() -> None:
+    turned = [
+        ",".join(line.split(",")[::-1]) for line in (HEADER, VIEW, stray('"Hello'), CART, stray('Bye"'))
+    ]
+    rows, rejects = decoded(file_of(*turned[1:], header=turned[0]))
+    assert ([row[-1] for row in rows], [reject.line_number for reject in rejects]) == ([2, 4], [3, 5])
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "a shirt, blue\nsize 7, new",
+        "sizes\n7,8,9,10,11",
+        "Books,\n,,,\nDE, Mobile, Books, 19.99",
+        f"see\n{UUID}\n{UUID}, and more",
+        "\n" * 50,
+    ],
+)
+def test_a_note_of_several_lines_stays_a_note(note: str) -> None:
+    rows, rejects = decoded(file_of(VIEW, row_with(product_id=f'"{note}"'), VIEW))
+    assert (rejects, rows[1][2]) == ([], note)
+
+
 def test_a_record_may_span_lines_for_64_kib_only() -> None:
     shortest = row_with(product_id='"\n"')
     longest = row_with(product_id='"\n' + "x" * (splitting.MAX_SPAN_BYTES - len(shortest) - 1) + '"')
@@ -341,7 +394,7 @@ def test_an_unreadable_file(data: bytes, reason: FileReason) -> None:
 
 
 def test_a_wrong_header_is_reported_with_the_expected_one() -> None:
-    with pytest.raises(UnreadableFile, match=f"expected {HEADER} in any order, found a,b"):
+    with pytest.raises(UnreadableFile, match=f"expected {HEADER} in any order; the first line has 2 columns"):
         list(decode(io.BytesIO(b"a,b\n1,2\n"), NOW))
 
 
@@ -509,7 +562,7 @@ def reference(data: bytes) -> Decoded:
         too_long = newline - at > splitting.MAX_LINE_BYTES
         if too_long or raw.strip(b" \t"):
             split = None if too_long else reference_record(text, at, newline)
-            if split is not None:
+            if split is not None and not (split[1] - 1 > newline and reference_holds_rows(split[0])):
                 fields, after = split
                 raw = text[at : after - 1].removesuffix(b"\r")
             problem = reference_verdict(raw, fields, too_long)
@@ -551,6 +604,26 @@ def reference_record(text: bytes, start: int, newline: int) -> tuple[list[bytes]
         else:
             field, state = field + char, "plain"
     return None
+
+
+def reference_holds_rows(fields: list[bytes]) -> bool:
+    """Whether a line below the first of a field has, in their places, values of two columns."""
+    lines = [
+        line for field in fields if b"\n" in field for line in field.replace(b"\r", b"\n").split(b"\n")[1:]
+    ]
+    return any(sum(map(reference_converts, COLUMN_NAMES, line.split(b","))) >= 2 for line in lines)
+
+
+def reference_converts(name: str, text: bytes) -> bool:
+    """Whether a good row is not worse for this value, but for the rule that spans columns."""
+    if name == "product_id" or not text:
+        return False
+    row = {**GOOD, name: text.decode(errors="replace")}
+    problem = validate([row[column] for column in COLUMN_NAMES], datetime(9999, 1, 1, tzinfo=UTC))
+    return not isinstance(problem, Problem) or problem.reason in (
+        ReasonCode.PRICE_ON_VIEW,
+        ReasonCode.PRICE_MISSING,
+    )
 
 
 def reference_verdict(raw: bytes, fields: list[bytes] | None, too_long: bool) -> Problem | tuple[object, ...]:
@@ -662,6 +735,10 @@ dirt = st.sampled_from(
         b'","',
         b'"\n',
         b'",\n"',
+        b'"\n' + UUID.encode(),
+        b'"\nx,7,x,view',
+        VIEW.replace("PROD1000", '"').encode(),
+        VIEW.replace("PROD1000", 'a"').encode(),
     ]
     + [
         b"\0",

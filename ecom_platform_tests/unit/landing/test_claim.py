@@ -165,3 +165,20 @@ def test_ten_thousand_files(database: Database, zone: LandingZone) -> None:
     assert len(claim(database, zone, files)) == 10_000
     assert sum(1 for _ in zone.claimed.iterdir()) == 10_000
     assert not Path(zone.landing / "0.csv").exists()
+
+
+def test_the_ledger_row_is_committed_before_the_file_is_renamed(
+    database: Database, zone: LandingZone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between the two, a file in the claimed folder without a row would be nobody's."""
+    seen: list[list[str]] = []
+    rename = Path.rename
+
+    def watched(path: Path, target: Path) -> Path:
+        # Another connection sees what a crash now would leave.
+        seen.append([file.name for file in claimed(database)])
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", watched)
+    claim(database, zone, [drop(zone, "a.csv"), drop(zone, "b.csv")])
+    assert seen == [["a.csv", "b.csv"]] * 2

@@ -1,4 +1,4 @@
-"""Names that are given only where they are free, with and without hard links."""
+"""Names that are given only where they are free, with and without hard links; copies and moves."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecom_platform.landing.no_replace import place, prefixed
+from ecom_platform.landing.no_replace import move, place, prefixed
 from ecom_platform.landing.scan import MAX_NAME_BYTES, look
 
 
@@ -78,6 +78,30 @@ def test_a_file_that_is_dropped_at_the_last_moment(
     monkeypatch.setattr(os, "link", drop_first)
     name = place(source, folder, ("a.csv",))
     assert contents(folder) == {"a.csv": "theirs", name: "ours"}
+
+
+def test_a_copy_is_a_file_of_its_own_and_as_old(source: Path, folder: Path) -> None:
+    os.utime(source, ns=(1, 1_000_000_000))
+    place(source, folder, ("a.csv",))
+    assert (folder / "a.csv").stat().st_mtime_ns == 1_000_000_000
+    (folder / "a.csv").write_text("the producer's next file")
+    assert source.read_text() == "ours"
+    assert source.stat().st_nlink == (folder / "a.csv").stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_move_keeps_the_inode(
+    source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    (folder / "a.csv").write_text("theirs")
+    if not links:
+        refuse_links(monkeypatch, errno.EPERM, of_ours=True)
+    inode = source.stat().st_ino
+    name = move(source, folder, ("a.csv", "7-a.csv"))
+    assert name == "7-a.csv" if links else name.endswith("-7-a.csv")
+    assert (folder / name).stat().st_ino == inode
+    assert contents(folder) == {"a.csv": "theirs", name: "ours"}
+    assert not source.exists()
 
 
 def test_a_source_that_is_gone(source: Path, folder: Path) -> None:

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.scan import LandedFile, look, refusal, rests, scan
+from ecom_platform.landing.scan import (
+    PATIENT_SECONDS,
+    LandedFile,
+    look,
+    refusal,
+    rests,
+    scan,
+    unfinished_by,
+)
 
 NOW = 1_000_000.0
 
@@ -64,11 +72,11 @@ class TestRefusal:
         assert refusal(name, stat.S_IFREG) is None
 
 
-def as_somebody_else(folder: Path, question: Callable[[], bool]) -> bool:
+def as_somebody_else(folder: Path, question: Callable[[], bool], mode: int = 0o755) -> bool:
     """The answer of a process that is not root, standing in ``folder``: root may open every file."""
     if os.geteuid() != 0:
         return question()
-    folder.chmod(0o755)
+    folder.chmod(mode)
     child = os.fork()
     if child == 0:
         try:
@@ -112,6 +120,25 @@ class TestLook:
         assert as_somebody_else(tmp_path, only_the_open_one)
         (tmp_path / "secret.csv").chmod(0o644)
         assert as_somebody_else(tmp_path, lambda: len(look(Path()).files) == 2)
+
+    def test_another_users_file_in_a_folder_with_the_sticky_bit(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if os.geteuid() != 0:
+            pytest.skip("takes another user")
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "theirs.csv").touch()
+        (tmp_path / "ours.csv").touch()
+        os.chown(tmp_path / "ours.csv", 65_534, 65_534)
+
+        def only_ours() -> bool:
+            seen = look(Path())
+            return set(seen.files) == {"ours.csv"} and "sticky bit" in seen.refused["theirs.csv"]
+
+        assert as_somebody_else(tmp_path, lambda: len(look(Path()).files) == 2)
+        tmp_path.chmod(0o1777)
+        assert set(look(tmp_path).files) == {"ours.csv", "theirs.csv"}
+        assert as_somebody_else(tmp_path, only_ours, 0o1777)
 
     def test_an_unreadable_folder_is_not_an_empty_one(self, tmp_path: Path) -> None:
         with pytest.raises(StorageError, match="cannot be read"):
@@ -172,8 +199,24 @@ class TestScan:
         assert [file.name for file in found.settled] == ["ours.csv"]
         assert clock.now == NOW
 
+    def test_a_file_that_came_back_rests_longer(self, tmp_path: Path) -> None:
+        for name in ("slow.csv", "done.csv"):
+            put(tmp_path, name, age=PATIENT_SECONDS - 1)
+        clock = Clock()
+        found = scan(tmp_path, 1.0, 0.5, slow={"slow.csv"}, sleep=clock.sleep, clock=clock)
+        assert [file.name for file in found.settled] == ["done.csv"]
+        assert [file.name for file in found.unsettled] == ["slow.csv"]
+        found = scan(tmp_path, 0, 10.0, slow={"slow.csv"}, sleep=clock.sleep, clock=clock)
+        assert [file.name for file in found.settled] == ["done.csv", "slow.csv"]
+        assert clock.now - NOW >= 1
+
     def test_a_file_taken_away_between_two_looks_is_forgotten(self, tmp_path: Path) -> None:
         put(tmp_path, "gone.csv", age=0)
         clock = Clock((tmp_path / "gone.csv").unlink)
         found = scan(tmp_path, 1.0, 10.0, sleep=clock.sleep, clock=clock)
         assert (found.settled, found.unsettled) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "part.csv", "tmp", "a_.csv", "a.partial", "a.tmp.csv"])
+def test_names_of_finished_files(name: str) -> None:
+    assert unfinished_by(name) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from ecom_platform.landing.scan import PATIENT_SECONDS
 from ecom_platform.landing.watch import Watch
 
 
@@ -68,3 +69,17 @@ def test_with_renaming_producers_the_first_look_is_enough_and_the_oldest_comes_f
     land(tmp_path, "b.csv", "1", mtime=10.0)
     land(tmp_path, "a.csv", "1", mtime=20.0)
     assert names(Watch(tmp_path, 0.0)) == (["b.csv", "a.csv"], [])
+
+
+def test_a_file_that_came_back_rests_longer_once(tmp_path: Path) -> None:
+    clock = Clock(1_000.0)
+    watch = Watch(tmp_path, 0, clock=clock, timer=clock)
+    watch.be_patient(["a.csv"])
+    land(tmp_path, "a.csv", "1", mtime=1_000.0)
+    assert names(watch) == ([], ["a.csv"])
+    clock.now = 1_001.0
+    assert names(watch) == ([], ["a.csv"])
+    clock.now = 1_000.0 + PATIENT_SECONDS
+    assert names(watch) == (["a.csv"], [])
+    land(tmp_path, "a.csv", "2", mtime=clock.now)
+    assert names(watch) == (["a.csv"], [])

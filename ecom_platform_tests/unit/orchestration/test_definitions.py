@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.assets.raw_events import RawEventsConfig
 from ecom_platform.orchestration.assets.sales import RecountConfig
-from ecom_platform.orchestration.maintenance import ReloadConfig
+from ecom_platform.orchestration.maintenance import ReloadConfig, maintenance_jobs, recount_job
 from ecom_platform.orchestration.metadata import check_result, table_metadata
 from ecom_platform.orchestration.resources import resources
+from ecom_platform.orchestration.sales_days import remember_first_day
 from ecom_platform.orchestration.times import utc
 from ecom_platform.postgres.audit import Finding
 from ecom_platform.postgres.connection import Database
@@ -31,13 +32,16 @@ from ecom_platform_tests.landing import Landing, csv_file, line
 CHECKS = {
     "raw_events": {"files_hold_generated_events"},
     "user_events": {
+        "archive_matches_ledger",
         "counts_reconcile",
+        "disk_matches_ledger",
         "event_id_is_unique",
         "event_time_is_plausible",
         "few_rows_rejected",
         "generated_events_stored_once",
         "live_mode_is_alive",
         "loaded_recently",
+        "no_line_half_read",
         "no_missing_values",
         "price_is_plausible",
         "price_only_on_sales",
@@ -152,18 +156,78 @@ def test_a_schema_in_the_ui_is_that_of_its_table(
             " WHERE table_name = %s AND column_name <> 'audit_id'",
             (table,),
         ).fetchall()
-    short = {"timestamp with time zone": "timestamptz", "numeric": "numeric(16,2)"}
+    short = {"timestamp with time zone": "timestamptz", "numeric": "numeric(38,2)"}
     shown = {name: column.type for name, column in schema(location, table).items()}
     assert shown == {name: short.get(kind, kind) for name, kind in rows}
 
 
-def test_a_day_of_the_recount_is_a_range_of_that_day(location: dg.Definitions) -> None:
-    job = location.resolve_job_def("recount_sales")
-    config = job.partitioned_config
+def test_a_day_of_the_recount_is_a_range_of_that_day() -> None:
+    config = recount_job(date(2026, 1, 1)).partitioned_config
     assert config is not None
     ops = config.get_run_config_for_partition_key("2026-01-31")["ops"]
     day = date(2026, 1, 31)
     assert RecountConfig(**ops["recount_days"]["config"]).days() == Days(day, day)
+
+
+class TestDaysOfTheRecount:
+    def days(self, home: Path) -> list[str]:
+        config = maintenance_jobs(load_settings({"ECOM_HOME": str(home)}))[-1].partitioned_config
+        assert config is not None
+        return list(config.get_partition_keys())
+
+    def test_begin_where_data_begin(self, database: Database, tmp_path: Path) -> None:
+        insert = "INSERT INTO hourly_sales VALUES (%s, 'Books', 1, 1, 1, 1.00, 1)"
+        for hour, first in (
+            ("2026-02-03T23:00Z", "2026-02-03"),
+            ("2026-05-01T00:00Z", "2026-02-03"),
+            ("2025-12-31T00:00Z", "2025-12-31"),
+        ):
+            with database.transaction() as connection:
+                connection.execute(insert, (hour,))
+            remember_first_day(database, tmp_path)
+            assert self.days(tmp_path)[0] == first
+        # A run may have been launched for a day that is empty by now.
+        with database.transaction() as connection:
+            connection.execute("DELETE FROM hourly_sales")
+        remember_first_day(database, tmp_path)
+        assert self.days(tmp_path)[0] == "2025-12-31"
+        assert self.days(tmp_path)[-1] == f"{datetime.now(UTC).date() + timedelta(days=1)}"
+
+    @pytest.mark.parametrize("content", [None, "", "soon"])
+    def test_are_few_where_nothing_is_known(self, tmp_path: Path, content: str | None) -> None:
+        if content is not None:
+            (tmp_path / "first_sales_day").write_text(content)
+        assert len(self.days(tmp_path)) == 92
+
+
+def test_every_check_can_be_executed_by_itself_and_with_any_others(location: dg.Definitions) -> None:
+    """What cannot is left out by *Execute all*."""
+    several = [
+        checks
+        for checks in location.asset_checks or []
+        if isinstance(checks, dg.AssetsDefinition) and len(list(checks.check_specs)) > 1
+    ]
+    assert len(several) == 3
+    assert all(checks.can_subset for checks in several)
+
+
+@pytest.mark.parametrize("names", [CHECKS["user_events"], {"price_is_plausible"}])
+def test_the_checks_that_are_chosen_run_all_of_them(
+    location: dg.Definitions,
+    monkeypatch: pytest.MonkeyPatch,
+    database: Database,
+    tmp_path: Path,
+    names: set[str],
+) -> None:
+    monkeypatch.setenv("ECOM_HOME", str(tmp_path))
+    monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
+    chosen = {dg.AssetCheckKey(dg.AssetKey("user_events"), name) for name in names}
+    job = location.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection=set(), asset_check_selection=chosen
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(instance=instance)
+    assert {evaluation.check_name for evaluation in result.get_asset_check_evaluations()} == names
 
 
 def test_no_asset_is_partitioned_so_that_materialize_all_is_one_click(location: dg.Definitions) -> None:
@@ -296,7 +360,7 @@ def test_a_run_of_no_events_ends_before_anything_is_written(
 
 
 def test_a_partition_of_the_recount_mends_its_day(
-    location: dg.Definitions, monkeypatch: pytest.MonkeyPatch, database: Database, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, database: Database, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("ECOM_HOME", str(tmp_path))
     monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
@@ -304,7 +368,8 @@ def test_a_partition_of_the_recount_mends_its_day(
     with database.transaction() as connection:
         connection.execute(wrong, ("2026-01-31T23:00Z",))
         connection.execute(wrong, ("2026-02-01T00:00Z",))
-    job = location.resolve_job_def("recount_sales")
+    defs = dg.Definitions(jobs=[recount_job(date(2026, 1, 1))], resources=resources(load_settings({})))
+    job = defs.resolve_job_def("recount_sales")
     passed = []
     with dg.DagsterInstance.ephemeral() as instance:
         for day in ("2026-01-31", "2026-02-01"):
@@ -363,8 +428,8 @@ def test_a_finding_is_a_sentence_and_metadata() -> None:
     assert not result.passed
     assert result.description == "Expected 30,000 rows; found 29,960 rows."
     assert {name: value.value for name, value in result.metadata.items()} == {
-        "expected": "30000 rows",
-        "found": "29960 rows",
+        "expected": "30,000 rows",
+        "found": "29,960 rows",
         "files": 30,
     }
 

@@ -79,4 +79,4 @@ def test_unit_files_are_what_a_task_reads(tmp_path: Path) -> None:
         "/claimed/1-1.csv",
         "/claimed/2-2.csv",
     ]
-    assert json.loads(second.read_text()) == [[1, "1.csv"]]
+    assert json.loads(second.read_text()) == [[1, "1.csv", 3]]

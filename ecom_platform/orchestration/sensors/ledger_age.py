@@ -1,0 +1,45 @@
+"""Noticing a database that went back in time while nothing is loaded.
+
+Belongs here: looking at the newest file on disk, and the evaluation of the check where the ledger does not
+know it. Does not belong here: the check (``landing.accounting``), which every run that loads evaluates.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from ecom_platform.landing.accounting import disk_matches_ledger, newest_is_known
+from ecom_platform.orchestration.assets.user_events import user_events
+from ecom_platform.orchestration.metadata import check_result
+from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+
+SECONDS = 60
+_TOLD = "told"
+
+
+@dg.sensor(
+    minimum_interval_seconds=SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Each minute: does the ledger know the newest file on disk? After a restore it does not.",
+)
+def ledger_age(
+    context: dg.SensorEvaluationContext, postgres: PostgresResource, landing: LandingZoneResource
+) -> Any:
+    database, zone = postgres.database, landing.zone
+    if newest_is_known(database, zone):
+        return dg.SensorResult(skip_reason="The ledger knows the newest file on disk.", cursor="")
+    finding = disk_matches_ledger(database, zone, whole_up_to=landing.settings.whole_check_rows)
+    if finding.passed or context.cursor == _TOLD:
+        return dg.SensorResult(skip_reason=str(finding.found), cursor=context.cursor)
+    result = check_result(finding)
+    evaluation = dg.AssetCheckEvaluation(
+        check_name=finding.check,
+        asset_key=user_events.key,
+        passed=False,
+        severity=result.severity,
+        description=result.description,
+        metadata=result.metadata,
+    )
+    return dg.SensorResult(asset_events=[evaluation], cursor=_TOLD)

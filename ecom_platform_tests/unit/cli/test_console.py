@@ -1,0 +1,52 @@
+"""What a person sees: a progress line that is one line, and a verdict that says what was found."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ecom_platform import console as module
+from ecom_platform.orchestration.execution import CheckOutcome, RunSummary
+from ecom_platform.settings import load_settings
+
+
+def outcome(name: str, severity: str, passed: bool) -> CheckOutcome:
+    return CheckOutcome(name, passed, severity, "at most 5%", "7%", {})
+
+
+def verdict(monkeypatch: pytest.MonkeyPatch, *checks: CheckOutcome) -> str:
+    written = io.StringIO()
+    monkeypatch.setattr(module, "display", lambda: written)
+    summary = RunSummary("id", {}, list(checks), 1.0, None)
+    module.print_summary(summary, load_settings({"ECOM_HOME": str(Path("/home/of/it"))}))
+    return written.getvalue()
+
+
+def test_a_warning_is_not_called_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = verdict(
+        monkeypatch,
+        outcome("a:right", "ERROR", True),
+        outcome("user_events:few_rows_rejected", "WARN", False),
+    )
+    assert "Every check passed" not in said
+    assert "1 warned: user_events:few_rows_rejected." in said
+
+
+def test_what_passed_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Every check passed." in verdict(monkeypatch, outcome("a:right", "ERROR", True))
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+def test_progress_is_one_line(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(
+        module, "Console", lambda **_: Console(file=written, width=width, force_terminal=True)
+    )
+    progress = module.Progress("main", "68a1600f-7f90-4c92")
+    progress.rows(30_000_000, 12_345_678)
+    lines = Console(width=width).render_lines(progress._live.get_renderable(), pad=False)
+    assert len(lines) == 1
+    assert sum(segment.cell_length for segment in lines[0]) <= width
