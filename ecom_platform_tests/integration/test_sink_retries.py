@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.events.decoding import decode
-from ecom_platform.events.decoding import decode
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import sink
 from ecom_platform.postgres.connection import Database

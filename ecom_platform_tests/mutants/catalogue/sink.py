@@ -176,10 +176,9 @@ MUTANTS = (
         promise=promises.ONE_BAD,
         file=_SINK,
         original="        _check_unchanged(pending, stamps)\n",
-        mutated="        _check_unchanged([f for f in pending if f.file_id not in self._unreadable], stamps)\n",
-        tests=(
-            f"{_RETRIES}::test_an_archive_that_is_completed_after_it_was_found_damaged_is_not_quarantined",
-        ),
+        mutated="        judged = self._unreadable\n"
+        "        _check_unchanged([f for f in pending if f.file_id not in judged], stamps)\n",
+        tests=(f"{_RETRIES}::test_an_archive_that_is_completed_after_it_was_found_damaged",),
     ),
     Mutant(
         name="a file that was written to while it was read is told by its size alone",
