@@ -61,7 +61,7 @@ def test_an_archive_that_is_completed_after_it_was_found_damaged(
 ) -> None:
     """Some of its rows had been read, so the unit started over without it; then its rest comes."""
     monkeypatch.setattr(sink, "decode", functools.partial(decode, chunk_bytes=4_000))
-    whole = gzip.compress(csv_file(*(line() for _ in range(500))))
+    whole = gzip.compress(csv_file(*(line() for _ in range(2_000))))
     files = landing.drop(a__csv__gz=whole[: len(whole) // 2], b__csv=csv_file(line()))
     began: list[str] = []
 
@@ -74,5 +74,5 @@ def test_an_archive_that_is_completed_after_it_was_found_damaged(
     outcomes = landing.load(files, complete)
     assert [(outcome.name, outcome.state) for outcome in outcomes] == [("b.csv", "loaded")]
     (again, _) = landing.load(files)
-    assert (again.state, *counts(again)) == ("loaded", 500, 500, 0, 0)
+    assert (again.state, *counts(again)) == ("loaded", 2_000, 2_000, 0, 0)
     landing.check()

@@ -5,7 +5,6 @@ from ecom_platform_tests.mutants.mutant import Mutant
 
 _DECODING = "ecom_platform/events/decoding.py"
 _TESTS = "ecom_platform_tests/unit/events/test_decoding.py"
-_SINK_TESTS = "ecom_platform_tests/integration/test_sink.py"
 _VALIDATION_TESTS = "ecom_platform_tests/unit/events/test_validation.py"
 
 MUTANTS = (
@@ -23,7 +22,7 @@ MUTANTS = (
         file=_DECODING,
         original="            self._judge(self._record(row))",
         mutated="            self._record(row)",
-        tests=(f"{_SINK_TESTS}::TestWhatIsStored::test_a_bad_row_among_good_ones",),
+        tests=(f"{_TESTS}::test_a_broken_record_leaves_its_neighbours_alone",),
     ),
     Mutant(
         name="blank lines are not counted in the line number of a reject",

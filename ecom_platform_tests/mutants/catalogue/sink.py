@@ -37,7 +37,7 @@ MUTANTS = (
         tests=(f"{_STORED}::test_a_file_dropped_again", f"{_STORED}::test_deleted_rows_come_back"),
     ),
     Mutant(
-        name="the savepoint of a buffer is left out",
+        name="a known row undoes more than its buffer",
         promise=promises.DROPPED_AGAIN,
         file=_SINK,
         original='            self._session.run("ROLLBACK TO SAVEPOINT buffer")\n',
