@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 import traceback
-from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,7 +26,6 @@ from ecom_platform.postgres.refusals import refusal
 from ecom_platform.runner import loads, run_job
 from ecom_platform.settings import DEFAULT_EVENTS, load_settings
 
-UI_HOST = "127.0.0.1"
 UI_PORT = 3000
 INTERRUPTED = 130
 # How long `ecom stop` waits for a load to end.
@@ -240,77 +236,6 @@ def stop(now: bool) -> int:
 @click.option("--live", is_flag=True, help="Keep one `ecom stream` running beside it.")
 def dev(port: int, live: bool) -> int:
     """The Dagster UI on 127.0.0.1, with daemon and sensors, until Ctrl-C."""
-    from ecom_platform.doctor import require
-    from ecom_platform.orchestration.instance import WORKSPACE_FILE, prepare_instance
-    from ecom_platform.postgres.provision import provide
+    from ecom_platform.dev_runner import run_dev
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # it has programs of its own to end
-    settings = load_settings()
-    _require_free(port)
-    require(settings, 0)
-    home = prepare_instance(settings)
-    os.environ.setdefault("ECOM_UI_URL", f"http://{UI_HOST}:{port}")  # what alerts link to
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(WORKSPACE_FILE)]
-    with provide(settings), _live_mode() if live else nullcontext():
-        click.echo(f"Dagster UI: http://{UI_HOST}:{port} (history in {home}; Ctrl-C ends it)", err=True)
-        return _supervise([*command, "-h", UI_HOST, "-p", str(port)])
-
-
-def _live_mode() -> AbstractContextManager[None]:
-    """One `ecom stream`, started again when it dies."""
-    from ecom_platform.supervision import companion
-
-    command = [sys.executable, "-m", "ecom_platform", "stream"]
-    return companion(command, lambda text: click.echo(text, err=True))
-
-
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((UI_HOST, port))
-        except OSError as error:
-            raise PrerequisiteError(
-                f"Port {port} on {UI_HOST} cannot be used for the Dagster UI: {error.strerror}.",
-                f"End the program that uses it, or choose another: `make dev PORT={port + 1}`.",
-            ) from error
-
-
-def _supervise(command: list[str]) -> int:
-    """Run a program in a process group of its own, and end the whole group with us."""
-
-    def end(signum: int, frame: object) -> None:  # noqa: ARG001
-        raise KeyboardInterrupt
-
-    # Before the program starts: a shell starts background jobs with SIGINT ignored, and a program
-    # inherits that, but not a handler.
-    previous = {signum: signal.signal(signum, end) for signum in (signal.SIGINT, signal.SIGTERM)}
-    process = subprocess.Popen(command, env=dict(os.environ), start_new_session=True)
-    try:
-        return process.wait()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
-        _end_group(process)
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    for signum, seconds in ((signal.SIGINT, 20), (signal.SIGTERM, 10), (signal.SIGKILL, 5)):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signum)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            process.poll()
-            if not _group_alive(process.pid):
-                return
-            time.sleep(0.1)
-
-
-def _group_alive(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    return run_dev(port, live)

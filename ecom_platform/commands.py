@@ -96,7 +96,8 @@ def list_rejects(as_json: bool) -> int:
         return 0
     for group in found:
         click.echo(f"{group.rows:>10,}  {group.reason}: {group.description}")
-        click.echo(f"{'':12}{group.file_name}, line {group.line_number}: {_shown(group.raw)}")
+        said = f" ({group.message})" if group.message else ""
+        click.echo(f"{'':12}{group.file_name}, line {group.line_number}{said}: {_shown(group.raw)}")
     click.echo(f"{sum(group.rows for group in found):>10,}  rows in all")
     return 0
 
@@ -233,4 +234,46 @@ def migrate() -> int:
     return 0
 
 
-COMMANDS: tuple[click.Command, ...] = (status, trace, rejects, reload, reconcile, alerts, migrate)
+@click.group()
+def shop() -> None:
+    """The shop of invented events that `ecom run` generates."""
+
+
+@shop.command("remove")
+@click.option("--yes", is_flag=True, help="Do it; without this, only say what would be removed.")
+@json_option
+def remove_shop(yes: bool, as_json: bool) -> int:
+    """Take out everything that was generated: events, rejects, ledger, files."""
+    from ecom_platform.landing.generated import remove, survey
+    from ecom_platform.postgres.provision import provide
+
+    def waiting(holder: str) -> None:
+        click.echo(f"Waiting for the ingest lock, held by {holder}.", err=True)
+
+    settings = load_settings()
+    with provide(settings) as database:
+        zone = _zone(settings)
+        with database.open() as connection:
+            found = survey(connection, zone)
+        done = None
+        if yes and not found.nothing:
+            done = remove(database, zone, settings.lock_wait_seconds, waiting)
+    answer: dict[str, Any] = {"success": yes or found.nothing, "removed": done is not None}
+    answer |= (done or found).as_json()
+    if found.nothing:
+        said = f"Nothing that was generated is in {database.description}."
+    else:
+        said = f"Removed from {database.description}: {done}." if done else f"This removes {found}."
+    if not answer["success"]:
+        error = UsageError(
+            f"Nothing was removed from {database.description} yet.", "`ecom shop remove --yes` removes it."
+        )
+        answer["error"] = error.as_json()
+        said = f"{said}\n{error}"
+    click.echo(said, err=as_json)
+    if as_json:
+        print_json(answer)
+    return 0 if answer["success"] else UsageError.exit_code
+
+
+COMMANDS: tuple[click.Command, ...] = (status, trace, rejects, reload, reconcile, alerts, migrate, shop)

@@ -9,17 +9,22 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from ecom_platform.errors import JvmLostError
+from ecom_platform.errors import JvmLostError, StorageError
+from ecom_platform.services import folder_identity
 from ecom_platform.settings import load_settings
 
 INTERRUPTED = 130
 # For whoever talks to a JVM that has ended to notice, and to end this process in good order.
 _FAREWELL_SECONDS = 10.0
+# How often the folder it lives in is looked at.
+_HOME_SECONDS = 0.5
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -37,6 +42,7 @@ def run_live() -> int:
     stopping = threading.Event()
     with _on_signals(stopping) as listen, LiveDisplay() as display:
         require(settings, 0)
+        end_without(settings.home, display.say)
         display.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
         with provide_lasting(settings) as (database, revive):
             require_writable(database)
@@ -81,6 +87,25 @@ def _end_without_spark(closing: threading.Event, say: Callable[[str], None]) -> 
     if not closing.wait(_FAREWELL_SECONDS):
         say("Error: Spark's Java process cannot be reached any more, and nothing here has noticed.")
         os._exit(JvmLostError.exit_code)
+
+
+def end_without(home: Path, say: Callable[[str], None]) -> None:
+    """End the process at once when its folder is gone or another one: it could write nothing down any more,
+    and would try again, and say so, for ever. What is not committed is loaded by the next start."""
+    at_first = folder_identity(home)
+
+    def watch() -> None:
+        identity = at_first  # it may not have been made yet
+        while identity is None or folder_identity(home) == identity:
+            identity = identity or folder_identity(home)
+            time.sleep(_HOME_SECONDS)
+        say(
+            f"Error: The folder {home} was removed or replaced beneath `ecom stream`, which has ended. "
+            "Start it again; it begins with what is in the folder then."
+        )
+        os._exit(StorageError.exit_code)
+
+    threading.Thread(target=watch, name="home-watch", daemon=True).start()
 
 
 def _stop_when(stopping: threading.Event, stop: Callable[[], None], say: Callable[[str], None]) -> None:

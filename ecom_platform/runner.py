@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ecom_platform.orchestration.execution import RunSummary
     from ecom_platform.postgres.connection import Database
 
+# The job that begins with the generator.
+_GENERATES = "main"
+
 
 _loads = False
 
@@ -97,14 +100,21 @@ def _run(
     cancellation: Cancellation,
 ) -> RunSummary:
     from ecom_platform.doctor import require
+    from ecom_platform.postgres.generated import require_shop
     from ecom_platform.postgres.provision import provide
     from ecom_platform.postgres.schema import require_writable
 
     require(settings, events)
-    _warm_up(settings)
+    # Spark starts while PostgreSQL does, unless it is PostgreSQL that knows whether there is anything to do.
+    asks_first = job == _GENERATES and not settings.shop_open
+    if not asks_first:
+        _warm_up(settings)
     progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
     with provide(settings) as database:
         require_writable(database)
+        if asks_first:
+            require_shop(settings, database)
+            _warm_up(settings)
         progress.say("starting Dagster and Spark")
         try:
             with _watching(database, run_id, progress):

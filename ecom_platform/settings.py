@@ -40,6 +40,7 @@ _SEARCH_PATH = re.compile(r"search[_-]path\s*=", re.IGNORECASE)
 # A name that needs no quotes.
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_HOST = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?$")
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
 # Retired variables that this process has warned of.
 _warned: set[str] = set()
@@ -129,17 +130,26 @@ class Settings:
     # Rows up to which a run's checks read the whole table; of a larger one, what changed.
     whole_check_rows: int = WHOLE_CHECK_ROWS
     rows_per_file: int = DEFAULT_ROWS_PER_FILE
+    # Whether the generator may write its invented events; None: by what is found (postgres.generated).
+    shop: bool | None = None
     java_home: Path | None = None
     # DAGSTER_HOME, where somebody chose it.
     dagster_home_chosen: Path | None = None
     alerts: AlertSettings = field(default_factory=AlertSettings)
     # Variables that look like ours, and are not understood.
     strangers: Strangers = field(default_factory=Strangers)
+    # Names, beside that of ECOM_UI_URL and those of this machine, under which the UI may be asked for.
+    ui_hosts: tuple[str, ...] = ()
 
     @property
     def embedded(self) -> bool:
         """Whether PostgreSQL is the server this platform starts by itself."""
         return self.postgres_url is None
+
+    @property
+    def shop_open(self) -> bool:
+        """Whether these settings alone let the generator write; else it depends on the database."""
+        return self.embedded if self.shop is None else self.shop
 
     @property
     def postgres_dir(self) -> Path:
@@ -287,6 +297,15 @@ class _Reader:
             return None
         return text
 
+    def switch(self, name: str) -> bool | None:
+        text = self.text(name)
+        if text is None:
+            return None
+        if text.lower() not in ("on", "off"):
+            self.problems.append(f"{name} is {text!r}; it must be on or off.")
+            return None
+        return text.lower() == "on"
+
     def schema(self, name: str) -> str | None:
         text = self.text(name)
         if text is None:
@@ -361,6 +380,13 @@ class _Reader:
         if not re.match(r"^(local(\[(\*|[0-9]+)(,[0-9]+)?\])?|spark://.+|yarn|k8s://.+)$", text):
             self.problems.append(f"{name} is {text!r}; it must be local[*], local[N] or spark://host:port.")
         return text
+
+    def hosts(self, name: str) -> tuple[str, ...]:
+        hosts = tuple(part for part in re.split(r"[\s,]+", self.text(name) or "") if part)
+        for host in hosts:
+            if not _HOST.match(host):
+                self.problems.append(f"{name} has {host!r}; it must be names such as ui.example.com:8443.")
+        return hosts
 
     def memory(self, name: str, default: str) -> str:
         text = (self.text(name) or default).lower()
@@ -470,9 +496,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         history_days=reader.integer("ECOM_HISTORY_DAYS", 90, 1) or 90,
         whole_check_rows=WHOLE_CHECK_ROWS if whole_check_rows is None else whole_check_rows,
         rows_per_file=rows_per_file or DEFAULT_ROWS_PER_FILE,
+        shop=reader.switch("ECOM_SHOP"),
         java_home=Path(java_home) if java_home else None,
         dagster_home_chosen=Path(dagster_home).expanduser().absolute() if dagster_home else None,
         alerts=_alert_settings(reader, AlertVariables(), home),
+        ui_hosts=reader.hosts("ECOM_UI_HOSTS"),
     )
     length = len(os.fsencode(settings.dagster_home))
     if length > _LONGEST_DAGSTER_HOME:

@@ -134,7 +134,7 @@ def mailbox(
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
-    controller = Controller(Handler(), hostname="127.0.0.1", port=port, ready_timeout=120)
+    controller = Controller(Handler(), hostname="127.0.0.1", port=port, ready_timeout=240)
     controller.start()
     try:
         receiver = Receiver(

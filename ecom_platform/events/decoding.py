@@ -58,6 +58,7 @@ class FileReason(StrEnum):
     NOT_UTF8_HEADER = "not_utf8_header"
     CORRUPT_GZIP = "corrupt_gzip"
     NOT_A_FILE = "not_a_file"
+    READ_ERROR = "read_error"
 
     @property
     def description(self) -> str:
@@ -71,6 +72,7 @@ _FILE_DESCRIPTIONS: dict[FileReason, str] = {
     FileReason.NOT_UTF8_HEADER: "The header is not valid UTF-8.",
     FileReason.CORRUPT_GZIP: "The compressed data is damaged, cut off or not gzip at all.",
     FileReason.NOT_A_FILE: "A symbolic link, a folder, a pipe or a device took the place of the file.",
+    FileReason.READ_ERROR: "The disk or the server of the folder fails to give it, also when asked again.",
 }
 
 

@@ -69,6 +69,7 @@ class ReasonCode(StrEnum):
     PRICE_ON_VIEW = "price_on_view"
     PRICE_MISSING = "price_missing"
     ID_CONFLICT = "id_conflict"
+    REFUSED_BY_DATABASE = "refused_by_database"
 
     @property
     def description(self) -> str:
@@ -110,6 +111,10 @@ _DESCRIPTIONS: dict[ReasonCode, str] = {
     ReasonCode.PRICE_ON_VIEW: f"An event of type {UNPRICED_EVENT_TYPE} has a price.",
     ReasonCode.PRICE_MISSING: f"An event of a type other than {UNPRICED_EVENT_TYPE} has no price.",
     ReasonCode.ID_CONFLICT: "Another event with this id and other content is already stored.",
+    ReasonCode.REFUSED_BY_DATABASE: (
+        "PostgreSQL refused the row: a constraint, an index, a type or a trigger that somebody gave the "
+        "table; the column `message` says which."
+    ),
 }
 
 

@@ -9,16 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.errors import DagsterAssetCheckFailedError
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 
 from ecom_platform.errors import EcomError, IngestError, PrerequisiteError, StorageError
 from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.cancellation import Cancellation
-from ecom_platform.orchestration.instance import first_use
+from ecom_platform.orchestration.instance import CODE_LOCATION, first_use
 from ecom_platform.orchestration.stale_runs import end_stale_runs
 from ecom_platform.postgres.refusals import refusal
 
@@ -135,6 +142,7 @@ def execute(
         # Those that were killed while no daemon ran, which would look at them.
         end_stale_runs(instance)
         job = defs.resolve_job_def(job_name)
+        _list_under(instance, job_name)
         if cancellation is not None:
             cancellation.begin(instance)
         try:
@@ -189,6 +197,19 @@ def _removed(home: Path) -> StorageError:
         f"The folder {home} was removed, or cannot be written any more.",
         "Leave it as it is while something runs. Run again: what is missing is made anew.",
     )
+
+
+def _list_under(instance: dg.DagsterInstance, job_name: str) -> None:
+    """Have the run that is about to be made belong to the job that the UI lists, as one launched there does.
+
+    Dagster makes a run that is executed in its caller's process one of no code location, and has no argument
+    for it: neither the job's page nor the overview would show it.
+    """
+    repository = RemoteRepositoryOrigin(
+        RegisteredCodeLocationOrigin(CODE_LOCATION), SINGLETON_REPOSITORY_NAME
+    )
+    create = partial(instance.create_run_for_job, remote_job_origin=RemoteJobOrigin(repository, job_name))
+    instance.create_run_for_job = create  # type: ignore[method-assign]
 
 
 def _as_ecom_error(failure: BaseException, home: Path) -> EcomError:

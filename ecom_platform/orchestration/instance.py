@@ -28,6 +28,8 @@ _PACKAGE = Path(ecom_platform.__file__).parent
 _HERE = _PACKAGE if (_PACKAGE / "workspace.yaml").is_file() else _PACKAGE.parent
 _INSTANCE_FILE = _HERE / "dagster.yaml"
 WORKSPACE_FILE = _HERE / "workspace.yaml"
+# The name that it gives; the stack's own file gives the same.
+CODE_LOCATION = "ecom_platform"
 
 
 @contextmanager

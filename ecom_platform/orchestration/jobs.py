@@ -10,11 +10,14 @@ MAIN_JOB = "main"
 INGEST_JOB = "ingest"
 # On a run that was launched for files that wait; its value says for which (`arrivals.fingerprint`).
 WAITING_TAG = "ecom/waiting"
+# On a run that was requested to look at what the live mode has loaded; its value is the live mode's run id.
+LIVE_TAG = "ecom/live"
 
 main_job = dg.define_asset_job(
     MAIN_JOB,
     selection=dg.AssetSelection.all(),
-    description="Generate events, stream them into PostgreSQL, audit, run every check: `ecom run`.",
+    description="Generate events, stream them into PostgreSQL, audit, run every check: what `ecom run` runs "
+    "in the terminal, and *Materialize all* here.",
 )
 ingest_job = dg.define_asset_job(
     INGEST_JOB,

@@ -11,12 +11,13 @@ from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
 from ecom_platform.landing.trace import trace
 from ecom_platform.orchestration.assets.sales import LINEAGE, RecountConfig
 from ecom_platform.orchestration.assets.user_events import POOL
-from ecom_platform.orchestration.metadata import column_lineage
+from ecom_platform.orchestration.checks.sales import SALES_CHECKS
+from ecom_platform.orchestration.metadata import check_result, column_lineage
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
 from ecom_platform.orchestration.sales_days import known_first_day, remember_first_day
 from ecom_platform.orchestration.times import utc
 from ecom_platform.postgres.lock import ingest_lock
-from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all
+from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles_all, refresh_all
 from ecom_platform.reporting.report import write_report
 from ecom_platform.settings import Settings
 from ecom_platform.streaming.ingest import ingest
@@ -171,7 +172,12 @@ def replay_rejects_job() -> None:
 
 
 @dg.op
-def recount_days(context: dg.OpExecutionContext, config: RecountConfig, postgres: PostgresResource) -> None:
+def recount_days(
+    context: dg.OpExecutionContext,
+    config: RecountConfig,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+) -> None:
     """Count days of both sales tables anew from the events."""
     for rollup, done in refresh_all(postgres.database, _ROLLUPS, config.days()):
         metadata: dict[str, Any] = {
@@ -180,6 +186,19 @@ def recount_days(context: dg.OpExecutionContext, config: RecountConfig, postgres
             "dagster/column_lineage": column_lineage("user_events", LINEAGE[rollup]),
         }
         context.log_event(dg.AssetMaterialization(rollup, metadata=metadata))
+    # A materialization without a look at its check would turn a failed one grey.
+    limit = landing.settings.whole_check_rows
+    for rollup, finding in reconciles_all(postgres.database, SALES_CHECKS, whole_up_to=limit):
+        result = check_result(finding, asset=rollup)
+        evaluation = dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey(rollup),
+            check_name=finding.check,
+            passed=finding.passed,
+            severity=result.severity,
+            description=result.description,
+            metadata=result.metadata,
+        )
+        context.log_event(evaluation)  # type: ignore[arg-type] # it takes these as well
 
 
 def recount_job(first_day: date) -> dg.JobDefinition:

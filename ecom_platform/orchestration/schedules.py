@@ -11,6 +11,7 @@ import dagster as dg
 
 from ecom_platform.landing.retention import delete_expired
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+from ecom_platform.orchestration.run_retention import expire_runs
 from ecom_platform.postgres.retention import expire
 from ecom_platform.postgres.upkeep import tend
 
@@ -32,16 +33,22 @@ report_job = dg.define_asset_job(
 def delete_what_is_past_its_time(
     context: dg.OpExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
 ) -> None:
-    """Archived files past `ECOM_ARCHIVE_DAYS`; rows that only tell how things went past `ECOM_HISTORY_DAYS`.
+    """Archived files past `ECOM_ARCHIVE_DAYS`; what only tells how things went past `ECOM_HISTORY_DAYS`.
 
-    Those are replayed rejects, micro-batches, measured figures, and alerts that are over.
+    Those are replayed rejects, micro-batches, measured figures, alerts that are over, and Dagster's own
+    finished runs with their events and logs.
     """
     now, settings = datetime.now(UTC), landing.settings
+    past = now - timedelta(days=settings.history_days)
     with postgres.transaction() as connection:
-        expired = expire(connection, now - timedelta(days=settings.history_days))
+        expired = expire(connection, past)
     keep = settings.archive_days
     days = [] if keep is None else delete_expired(landing.zone, now.date(), keep)
-    context.log.info(f"Deleted {asdict(expired)}; {len(days)} days of the archive: {', '.join(days)}")
+    runs = expire_runs(context.instance, past)
+    context.log.info(
+        f"Deleted {asdict(expired)}; {runs} of Dagster's runs; "
+        f"{len(days)} days of the archive: {', '.join(days)}"
+    )
 
 
 @dg.op
@@ -53,7 +60,7 @@ def vacuum_and_analyze(context: dg.OpExecutionContext, postgres: PostgresResourc
 
 @dg.job(name="retention")
 def retention_job() -> None:
-    """Delete what is past its time: archived files, replayed rejects, batches, metrics."""
+    """Delete what is past its time: archived files, replayed rejects, batches, metrics, Dagster's runs."""
     delete_what_is_past_its_time()
 
 

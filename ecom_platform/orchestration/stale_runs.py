@@ -10,12 +10,14 @@ Asked in the code server, which starts the runs' processes: what is looked at is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import psutil
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
+from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.presence import Presence, forget, known, presence
 
 # A run is NOT_STARTED between its first row and its first event, also where its process runs already.
@@ -28,12 +30,58 @@ _RUNNING = [
 # Clocks of the kernel and of Dagster's events: so much may lie between them for one moment.
 _CLOCKS_SECONDS = 5.0
 _MESSAGE = "The process of this run is gone: it was killed, or its machine restarted."
+# A run that holds the pool, of whose process nothing is known, may say nothing for so long. A run of this
+# machine is known, so this is for what an older version left, or a Dagster home without its `presence/`.
+UNKNOWN_SECONDS = 900.0
+_UNKNOWN_MESSAGE = (
+    "Nothing is known of the process of this run, and it has said nothing for {:.0f} minutes, while nobody "
+    "holds the ingest lock. It is ended so that what lands is loaded. If it does run somewhere, it may go "
+    "on: nothing is loaded twice."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownRun:
+    """A run that holds up loading, of whose process nothing is known; ``silent`` in seconds."""
+
+    run: dg.DagsterRun
+    silent: float
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it has held up loading for long enough."""
+        return self.silent >= UNKNOWN_SECONDS
+
+
+def takes_pool(run: dg.DagsterRun) -> bool:
+    """Whether the run ingests, whatever its job."""
+    needed = run.run_op_concurrency
+    return needed is not None and POOL in (needed.all_pools or ())
+
+
+def unknown_runs(instance: dg.DagsterInstance, now: float) -> list[UnknownRun]:
+    """Runs that hold up loading and of whose process nothing is known, after :func:`end_stale_runs`."""
+    home = Path(instance.root_directory)
+    found = []
+    for record in instance.get_run_records(dg.RunsFilter(statuses=_RUNNING)):
+        run = record.dagster_run
+        if not takes_pool(run) or presence(home, run.run_id) is not Presence.UNKNOWN or _pid(instance, run):
+            continue
+        newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+        spoke_at = newest[0].event_log_entry.timestamp if newest else record.create_timestamp.timestamp()
+        found.append(UnknownRun(run, now - spoke_at))
+    return found
+
+
+def end_unknown_run(instance: dg.DagsterInstance, unknown: UnknownRun) -> bool:
+    """End a run that is overdue; whether it had not ended by itself. Its end is told as any failure is."""
+    return _end(instance, unknown.run.run_id, _UNKNOWN_MESSAGE.format(unknown.silent / 60))
 
 
 def end_stale_runs(instance: dg.DagsterInstance) -> list[str]:
     """End every run whose process is known to be gone; returns their ids.
 
-    Never by age: a run of whose process nothing is known is left alone.
+    Never by age: a run of whose process nothing is known is left to :func:`unknown_runs`.
     """
     home = Path(instance.root_directory)
     running = [record.dagster_run for record in instance.get_run_records(dg.RunsFilter(statuses=_RUNNING))]
@@ -54,13 +102,19 @@ def _gone_before_it_appeared(instance: dg.DagsterInstance, run: dg.DagsterRun) -
 
     Only for runs that were launched over a socket, which is to say on this machine.
     """
+    spoken = _pid(instance, run)
+    return spoken is not None and not _is_there(*spoken)
+
+
+def _pid(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, float] | None:
+    """The pid on this machine that the run's first event names, and when it did."""
     if '"socket"' not in run.tags.get(GRPC_INFO_TAG, ""):
-        return False
+        return None
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
         pid = entry.get_dagster_event().engine_event_data.metadata.get("pid")
         if pid is not None:
-            return not _is_there(int(str(pid.value)), entry.timestamp)
-    return False
+            return int(str(pid.value)), entry.timestamp
+    return None
 
 
 def _is_there(pid: int, spoken_of_at: float) -> bool:
@@ -73,15 +127,15 @@ def _is_there(pid: int, spoken_of_at: float) -> bool:
         return True
 
 
-def _end(instance: dg.DagsterInstance, run_id: str) -> bool:
+def _end(instance: dg.DagsterInstance, run_id: str, message: str = _MESSAGE) -> bool:
     # Read again now that its process is known to be gone: it may have come to its end before.
     run = instance.get_run_by_id(run_id)
     if run is None or run.is_finished:
         return False
     if run.status is dg.DagsterRunStatus.CANCELING:
-        instance.report_run_canceled(run, _MESSAGE)
+        instance.report_run_canceled(run, message)
     else:
-        instance.report_run_failed(run, _MESSAGE)
+        instance.report_run_failed(run, message)
     if instance.event_log_storage.supports_global_concurrency_limits:
         instance.event_log_storage.free_concurrency_slots_for_run(run_id)
     return True

@@ -14,6 +14,8 @@ from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
+from psycopg import DataError, IntegrityError
+from psycopg.errors import ProgramLimitExceeded, RaiseException, WithCheckOptionViolation
 
 from ecom_platform.events.schema import COLUMN_NAMES
 from ecom_platform.events.validation import ReasonCode
@@ -32,6 +34,8 @@ class RejectGroup:
     file_name: str
     line_number: int
     raw: bytes
+    # What PostgreSQL said of the example, where it refused it.
+    message: str | None = None
 
     @property
     def description(self) -> str:
@@ -65,7 +69,10 @@ class Verdict(StrEnum):
 def groups(connection: Connection) -> list[RejectGroup]:
     """The open rejects by reason, the most frequent first."""
     rows = queries("oncall").reject_groups(connection)
-    return [RejectGroup(reason, count, name, line, bytes(raw)) for reason, count, name, line, raw in rows]
+    return [
+        RejectGroup(reason, count, name, line, bytes(raw), message)
+        for reason, count, name, line, raw, message in rows
+    ]
 
 
 def open_rejects(connection: Connection) -> Iterator[OpenReject]:
@@ -96,7 +103,12 @@ def replay(connection: Connection, reject_id: int, event: pa.RecordBatch) -> Ver
         return Verdict.GONE
     file_id, reason = locked
     values = _values(event)
-    inserted = connection.execute(text("replay", "insert_event"), (*values, file_id)).rowcount
+    try:
+        with connection.transaction():
+            queries("replay").refuse_at_once(connection)
+            inserted = connection.execute(text("replay", "insert_event"), (*values, file_id)).rowcount
+    except (DataError, IntegrityError, RaiseException, ProgramLimitExceeded, WithCheckOptionViolation):
+        return Verdict.STILL_REJECTED
     if not inserted and not _same_content(connection, values):
         return Verdict.STILL_CONFLICTS
     if inserted:

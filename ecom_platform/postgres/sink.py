@@ -9,11 +9,13 @@ Two ways in for rows. The quick one copies a sorted buffer straight into ``user_
 primary key promises that nothing in it was known. When the key objects, a savepoint undoes that
 buffer alone and it takes the careful way: a temporary table, a look at the stored row of every id,
 then one sorted ``INSERT … ON CONFLICT DO NOTHING`` of the ids that had none, and a look at what it
-did not insert.
+did not insert. Where PostgreSQL refuses a row (a constraint, an index, a type or a trigger of the
+owner's), that INSERT is made in ever smaller pieces, until the refused rows are alone.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import random
@@ -37,6 +39,7 @@ from ecom_platform.errors import IngestError, StorageError
 from ecom_platform.events.decoding import (
     Chunk,
     EventFile,
+    FileReason,
     Reject,
     UnreadableFile,
     decode,
@@ -66,6 +69,8 @@ ROW_WAIT_MS = 500
 UNIT_LOCK = 4_917_205_002
 
 CONNECTION_RETRY_SECONDS = 120.0
+# How often a connection may be lost that had worked: if it is our own unit that ends it, not for ever.
+LOST_RETRIES = 8
 CONFLICT_RETRIES = 8
 _UNIQUE_VIOLATION = "23505"
 _SERIALIZATION = frozenset({"40001", "40P01"})
@@ -74,6 +79,15 @@ _CONNECTION_CLASSES = ("08", "57P")
 # Verdicts of a staged row whose id is not stored: not yet, and not any more.
 _UNSEEN, _GONE = "unseen", "gone"
 _NO_ROOM = frozenset({"53100", "53200"})
+# Data and integrity, WITH CHECK OPTION, limits such as the size of an index entry; triggers, types.
+_REFUSAL_CLASSES = ("22", "23", "44", "54")
+_REFUSALS = frozenset({"P0001", "P0004", "42804"})
+# What a disk or a file server says of one file, while others of the same folder may be well.
+_READ_ERRORS = frozenset(
+    getattr(errno, name)
+    for name in ("EIO", "ESTALE", "EBADMSG", "EUCLEAN", "EREMOTEIO", "ENODATA", "ETIMEDOUT")
+    if hasattr(errno, name)
+)
 
 
 @dataclass(slots=True)
@@ -94,10 +108,12 @@ class _Tally:
     header: str | None = None
     # Arrays, since all rows of a file may be in conflict.
     conflict_lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    # Lines that PostgreSQL refused: what it said of them, and of which column.
+    refused_lines: dict[int, tuple[str, str | None]] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         values = asdict(self)
-        del values["conflict_lines"]
+        del values["conflict_lines"], values["refused_lines"]
         values["rows_inserted"] = self.rows_read - self.rows_duplicate - self.rows_rejected
         return values
 
@@ -126,16 +142,34 @@ _REJECTS = pa.schema(
         ("raw", pa.binary()),
         ("reason", pa.string()),
         ("column_name", pa.string()),
+        ("message", pa.string()),
     ]
 )
 
 
-class _NotAsClaimedError(Exception):
-    """A file turned out unreadable after some of its rows were sent: the unit starts over without it."""
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """A file that turned out unreadable, and what it was then: it may be another by now."""
 
-    def __init__(self, file_id: int, error: UnreadableFile) -> None:
-        super().__init__(str(error))
-        self.file_id, self.error = file_id, error
+    error: UnreadableFile
+    stamp: Stamp | None
+    # It was given a second look.
+    final: bool
+
+    def holds(self, file: UnitFile) -> bool:
+        """Whether it is still the same file. One that could not be read may be by now, though it is."""
+        if self.final:
+            return True
+        same = self.stamp is not None and self.stamp == _stamp(file)
+        return same and self.error.reason is not FileReason.READ_ERROR
+
+
+class _NotAsClaimedError(Exception):
+    """Files turned out unreadable after some of their rows were sent: the unit starts over without them."""
+
+    def __init__(self, verdicts: dict[int, _Verdict]) -> None:
+        super().__init__(", ".join(str(verdict.error) for verdict in verdicts.values()))
+        self.verdicts = verdicts
 
 
 class _ChangedError(Exception):
@@ -158,7 +192,7 @@ class _Unit:
         session: adbc.Session,
         batch_id: int,
         now: datetime,
-        unreadable: dict[int, UnreadableFile],
+        unreadable: dict[int, _Verdict],
         hook: Callable[[str], None],
     ) -> None:
         self._session = session
@@ -166,6 +200,10 @@ class _Unit:
         self._now = now
         self._unreadable = unreadable
         self._hook = hook
+        # Files that became unreadable in mid-file: what was sent of them has to go.
+        self._broken_off: dict[int, _Verdict] = {}
+        # What the files were before they were read.
+        self._stamps: dict[int, Stamp | None] = {}
         self._tallies: dict[int, _Tally] = {}
         self._buffer: list[pa.RecordBatch] = []
         self._buffered_rows = 0
@@ -174,6 +212,8 @@ class _Unit:
         self._temporary: set[str] = set()
         # After the key has objected once, further buffers of this unit are likely to hold known ids.
         self._careful = False
+        # Whether the columns take the values as COPY sends them.
+        self._binary = True
         self.decode_seconds = 0.0
         self.store_seconds = 0.0
         self.commit_seconds = 0.0
@@ -183,11 +223,16 @@ class _Unit:
         self._session.run(text("sink", "lock_exclusive" if alone else "lock_shared"), UNIT_LOCK)
         pending = self._lock(files)
         self._hook("locked")
+        self._session.run(text("sink", "refuse_at_once"))
+        (binary,) = self._session.rows(text("sink", "binary_fits"))
+        self._binary = bool(binary["fits"])
         if not alone:
             self._session.run(f"SET LOCAL lock_timeout = {ROW_WAIT_MS}")
-        stamps = _stamps_as_claimed(pending)
+        stamps = self._stamps = _stamps_as_claimed(pending)
         for file in pending:
             self._load(file)
+        if self._broken_off:
+            raise _NotAsClaimedError(self._broken_off)
         self._flush()
         self._hook("copied")
         self._refuse_conflicts(pending)
@@ -219,24 +264,47 @@ class _Unit:
         except UnreadableFile as error:
             _quarantine(tally, error)
         except OSError as error:
-            raise IngestError(
-                f"{file.path} cannot be read: {error.strerror or error}.",
-                "Check that ECOM_LANDING_DIR is the same folder, readable, on every machine that runs tasks.",
-            ) from error
+            if not _concerns_one_file(error, Path(file.path)):
+                raise IngestError(
+                    f"{file.path} cannot be read: {error.strerror or error}.",
+                    "Check that ECOM_LANDING_DIR is the same folder, readable, on every machine that runs "
+                    "tasks.",
+                ) from error
+            if tally.rows_read or file.file_id not in self._unreadable:
+                self._break_off(file, _read_error(error))  # it may be read the next time
+            else:
+                _quarantine(tally, _read_error(error))
 
     def _decode(self, file: UnitFile, tally: _Tally, source: EventFile) -> None:
         """The rows of a file into the buffer, or its state and reason into ``tally``."""
         known = self._unreadable.get(file.file_id)
-        if known is not None:
-            _quarantine(tally, known)
+        if known is not None and known.holds(file):
+            _quarantine(tally, known.error)
             return
         try:
+            if self._unreadable:
+                # A unit starts over once for that: what is sent now has been read to its end before.
+                self._read_through(file)
             for chunk in _timed(decode(source.stream, self._now), self._add_decode_seconds):
                 self._take(file, tally, chunk)
         except UnreadableFile as error:
             if tally.rows_read:
-                raise _NotAsClaimedError(file.file_id, error) from error
-            _quarantine(tally, error)
+                self._break_off(file, error)
+            else:
+                _quarantine(tally, error)
+
+    def _read_through(self, file: UnitFile) -> None:
+        with open_events(Path(file.path)) as source:
+            for _ in _timed(decode(source.stream, self._now), self._add_decode_seconds):
+                pass
+            source.sha256()
+
+    def _break_off(self, file: UnitFile, error: UnreadableFile) -> None:
+        """Go on to the other files, to know by the next attempt which of them are unreadable, too."""
+        self._broken_off[file.file_id] = self._verdict(file, error)
+
+    def _verdict(self, file: UnitFile, error: UnreadableFile) -> _Verdict:
+        return _Verdict(error, self._stamps.get(file.file_id), final=file.file_id in self._unreadable)
 
     def _add_decode_seconds(self, seconds: float) -> None:
         self.decode_seconds += seconds
@@ -244,6 +312,8 @@ class _Unit:
     def _take(self, file: UnitFile, tally: _Tally, chunk: Chunk) -> None:
         tally.header = ",".join(chunk.header)
         tally.rows_read += chunk.records
+        if self._broken_off:
+            return  # nothing of this attempt is kept
         tally.rows_rejected += len(chunk.rejects)
         self._rejects.extend(_reject_row(file, reject) for reject in chunk.rejects)
         if len(self._rejects) >= REJECT_BUFFER_ROWS:
@@ -264,17 +334,17 @@ class _Unit:
         rows = pa.Table.from_batches(self._buffer).combine_chunks()
         self._buffer, self._buffered_rows, self._buffered_bytes = [], 0, 0
         rows, repeated = _in_key_order(rows)
-        if self._careful or repeated or not self._copy_quickly(rows):
+        if not self._binary or self._careful or repeated or not self._copy_quickly(rows):
             self._copy_carefully(rows)
         self.store_seconds += time.perf_counter() - started
 
     def _copy_quickly(self, rows: pa.Table) -> bool:
-        """COPY into the table itself; ``False`` if an id was known, with nothing stored."""
+        """COPY into the table itself; ``False`` if an id was known or a row refused, with nothing stored."""
         self._session.run("SAVEPOINT buffer")
         try:
             self._session.copy("user_events", rows.drop_columns("line_number"))
         except adbc.Error as error:
-            if error.sqlstate != _UNIQUE_VIOLATION:
+            if not _is_refusal(error.sqlstate):
                 raise
             self._session.run("ROLLBACK TO SAVEPOINT buffer")
             return False
@@ -288,14 +358,40 @@ class _Unit:
         self._session.copy("staged", rows, temporary=True)
         verdicts = self._session.rows(text("sink", "classify_known"))
         leftovers = [row for row in verdicts if row["verdict"] != _UNSEEN]
+        refused: list[dict[str, Any]] = []
         if len(leftovers) < len(verdicts):
-            self._session.run(text("sink", "insert_unseen"))
-            leftovers += self._session.rows(text("sink", "classify_unseen"))
-        self._careful = bool(leftovers)
+            if self._insert_unseen():
+                leftovers += self._session.rows(text("sink", "classify_unseen"))
+            else:
+                refused = self._insert_what_is_not_refused()
+                leftovers += self._session.rows(text("sink", "classify_tried"))
+        self._careful = bool(leftovers or refused)
+        for row in refused:
+            _count_refused(self._tallies[row["file_id"]], row)
         for leftover in leftovers:
             if leftover["verdict"] == _GONE:
                 raise _RowGoneError(f"A row that another transaction had stored was deleted: {leftover}.")
             _count_leftover(self._tallies[leftover["file_id"]], leftover)
+
+    def _insert_unseen(self) -> bool:
+        """Insert what is not known; ``False`` if PostgreSQL refuses some of it, with nothing stored."""
+        self._session.run("SAVEPOINT unseen")
+        try:
+            self._session.run(text("sink", "insert_unseen"))
+        except adbc.Error as error:
+            if not _is_refusal(error.sqlstate):
+                raise
+            self._session.run("ROLLBACK TO SAVEPOINT unseen")
+            return False
+        self._session.run("RELEASE SAVEPOINT unseen")
+        return True
+
+    def _insert_what_is_not_refused(self) -> list[dict[str, Any]]:
+        """The same without the rows that are refused; returns these."""
+        self._make_temporary("create_trial", "create_tried")
+        for name in ("empty_trial", "fill_trial", "try_each"):
+            self._session.run(text("sink", name))
+        return self._session.rows(text("sink", "refused_rows"))
 
     def _make_temporary(self, *statements: str) -> None:
         """Create temporary tables and the like once an attempt; they go with its transaction."""
@@ -305,17 +401,31 @@ class _Unit:
                 self._temporary.add(name)
 
     def _refuse_conflicts(self, files: Iterable[UnitFile]) -> None:
-        """Rows whose id is stored with other content become rejects, with their bytes."""
+        """Rows whose id is stored with other content, and those that PostgreSQL refused, become rejects."""
         for file in files:
-            lines = self._tallies[file.file_id].conflict_lines
-            if not lines:
+            tally = self._tallies[file.file_id]
+            refused = np.fromiter(tally.refused_lines, dtype=np.int64)
+            lines = np.concatenate([*tally.conflict_lines, refused])
+            if not len(lines):
                 continue
-            with open_events(Path(file.path)) as source:
-                for line, raw in raw_records(source.stream, np.concatenate(lines)):
-                    reject = Reject(line, raw, ReasonCode.ID_CONFLICT, "event_id")
-                    self._rejects.append(_reject_row(file, reject))
-                    if len(self._rejects) >= REJECT_BUFFER_ROWS:
-                        self._flush_rejects()
+            try:
+                with open_events(Path(file.path)) as source:
+                    self._refuse(file, tally, raw_records(source.stream, lines))
+            except UnreadableFile as error:
+                raise _NotAsClaimedError({file.file_id: self._verdict(file, error)}) from error
+            except OSError as error:
+                if not _concerns_one_file(error, Path(file.path)):
+                    raise
+                verdict = self._verdict(file, _read_error(error))
+                raise _NotAsClaimedError({file.file_id: verdict}) from error
+
+    def _refuse(self, file: UnitFile, tally: _Tally, records: Iterable[tuple[int, bytes]]) -> None:
+        for line, raw in records:
+            message, column = tally.refused_lines.get(line, (None, "event_id"))
+            reason = ReasonCode.ID_CONFLICT if message is None else ReasonCode.REFUSED_BY_DATABASE
+            self._rejects.append(_reject_row(file, Reject(line, raw, reason, column), message))
+            if len(self._rejects) >= REJECT_BUFFER_ROWS:
+                self._flush_rejects()
 
     def _flush_rejects(self) -> None:
         if self._rejects:
@@ -341,10 +451,11 @@ def load_unit(
     """Load ``files`` in one transaction and say what became of each.
 
     Safe to repeat at any time, by anyone: files that are already finished are only reported.
-    A lost connection is retried for :data:`CONNECTION_RETRY_SECONDS`, a serialization failure or
-    a wait for another unit's rows :data:`CONFLICT_RETRIES` times; a COMMIT whose answer was lost
-    is answered by the ledger, since every attempt asks it first. ``hook`` is called with the
-    name of each step that has just been taken; tests abort there.
+    A lost connection is retried for :data:`CONNECTION_RETRY_SECONDS` from when it last worked, a
+    serialization failure or a wait for another unit's rows :data:`CONFLICT_RETRIES` times; a COMMIT whose
+    answer was lost is answered by the ledger, since every attempt asks it first. However many files turn
+    out unreadable after rows of them were sent, there is one more attempt, without them. ``hook`` is called
+    with the name of each step that has just been taken; tests abort there.
 
     Files that are no longer what was claimed are left out and named in the result: their writer is
     still at work.
@@ -353,13 +464,13 @@ def load_unit(
     """
     now = datetime.now(UTC)
     cpu = time.process_time()
-    unreadable: dict[int, UnreadableFile] = {}
+    unreadable: dict[int, _Verdict] = {}
     changed: set[int] = set()
     retry = _Retry()
     while True:
         try:
             with adbc.open_session(url) as session:
-                unit = _Unit(session, batch_id, now, unreadable, hook)
+                unit = _Unit(session, batch_id, now, unreadable, retry.noting_success(hook))
                 unit.run([file for file in files if file.file_id not in changed], alone=retry.alone)
                 committed_at = time.time()
                 session.run(text("sink", "hand_statistics_in"))
@@ -369,7 +480,7 @@ def load_unit(
             left_out = sorted(changed - {outcome.file_id for outcome in outcomes})
             return UnitResult(outcomes, *seconds, used, _peak_bytes(), socket.gethostname(), left_out)
         except _NotAsClaimedError as error:
-            unreadable[error.file_id] = error.error
+            unreadable |= error.verdicts
         except _ChangedError as error:
             changed |= error.file_ids
         except (adbc.Error, _RowGoneError) as error:
@@ -382,8 +493,18 @@ class _Retry:
     def __init__(self) -> None:
         self.alone = False
         self._conflicts = 0
-        self._lost = 0
+        self._attempts = 0
+        self._losses = 0
         self._deadline: float | None = None
+
+    def noting_success(self, hook: Callable[[str], None]) -> Callable[[str], None]:
+        """``hook``, and with each step the connection is known to work."""
+
+        def noting(step: str) -> None:
+            self._deadline = None
+            hook(step)
+
+        return noting
 
     def after(self, error: Exception) -> None:
         """Sleep as long as fits the error; raises it when another attempt makes no sense."""
@@ -395,11 +516,16 @@ class _Retry:
                 raise error
             self._sleep(0.05 if sqlstate else 0.5, self._conflicts, error)
         elif _connection_lost(error, sqlstate):
-            self._deadline = self._deadline or time.monotonic() + CONNECTION_RETRY_SECONDS
-            if time.monotonic() > self._deadline:
+            now = time.monotonic()
+            if self._deadline is None:
+                # It worked until now: another restart than the last one, if there was one.
+                self._deadline = now + CONNECTION_RETRY_SECONDS
+                self._losses += 1
+                self._attempts = 0
+            if now > self._deadline or self._losses > LOST_RETRIES:
                 raise error
-            self._lost += 1
-            self._sleep(0.1, self._lost, error)
+            self._attempts += 1
+            self._sleep(0.1, self._attempts, error)
         elif sqlstate in _NO_ROOM:
             raise StorageError(
                 f"PostgreSQL has no room left: {' '.join(str(error).split())[:300]}",
@@ -423,6 +549,27 @@ def _connection_lost(error: Exception, sqlstate: str | None) -> bool:
     if sqlstate is None:
         return isinstance(error, adbc.OperationalError)
     return sqlstate.startswith(_CONNECTION_CLASSES)
+
+
+def _is_refusal(sqlstate: str | None) -> bool:
+    """Whether it is the rows that PostgreSQL does not take, and others it would."""
+    return sqlstate is not None and (sqlstate.startswith(_REFUSAL_CLASSES) or sqlstate in _REFUSALS)
+
+
+def _concerns_one_file(error: OSError, path: Path) -> bool:
+    """Whether it is this file that cannot be read, and not its folder or all of the disk."""
+    if error.errno not in _READ_ERRORS:
+        return False
+    try:
+        with os.scandir(path.parent) as entries:
+            next(entries, None)
+    except OSError:
+        return False
+    return True
+
+
+def _read_error(error: OSError) -> UnreadableFile:
+    return UnreadableFile(FileReason.READ_ERROR, error.strerror or str(error))
 
 
 def _in_key_order(rows: pa.Table) -> tuple[pa.Table, bool]:
@@ -508,7 +655,14 @@ def _count_leftover(tally: _Tally, leftover: dict[str, Any]) -> None:
         tally.rows_duplicate_within += rows if leftover["verdict"] == "within" else 0
 
 
-def _reject_row(file: UnitFile, reject: Reject) -> dict[str, Any]:
+def _count_refused(tally: _Tally, row: dict[str, Any]) -> None:
+    named = row["constraint_name"]
+    message = f"SQLSTATE {row['sqlstate']}" + (f", {named}" if named else "")
+    tally.rows_rejected += 1
+    tally.refused_lines[row["line_number"]] = message, row["column_name"]
+
+
+def _reject_row(file: UnitFile, reject: Reject, message: str | None = None) -> dict[str, Any]:
     return {
         "file_id": file.file_id,
         "file_name": file.name,
@@ -516,6 +670,7 @@ def _reject_row(file: UnitFile, reject: Reject) -> dict[str, Any]:
         "raw": reject.raw,
         "reason": str(reject.reason),
         "column_name": reject.column,
+        "message": message,
     }
 
 

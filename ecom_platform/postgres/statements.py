@@ -31,6 +31,7 @@ def _fragments() -> dict[str, str]:
     return {
         "definitions": ", ".join(f"{column.name} {column.sql}" for column in COLUMNS),
         "columns": ", ".join(COLUMN_NAMES),
+        "declared_types": ", ".join(f"('{column.name}', '{column.sql}'::regtype)" for column in COLUMNS),
         "placeholders": ", ".join("%s" for _ in COLUMNS),
         "typed_placeholders": ", ".join(f"%s::{column.sql}" for column in COLUMNS),
         "compared": ", ".join(content),

@@ -29,7 +29,7 @@ from pyspark.sql import SparkSession
 from ecom_platform.errors import ClusterError, JavaError, PrerequisiteError, SettingsError, StorageError
 from ecom_platform.settings import Settings
 from ecom_platform.streaming import class_archive
-from ecom_platform.streaming.cluster import cluster_config, secret_config
+from ecom_platform.streaming.cluster import AUTHENTICATION, cluster_config, secret_config
 from ecom_platform.streaming.environment import isolate
 from ecom_platform.streaming.java import find_java
 from ecom_platform.streaming.probe import require_cluster
@@ -87,7 +87,13 @@ def spark_config(settings: Settings) -> dict[str, str]:
         "spark.sql.files.openCostInBytes": "128m",
     }
     if settings.local_spark:
-        return config | {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        # Its ports are this machine's alone, but other users of the machine reach them as well: Spark makes
+        # a secret of its own, which nobody is told.
+        return (
+            config
+            | AUTHENTICATION
+            | {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        )
     return config | cluster_config(settings)
 
 

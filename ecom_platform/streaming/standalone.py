@@ -28,8 +28,13 @@ _CLASSES = {
     "worker": "org.apache.spark.deploy.worker.Worker",
 }
 _SECRETS = ("ECOM_SPARK_SECRET", "ECOM_POSTGRES_URL", "ECOM_SPARK_POSTGRES_URL")
-# A second way to submit applications, which knows no authentication.
-_NO_BACK_DOOR = {"spark.master.rest.enabled": "false"}
+# A second way to submit applications, which knows no authentication, and the buttons of the master's page,
+# which any other page in a browser could press.
+_NO_BACK_DOOR = {
+    "spark.master.rest.enabled": "false",
+    "spark.ui.killEnabled": "false",
+    "spark.master.ui.decommission.allow.mode": "DENY",
+}
 # A worker that runs for months would keep the folders of every application it ever had.
 _CLEANING = {
     "spark.worker.cleanup.enabled": "true",

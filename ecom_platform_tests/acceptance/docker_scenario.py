@@ -218,6 +218,25 @@ def roles(made: Stack) -> None:
     say("roles: SCRAM, ingest writes rows but makes no table, reader only reads, dagster sees no event")
 
 
+def foreign_pages(made: Stack) -> None:
+    """What a page of another site could send to the published port is refused."""
+    ui = f"http://127.0.0.1:{made.variables['DAGSTER_PORT']}"
+    body, foreign = b'{"query": "{version}"}', {"Origin": "https://evil.example"}
+    for url, headers, data in (
+        (f"{ui}/graphql?query=%7Bversion%7D", {}, None),
+        (f"{ui}/graphql", {"Content-Type": "text/plain"}, body),
+        (f"{ui}/graphql", {"Content-Type": "application/json", **foreign}, body),
+        (f"{ui}/server_info", {"Host": "evil.example"}, None),
+    ):
+        try:
+            urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=60)  # noqa: S310
+        except urllib.error.HTTPError as error:
+            assert error.code in (403, 405, 415), (url, error.code)
+        else:
+            raise AssertionError(f"{url} was answered with {headers}")
+    say("the UI: no page of another site gets an answer")
+
+
 def notebook(made: Stack) -> None:
     """JupyterLab asks for its token, and the notebook runs on the cluster as the role that only reads."""
     made.up("notebook")
@@ -349,6 +368,7 @@ def laptop_environment(made: Stack, landing: Path) -> dict[str, str]:
         "ECOM_SPARK_POSTGRES_URL": "postgresql://ecom_ingest@postgres:5432/ecommerce",
         "ECOM_POSTGRES_PASSWORD": password,
         "ECOM_LANDING_DIR": str(landing),
+        "ECOM_SHOP": "on",
     }
 
 
@@ -413,6 +433,7 @@ def main() -> int:
         build()
         variables = {"ECOM_IMAGE": IMAGE, "ECOM_NOTEBOOK_IMAGE": NOTEBOOK_IMAGE}
         variables["ECOM_BATCH_FILES"] = str(BATCH_FILES)
+        variables["ECOM_SHOP"] = "on"
         with stack("ecom-test", folder / "stack", **variables) as made:
             made.compose("config", "--quiet")
             say(f"compose config: valid; up and healthy after {made.up():.1f} s")
@@ -420,6 +441,7 @@ def main() -> int:
             run_main(made)
             measure(made)
             roles(made)
+            foreign_pages(made)
             sensor(made)
             notebook(made)
             live(made)

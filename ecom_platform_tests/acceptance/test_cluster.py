@@ -55,6 +55,7 @@ def environment(home: Path, cluster: Cluster, address: Address) -> dict[str, str
         "ECOM_SPARK_MASTER": cluster.master,
         "ECOM_SPARK_SECRET": cluster.secret,
         "ECOM_SETTLE_SECONDS": "0",
+        "ECOM_SHOP": "on",
     }
 
 

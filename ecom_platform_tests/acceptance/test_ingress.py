@@ -35,8 +35,10 @@ class Ingress:
     def __init__(self, port: int) -> None:
         self._url = f"http://127.0.0.1:{port}"
 
-    def graphql(self, query: str, password: str | None = PASSWORD) -> tuple[int, Any]:
-        headers = {"Content-Type": "application/json"}
+    def graphql(
+        self, query: str, password: str | None = PASSWORD, origin: str | None = None
+    ) -> tuple[int, Any]:
+        headers = {"Content-Type": "application/json", "Origin": origin or self._url}
         if password is not None:
             headers["Authorization"] = "Basic " + base64.b64encode(f"alice:{password}".encode()).decode()
         body = json.dumps({"query": query}).encode()
@@ -66,8 +68,8 @@ def ingress(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ingress]:
         "ECOM_HOME": str(folder / "home"),
         "DAGSTER_HOME": str(folder / "dagster"),
     }
-    command = [sys.executable, "-m", "dagster_webserver", "--read-only", "-h", "127.0.0.1"]
-    command += ["-p", str(webserver), "-w", str(TOP / "workspace.yaml")]
+    command = [sys.executable, "-m", "ecom_platform.orchestration.webserver", "--read-only"]
+    command += ["--port", str(webserver), "--workspace", str(TOP / "workspace.yaml")]
     serve = [str(NGINX), "-p", str(folder), "-c", "nginx.conf"]
     # Started by root it would serve as another user, who does not get into the tests' folder.
     serve += ["-g", "user root;"] if os.geteuid() == 0 else []
@@ -107,6 +109,10 @@ def test_with_it_the_assets_are_there(ingress: Ingress) -> None:
     assert status == 200
     paths = [node["assetKey"]["path"] for node in answer["data"]["assetNodes"]]
     assert ["user_events"] in paths
+
+
+def test_a_page_of_another_site_is_refused_behind_it_as_well(ingress: Ingress) -> None:
+    assert ingress.graphql("{version}", origin="https://evil.example")[0] == 403
 
 
 def test_nothing_can_be_launched(ingress: Ingress) -> None:

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from ecom_platform.postgres.embedded import EmbeddedServer
 from ecom_platform_tests.acceptance.test_main_job import ECOM, Platform
+
+pytestmark = pytest.mark.usefixtures("starts_spark")
 
 LINE = "Interrupted. What was committed stays; the rest is loaded by the next run."
 
@@ -50,13 +53,17 @@ def states(platform: Platform) -> dict[str, str]:
 
 
 def test_an_interrupted_run_is_canceled_and_the_next_one_loads_the_rest(platform: Platform) -> None:
-    process = begin(platform, "run", "--events", "2000", "--json")
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "streaming" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    assert platform.ecom("migrate").returncode == 0
+    with EmbeddedServer(platform.home / "postgres") as server, psycopg.connect(server.url) as blocker:
+        # It stays in the middle of its load, however fast or slow it gets there.
+        blocker.execute("LOCK TABLE user_events IN ACCESS EXCLUSIVE MODE")
+        process = begin(platform, "run", "--events", "2000", "--json")
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "streaming" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=240)
     assert process.returncode == 130
     assert err.splitlines()[-1] == LINE
     result = json.loads(out)
@@ -70,7 +77,7 @@ def test_an_interrupted_run_is_canceled_and_the_next_one_loads_the_rest(platform
     assert silent.stderr is not None
     silent.stdout.close()
     silent.stderr.close()
-    assert silent.wait(timeout=120) == 0
+    assert silent.wait(timeout=240) == 0
     assert platform.query("SELECT count(*) FROM user_events") == "2000"
 
 
@@ -83,7 +90,7 @@ def test_at_every_moment(platform: Platform) -> None:
         process = begin(platform, "run", "--events", "2000", "--json")
         time.sleep(moment)  # the moment is what is tried here
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=240)
         if process.returncode == 0:
             continue  # it was over before
         assert process.returncode == 130, (moment, err)

@@ -323,6 +323,7 @@ def test_five_minutes_at_a_thousand_events_a_second(platform: Platform, tmp_path
     platform.check()
 
 
+@pytest.mark.long
 def test_a_writer_that_pauses_longer_than_a_file_has_to_rest(platform: Platform) -> None:
     """Each pause lets its file be loaded, and what comes after it is loaded as well."""
     stream = platform.stream()

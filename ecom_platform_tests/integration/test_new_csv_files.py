@@ -188,11 +188,11 @@ class TestWhatIsLoaded:
     def test_claimed_and_forgotten_is_work(self, platform: Platform) -> None:
         """The database went back to before the claim: a run cannot load it, but its checks say so."""
         platform.drop("a.csv")
-        landed = platform.launched()
         claim(platform.database, platform.zone, list(look(platform.zone.landing).files.values()))
+        assert not list(platform.zone.landing.glob("*.csv"))
         with platform.database.transaction() as connection:
             connection.execute("DELETE FROM ingested_files")
-        assert platform.launched() == landed
+        platform.launched()
 
     def test_loaded_but_not_yet_put_away_is_no_work(self, platform: Platform) -> None:
         landing = Landing(platform.database, platform.zone)
@@ -523,3 +523,74 @@ class TestStaleRuns:
 def waits_for_the_lock(instance: dg.DagsterInstance, run_id: str) -> bool:
     entries = instance.all_logs(run_id) if instance.has_run(run_id) else []
     return any("Waiting for the ingest lock" in entry.user_message for entry in entries)
+
+
+class TestUnknownRuns:
+    """Left by an older version, or known only to a folder that is gone: nobody can say whether they run."""
+
+    def silent(self, platform: Platform, monkeypatch: pytest.MonkeyPatch, seconds: float) -> dg.DagsterRun:
+        """A run of the state STARTED that says nothing for so long by now."""
+        run = platform.run(Status.STARTED, job="main")  # whose failures delay nothing
+        now = time.time()
+        monkeypatch.setattr(sensor.time, "time", lambda: now + seconds)
+        return run
+
+    def test_it_is_named_while_it_holds_up_loading(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        platform.drop("a.csv")
+        run = self.silent(platform, monkeypatch, 300)
+        assert platform.skipped() == (
+            f"An ingest is under way: run {run.run_id} of main, started (nothing is known of its process; "
+            "it is ended in 10 min unless it says something)."
+        )
+
+    def test_it_is_ended_and_what_waits_is_loaded(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        platform.drop("a.csv")
+        run = self.silent(platform, monkeypatch, 1_000)
+        platform.launched()
+        ended = platform.instance.get_run_by_id(run.run_id)
+        assert ended is not None and ended.status is Status.FAILURE
+        (failure,) = platform.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+        assert "Nothing is known of the process" in str(failure.message)
+
+    def test_one_that_speaks_is_left_alone(self, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+        platform.drop("a.csv")
+        run = self.silent(platform, monkeypatch, 1_000)
+        platform.instance.report_engine_event("still here", run)
+        (newest,) = platform.instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+        monkeypatch.setattr(sensor.time, "time", lambda: newest.event_log_entry.timestamp + 1)
+        assert "under way" in platform.skipped()
+
+    def test_while_somebody_holds_the_lock_none_is_ended(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        platform.drop("a.csv")
+        self.silent(platform, monkeypatch, 1_000)
+        with ingest_lock(platform.database, 0):
+            assert "it is ended in 0 min" in platform.skipped()
+        platform.launched()
+
+    def test_a_known_run_is_never_ended_for_its_silence(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        platform.drop("a.csv")
+        run = self.silent(platform, monkeypatch, 100_000)
+        home = Path(platform.instance.root_directory)
+        appear(home, run.run_id)
+        try:
+            assert platform.skipped() == f"An ingest is under way: run {run.run_id} of main, started."
+        finally:
+            leave(home, run.run_id)
+
+    def test_runs_that_hold_up_nothing_are_nobodys_business(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = platform.run(Status.STARTED, job="replay_rejects")
+        now = time.time()
+        monkeypatch.setattr(sensor.time, "time", lambda: now + 100_000)
+        platform.skipped()
+        kept = platform.instance.get_run_by_id(run.run_id)
+        assert kept is not None and kept.status is Status.STARTED

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,7 +45,9 @@ class Run(Landing):
         # Of a bounded run, which has none.
         self.trigger_ms = 0.0
 
-    def batch(self, *contents: bytes, pause: float = 0.0) -> None:
+    def batch(
+        self, *contents: bytes, pause: float = 0.0, hook: Callable[[str], None] = lambda step: None
+    ) -> None:
         for number, content in enumerate(contents):
             name = f"{self.run_id}-{self.batches}-{number}.csv"
             (self.zone.landing / name).write_bytes(content)
@@ -52,7 +55,7 @@ class Run(Landing):
         time.sleep(pause)
         started = time.perf_counter()
         batch_id = self.begin()
-        unit = load_unit(self.database.url, files, batch_id)
+        unit = load_unit(self.database.url, files, batch_id, hook=hook)
         figures = batch_figures([unit], time.perf_counter() - started, 1, self.trigger_ms)
         with self.database.transaction() as connection:
             ledger.finish_batch(connection, batch_id, len(unit.outcomes), figures)
@@ -109,6 +112,31 @@ def parts(run: Run) -> dict[str, float]:
     with run.database.open() as connection:
         stored = metrics.of_run(connection, run.run_id)
     return {row.part: row.value for row in stored if row.name == "part_seconds"}
+
+
+def slow_commit(database: Database) -> Callable[[str], None]:
+    """A hook for the sink: from its last step before COMMIT on, the server's commits wait for 1.5 s."""
+
+    def alter(setting: str) -> None:
+        with database.open(autocommit=True) as connection:
+            connection.execute(f"ALTER SYSTEM {setting}")
+            connection.execute("SELECT pg_reload_conf()")
+
+    def release() -> None:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        wait_until(lambda: ask(database, waiting))
+        time.sleep(1.5)  # what is staged
+        alter("RESET synchronous_standby_names")
+
+    def hook(step: str) -> None:
+        if step == "durable":
+            alter("SET synchronous_standby_names = 'nobody'")
+            shown = "SHOW synchronous_standby_names"
+            wait_until(lambda: ask(database, shown) == "nobody")
+            releasing.start()
+
+    releasing = threading.Thread(target=release, daemon=True)
+    return hook
 
 
 @contextmanager
@@ -198,15 +226,10 @@ class TestStaged:
         assert run.cause(tmp_path) is Cause.MEMORY
 
     def test_slow_disk(self, run: Run, tmp_path: Path) -> None:
-        """What is deferred to COMMIT takes as long there as a disk that is slow to write the log."""
-        execute(
-            run.database,
-            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
-            " 'BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END';"
-            "CREATE CONSTRAINT TRIGGER slow AFTER UPDATE ON ingested_files"
-            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()",
+        """COMMIT waits for a standby that does not come, as it would for a slow disk."""
+        attempted, _ = staged(
+            run, tmp_path, Cause.DISK, lambda run: run.batch(csv_file(line()), hook=slow_commit(run.database))
         )
-        attempted, _ = staged(run, tmp_path, Cause.DISK, lambda run: run.batch(csv_file(line())))
         assert parts(attempted)["commit"] >= 1.5
 
     def test_slow_postgres(self, run: Run, tmp_path: Path) -> None:

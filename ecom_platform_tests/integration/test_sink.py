@@ -442,10 +442,10 @@ class TestBreakingIt:
 
     def test_other_errors_are_not_retried(self, landing: Landing) -> None:
         with landing.database.transaction() as connection:
-            connection.execute("ALTER TABLE user_events ADD CONSTRAINT refused CHECK (price < 1)")
+            connection.execute("ALTER TABLE ingested_files RENAME COLUMN rows_conflicting TO other")
         with pytest.raises(adbc_driver_manager.Error) as caught:
             landing.load(landing.drop(a__csv=csv_file(line())))
-        assert caught.value.sqlstate == "23514"
+        assert "category" in str(caught.value)
 
 
 LOAD = """

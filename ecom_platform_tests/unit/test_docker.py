@@ -84,7 +84,7 @@ def test_the_landing_zone_has_one_path_everywhere_and_executors_only_read(compos
         for name, service in compose["services"].items()
         if any("ECOM_LANDING_SOURCE" in volume for volume in service.get("volumes", ()))
     }
-    assert set(mounts) == {"spark-worker", "dagster-code", "stream", "notebook"}
+    assert set(mounts) == {"spark-worker", "dagster-code", "stream"}
     assert len({volume.removesuffix(":ro") for volume in mounts.values()}) == 1
     assert [name for name, volume in mounts.items() if volume.endswith(":ro")] == ["spark-worker"]
 
@@ -173,3 +173,22 @@ def test_the_image_is_built_from_all_that_a_wheel_is_built_from() -> None:
     # Nothing of a checkout gets into a layer but what is let in here.
     lines = (TOP / ".dockerignore").read_text().splitlines()
     assert "*" in lines and {f"!{name}" for name in needed} <= set(lines)
+
+
+def test_the_ui_is_served_behind_the_guard(compose: dict[str, Any]) -> None:
+    webserver = compose["services"]["dagster-webserver"]
+    assert webserver["command"][:3] == ["python", "-m", "ecom_platform.orchestration.webserver"]
+    assert {"ECOM_UI_URL", "ECOM_UI_HOSTS"} <= set(webserver["environment"])
+    unguarded = [
+        name for name, s in compose["services"].items() if "dagster-webserver" in str(s.get("command"))
+    ]
+    assert unguarded == []
+
+
+def test_the_notebook_shares_nothing_with_what_loads(compose: dict[str, Any]) -> None:
+    """Who has the cluster's secret runs code beside the loading, as the same user, with its passwords."""
+    notebook = compose["services"]["notebook"]
+    assert set(notebook["secrets"]) == {"reader_password", "notebook_token"}
+    assert "volumes" not in notebook
+    assert notebook["environment"]["ECOM_SPARK_MASTER"].startswith("local")
+    assert "spark" not in " ".join(notebook["depends_on"])

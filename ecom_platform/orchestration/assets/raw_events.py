@@ -13,6 +13,7 @@ from ecom_platform.orchestration.metadata import GROUP, OWNERS, file_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.times import utc
 from ecom_platform.postgres import ledger
+from ecom_platform.postgres.generated import require_shop
 from ecom_platform.settings import DEFAULT_EVENTS
 
 
@@ -62,8 +63,12 @@ def raw_events(
     more popular than the others, and days have a rhythm. A file appears under its name only when it is
     complete.
 
+    On a server of one's own (`ECOM_POSTGRES_URL`) nothing is generated unless `ECOM_SHOP=on`, so that no
+    invented sale gets among the real ones: there the job `ingest` loads what has landed.
+
     To choose the number of events, the seed or the time: the arrow beside *Materialize*, *Open launchpad*.
     """
+    require_shop(landing.settings, postgres.database)
     now = datetime.now(UTC)
     generator = _generator(config, landing.settings.rows_per_file, now)
     folder = landing.zone.landing

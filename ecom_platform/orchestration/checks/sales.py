@@ -29,6 +29,8 @@ _SPECS = [
         description="The steps of every day and category are as many as the events.\n\n" + _REMEDY,
     ),
 ]
+# The name of each table's check.
+SALES_CHECKS = {HOURLY_SALES: "revenue_reconciles", CONVERSION_FUNNEL: "funnel_reconciles"}
 
 
 @dg.multi_asset_check(name="sales_reconcile", specs=_SPECS, can_subset=True)

@@ -1,21 +1,28 @@
-"""Watching the live mode: once a minute, whether it is alive and how it gets on.
+"""Watching the live mode: once a minute, whether it is alive and how it gets on; every five, what it loaded.
 
-Belongs here: turning its row and its recent micro-batches into events of `user_events`. Does not belong
-here: the verdict (``postgres.live_status``), telling anybody (alerts follow failed checks).
+Belongs here: turning its row and its recent micro-batches into events of `user_events`, and requesting runs
+that look at what it has loaded. Does not belong here: the verdict (``postgres.live_status``), when such a run
+is due (``live_looks``), telling anybody (alerts follow failed checks).
+
+No materialization is made here: one without an evaluation of the checks would turn a failed one grey. The run
+that looks makes it: it is one of the job `ingest`, which beside a live mode loads nothing, and which audits,
+checks and brings the sales figures up to date like any other.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import dagster as dg
 
 from ecom_platform.orchestration.assets.user_events import user_events
 from ecom_platform.orchestration.checks.live_mode import live_mode_is_alive
+from ecom_platform.orchestration.jobs import LIVE_TAG, ingest_job
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import PostgresResource
+from ecom_platform.orchestration.sensors.live_looks import look_is_due
 from ecom_platform.postgres import live_status
 from ecom_platform.postgres.live_status import LiveStatus, RecentFigures
 
@@ -23,9 +30,10 @@ SECONDS = 60
 
 
 @dg.sensor(
+    job=ingest_job,
     minimum_interval_seconds=SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Each minute: is the live mode alive if it should be, and what has it loaded?",
+    description="Each minute: is the live mode alive if it should be? Every five: what it loaded is checked.",
 )
 def live_mode(context: dg.SensorEvaluationContext, postgres: PostgresResource) -> Any:
     with postgres.transaction() as connection:
@@ -34,7 +42,13 @@ def live_mode(context: dg.SensorEvaluationContext, postgres: PostgresResource) -
     result = check_result(live_status.alive(status))
     before = _Memory.load(context.cursor)
     known_to_fail = not before.passed
-    if (status is None or not status.expected) and not known_to_fail:
+    memory = before.after(status, passed=bool(result.passed))
+    live = status is not None and status.expected
+    requests = []
+    if look_is_due(context.instance, live=live, unseen=memory.unseen):
+        requests = [dg.RunRequest(tags={LIVE_TAG: memory.run_id or ""})]
+        memory = replace(memory, unseen=False)
+    if not live and not known_to_fail and not requests and memory == before:
         return dg.SkipReason("No live mode: none was started, or the last one was stopped.")
     evaluation = dg.AssetCheckEvaluation(
         check_name=live_mode_is_alive.check_key.name,
@@ -45,25 +59,33 @@ def live_mode(context: dg.SensorEvaluationContext, postgres: PostgresResource) -
         metadata=result.metadata,
     )
     events: list[Any] = [evaluation]
-    memory = _Memory(bool(result.passed), before.run_id, before.rows)
     if status is not None and status.expected:
-        loaded = status.rows - (before.rows if before.run_id == status.run_id else 0)
-        if loaded > 0:
-            # Freshness counts materializations alone, and beside the live mode no run makes one.
-            events.append(dg.AssetMaterialization(user_events.key, metadata={"live_rows_loaded": loaded}))
-        memory = _Memory(bool(result.passed), status.run_id, status.rows)
         events.append(dg.AssetObservation(user_events.key, metadata=_metadata(status, figures)))
-    return dg.SensorResult(asset_events=events, cursor=memory.dump())
+    return dg.SensorResult(requests, asset_events=events, cursor=memory.dump())
 
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
     """What a tick leaves to the next. A check that failed must be seen to pass again, also when the live
-    mode was ended for good; and rows are materialized once."""
+    mode was ended for good; and rows that were loaded are looked at, also when it ended soon after.
+
+    ``unseen``: rows were loaded since a look was last requested.
+    """
 
     passed: bool = True
     run_id: str | None = None
     rows: int = 0
+    unseen: bool = False
+
+    def after(self, status: LiveStatus | None, *, passed: bool) -> _Memory:
+        """What is known after a tick that saw ``status``."""
+        if status is None:
+            return replace(self, passed=passed)
+        if status.run_id != self.run_id:
+            # Of the process before it, the last rows may not have been seen.
+            unseen = self.unseen or self.run_id is not None or status.rows > 0
+            return _Memory(passed, status.run_id, status.rows, unseen)
+        return _Memory(passed, self.run_id, status.rows, self.unseen or status.rows > self.rows)
 
     @classmethod
     def load(cls, cursor: str | None) -> _Memory:

@@ -21,9 +21,15 @@ from ecom_platform.landing.accounting import OnDisk, files_in
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
 from ecom_platform.landing.scan import Scan, scan
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.jobs import INGEST_JOB, WAITING_TAG, ingest_job
-from ecom_platform.orchestration.stale_runs import end_stale_runs
+from ecom_platform.orchestration.stale_runs import (
+    UNKNOWN_SECONDS,
+    UnknownRun,
+    end_stale_runs,
+    end_unknown_run,
+    takes_pool,
+    unknown_runs,
+)
 from ecom_platform.postgres import ledger, lock
 from ecom_platform.postgres.alerts import open_problems
 from ecom_platform.postgres.connection import Database
@@ -35,6 +41,9 @@ from ecom_platform.settings import Settings, load_settings
 LOOK_SECONDS = 1.5
 # Dagster looks for sensors that are due every five seconds; less than that is as often as it can.
 INTERVAL_SECONDS = 1
+
+# A run that begins says nothing for a moment.
+_DOUBT_SECONDS = 60.0
 
 # The cursor is the fingerprint of what is given up, or one of these: nothing is, or it is being tried again
 # and its alert is not over yet. Empty where nothing is remembered.
@@ -58,11 +67,14 @@ def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 
     Files that are still being written are left alone, and so is everything while another ingest or the
     live mode is at work. After a failure it waits, longer each time; a set of files that has failed
-    six times is given up until it changes. Runs whose process is gone are ended first.
+    six times is given up until it changes. Runs whose process is gone are ended first, and those of which
+    nothing is known when they have said nothing for a quarter of an hour.
     """
     for run_id in end_stale_runs(context.instance):
         context.log.warning(f"Run {run_id} was ended: its process is gone.")
-    state = survey(context.instance, load_settings())
+    settings = load_settings()
+    _end_unknown_runs(context, settings)
+    state = survey(context.instance, settings)
     decision = arrivals.decide(state)
     if isinstance(decision, Launch):
         context.log.info(decision.reason)
@@ -77,6 +89,24 @@ def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     if context.cursor != decision.fingerprint:
         report_given_up(context, decision)
     return dg.SensorResult(skip_reason=f"Given up: {decision.reason}", cursor=decision.fingerprint)
+
+
+def _end_unknown_runs(context: dg.SensorEvaluationContext, settings: Settings) -> None:
+    """Runs of which nothing is known hold up loading for a while, not for ever."""
+    overdue = [unknown for unknown in unknown_runs(context.instance, time.time()) if unknown.overdue]
+    if not overdue:
+        return
+    with provide(settings) as database, database.open(autocommit=True) as connection:
+        holder = lock.holder(connection)
+    if holder is not None:
+        context.log.warning(f"Nothing is known of run {overdue[0].run.run_id}; the lock is held by {holder}.")
+        return
+    for unknown in overdue:
+        if end_unknown_run(context.instance, unknown):
+            context.log.error(
+                f"Run {unknown.run.run_id} was ended: nothing is known of its process, and it has said "
+                f"nothing for {unknown.silent / 60:.0f} minutes."
+            )
 
 
 def report_given_up(context: dg.SensorEvaluationContext, decision: GiveUp) -> None:
@@ -182,10 +212,19 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
 
 def _under_way(instance: dg.DagsterInstance) -> Iterable[str]:
     """Runs that have not ended and that ingest, whatever their job: those that take the pool."""
+    unknown = {found.run.run_id: found for found in unknown_runs(instance, time.time())}
     for record in instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED)):
         run = record.dagster_run
-        if run.run_op_concurrency is not None and POOL in (run.run_op_concurrency.all_pools or ()):
-            yield f"run {run.run_id} of {run.job_name}, {run.status.value.lower()}"
+        if takes_pool(run):
+            doubt = _doubt(unknown.get(run.run_id))
+            yield f"run {run.run_id} of {run.job_name}, {run.status.value.lower()}{doubt}"
+
+
+def _doubt(unknown: UnknownRun | None) -> str:
+    if unknown is None or unknown.silent < _DOUBT_SECONDS:
+        return ""
+    left = max(UNKNOWN_SECONDS - unknown.silent, 0) / 60
+    return f" (nothing is known of its process; it is ended in {left:.0f} min unless it says something)"
 
 
 def _require_zone(settings: Settings, zone: LandingZone) -> None:

@@ -24,6 +24,12 @@ class FileLock:
     def held(self) -> bool:
         return self._descriptor is not None
 
+    def fileno(self) -> int:
+        """The open file, for a program that is to hold the lock as well; ``ValueError`` while not held."""
+        if self._descriptor is None:
+            raise ValueError(f"{self._path} is not locked by this process")
+        return self._descriptor
+
     def in_place(self) -> bool:
         """Whether the locked file is the one that others would lock: it may have been removed since."""
         try:

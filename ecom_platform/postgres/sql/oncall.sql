@@ -40,7 +40,8 @@ SELECT
     count(*) AS rows,
     (array_agg(file_name ORDER BY reject_id))[1] AS file_name,
     (array_agg(line_number ORDER BY reject_id))[1] AS line_number,
-    (array_agg(raw ORDER BY reject_id))[1] AS raw
+    (array_agg(raw ORDER BY reject_id))[1] AS raw,
+    (array_agg(message ORDER BY reject_id))[1] AS message
 FROM rejected_events
 WHERE replayed_at IS NULL
 GROUP BY reason

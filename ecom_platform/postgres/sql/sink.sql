@@ -16,6 +16,19 @@ WHERE file_id = ANY($1::text::bigint[]) AND state = 'claimed'
 ORDER BY file_id
 FOR UPDATE;
 
+-- name: binary_fits
+-- Whether COPY may send our binary values: not into a column that somebody gave another type of fixed length, where
+-- the bytes of a number would be taken for another's.
+SELECT bool_and(t.typlen < 0 OR t.oid = d.type) AS fits
+FROM (VALUES {declared_types}) AS d (name, type)
+JOIN pg_attribute AS a ON a.attrelid = 'user_events'::regclass AND a.attname = d.name
+JOIN pg_type AS c ON c.oid = a.atttypid
+JOIN pg_type AS t ON t.oid = coalesce(nullif(c.typbasetype, 0), c.oid);
+
+-- name: refuse_at_once#
+-- Constraints that would wait for COMMIT speak up where the row is known. None of ours waits.
+SET CONSTRAINTS ALL IMMEDIATE;
+
 -- name: create_staged#
 CREATE TEMPORARY TABLE staged ({definitions}, line_number bigint, file_id bigint) ON COMMIT DROP;
 
@@ -102,6 +115,101 @@ FROM (
         SELECT {compared}, file_id FROM user_events AS e WHERE e.event_id = s.event_id OFFSET 0
     ) AS t ON true
     WHERE s.copy > 1 OR NOT EXISTS (SELECT FROM fresh AS f WHERE f.event_id = s.event_id)
+) AS leftover
+GROUP BY file_id, verdict;
+
+-- name: create_trial#
+CREATE TEMPORARY TABLE trial (number bigint PRIMARY KEY, {definitions}, line_number bigint, file_id bigint)
+ON COMMIT DROP;
+
+-- name: create_tried#
+-- Rows that were inserted, and with an SQLSTATE those that were refused.
+CREATE TEMPORARY TABLE tried (
+    file_id bigint, line_number bigint, sqlstate text, constraint_name text, column_name text
+) ON COMMIT DROP;
+
+-- name: empty_trial#
+TRUNCATE trial, tried;
+
+-- name: fill_trial!
+INSERT INTO trial
+SELECT row_number() OVER (ORDER BY event_id, file_id, line_number), {columns}, line_number, file_id
+FROM staged JOIN unseen USING (event_id);
+
+-- name: try_each
+-- insert_unseen where PostgreSQL refuses rows: in ever smaller pieces until the refused ones are alone. Of an id's
+-- copies the first that is not refused is stored. Conditions as in _REFUSALS of the sink.
+DO $$
+DECLARE
+    place bigint := 1;
+    size bigint := 1024;
+    last bigint := (SELECT max(number) FROM trial);
+    said text;
+    constraint_said text;
+    column_said text;
+BEGIN
+    WHILE place <= last LOOP
+        BEGIN
+            WITH piece AS MATERIALIZED (
+                SELECT *, row_number() OVER (PARTITION BY event_id ORDER BY number) AS copy
+                FROM trial WHERE number >= place AND number < place + size
+            ),
+            inserted AS (
+                INSERT INTO user_events ({columns}, file_id)
+                SELECT {columns}, file_id FROM piece ORDER BY number
+                ON CONFLICT (event_id) DO NOTHING
+                RETURNING event_id
+            )
+            INSERT INTO tried (file_id, line_number)
+            SELECT p.file_id, p.line_number FROM piece AS p JOIN inserted USING (event_id) WHERE p.copy = 1;
+            place := place + size;
+            size := least(size * 4, 1024);
+        EXCEPTION
+            WHEN data_exception OR integrity_constraint_violation OR with_check_option_violation
+                OR program_limit_exceeded OR raise_exception OR assert_failure OR datatype_mismatch
+            THEN
+                IF size > 1 THEN
+                    size := size / 4;
+                ELSE
+                    GET STACKED DIAGNOSTICS
+                        said = RETURNED_SQLSTATE, constraint_said = CONSTRAINT_NAME, column_said = COLUMN_NAME;
+                    INSERT INTO tried
+                    SELECT file_id, line_number, said, nullif(constraint_said, ''), nullif(column_said, '')
+                    FROM trial WHERE number = place;
+                    place := place + 1;
+                END IF;
+        END;
+    END LOOP;
+END
+$$;
+
+-- name: refused_rows
+SELECT file_id, line_number, sqlstate, constraint_name, column_name FROM tried WHERE sqlstate IS NOT NULL;
+
+-- name: classify_tried
+-- As classify_unseen: every row of the trial that was neither inserted nor refused.
+SELECT
+    file_id,
+    verdict,
+    count(*) AS rows,
+    array_agg(line_number) FILTER (WHERE verdict = 'conflict') AS lines
+FROM (
+    SELECT
+        s.file_id,
+        CASE
+            WHEN t.file_id IS NULL THEN 'gone'
+            WHEN ROW({compared_s}) IS DISTINCT FROM ROW({compared_t}) THEN 'conflict'
+            WHEN s.file_id = t.file_id THEN 'within'
+            ELSE 'across'
+        END AS verdict,
+        s.line_number
+    FROM trial AS s
+    LEFT JOIN LATERAL (
+        SELECT {compared}, file_id FROM user_events AS e WHERE e.event_id = s.event_id OFFSET 0
+    ) AS t ON true
+    WHERE NOT EXISTS (
+        SELECT FROM tried AS d WHERE d.file_id = s.file_id AND d.line_number = s.line_number
+    )
 ) AS leftover
 GROUP BY file_id, verdict;
 

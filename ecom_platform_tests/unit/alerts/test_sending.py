@@ -148,7 +148,7 @@ def locked_mailbox() -> Iterator[int]:
         object(),
         hostname="127.0.0.1",
         port=port,
-        ready_timeout=120,
+        ready_timeout=240,
         auth_require_tls=False,
         auth_required=True,
         authenticator=lambda *_: AuthResult(success=False, handled=False),

@@ -34,7 +34,7 @@ def interrupted(
     for _ in range(times):
         assert process.stderr.readline() == "ready\n"
         process.send_signal(signum)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=240)
     return process.returncode, out, err
 
 

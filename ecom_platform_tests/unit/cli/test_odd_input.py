@@ -21,7 +21,7 @@ from ecom_platform.settings import load_settings, read_environment
 
 def ecom(*arguments: str | bytes, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ecom_platform", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=240, check=False)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ _FULL = Path("/dev/full")
 
 def run(program: str, **streams: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", _BEGIN + program], text=True, timeout=60, check=False, **streams
+        [sys.executable, "-c", _BEGIN + program], text=True, timeout=240, check=False, **streams
     )
 
 
@@ -66,7 +66,7 @@ def test_closed_descriptors_are_not_given_to_files(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", _BEGIN + program]
     shell = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *command]
-    assert subprocess.run(shell, timeout=60, check=False).returncode == 0
+    assert subprocess.run(shell, timeout=240, check=False).returncode == 0
     assert file.read_text() == "ours"
 
 

@@ -20,7 +20,7 @@ def test_a_run_in_the_middle_of_a_step_is_canceled_and_stays_it(tmp_path: Path) 
     @dg.op
     def wait() -> None:
         in_step.set()
-        go_on.wait(60)
+        go_on.wait(240)
 
     @dg.job
     def waiting() -> None:
@@ -33,7 +33,7 @@ def test_a_run_in_the_middle_of_a_step_is_canceled_and_stays_it(tmp_path: Path) 
             target=lambda: waiting.execute_in_process(instance=instance, run_id=RUN), daemon=True
         )
         worker.start()
-        assert in_step.wait(60)
+        assert in_step.wait(240)
         assert cancellation.cancel() == RUN
         go_on.set()
         # The process ends here. Until then the run has an event to store, and cannot.

@@ -375,8 +375,12 @@ def test_a_partition_of_the_recount_mends_its_day(
         for day in ("2026-01-31", "2026-02-01"):
             assert job.execute_in_process(partition_key=day, instance=instance).success
             passed.append(reconciles(database, HOURLY_SALES, "revenue_reconciles").passed)
-        assert instance.get_latest_materialization_event(dg.AssetKey("conversion_funnel"))
+        newest = instance.get_latest_materialization_event(dg.AssetKey("conversion_funnel"))
+        check = dg.AssetCheckKey(dg.AssetKey("conversion_funnel"), "funnel_reconciles")
+        looks = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])
     assert passed == [False, True]
+    # Of the same run, so the check has its colour.
+    assert newest is not None and newest.run_id == looks[check].run_id
 
 
 @pytest.mark.parametrize(

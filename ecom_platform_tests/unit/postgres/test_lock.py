@@ -8,6 +8,7 @@ from psycopg.conninfo import make_conninfo
 
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, holder, ingest_lock
+from ecom_platform_tests.waiting import wait_until
 
 
 def test_nobody(database: Database) -> None:
@@ -32,7 +33,7 @@ def test_the_live_mode(database: Database) -> None:
         assert who is not None
         assert who.live
     with database.open(autocommit=True) as connection:
-        assert holder(connection) is None
+        wait_until(lambda: holder(connection) is None)  # PostgreSQL ends a backend in its own time
 
 
 def test_the_live_mode_of_another_database(database: Database) -> None:

@@ -61,3 +61,10 @@ def test_what_the_caller_set_stays(tmp_path: Path) -> None:
 
 def test_a_master_takes_applications_in_one_way_alone(tmp_path: Path) -> None:
     assert "-Dspark.master.rest.enabled=false" in environment("master", tmp_path)["SPARK_DAEMON_JAVA_OPTS"]
+
+
+def test_nothing_can_be_ended_from_the_masters_page(tmp_path: Path) -> None:
+    """Its buttons ask nobody who they are, and any page of a browser can press them."""
+    options = environment("master", tmp_path)["SPARK_DAEMON_JAVA_OPTS"]
+    assert "-Dspark.ui.killEnabled=false" in options
+    assert "-Dspark.master.ui.decommission.allow.mode=DENY" in options
