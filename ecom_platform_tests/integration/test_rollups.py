@@ -415,3 +415,26 @@ def test_revenue_beyond_any_that_an_hour_had(landing: Landing) -> None:
     load_one_of_the_highest_price("b.csv")
     assert rows(landing.database, "SELECT revenue FROM hourly_sales") == [(Decimal("100000099999999.98"),)]
     execute(landing.database, "UPDATE hourly_sales SET revenue = 99999999.99 * 9223372036854775807")
+
+
+def purchase(number: int, user: int) -> bytes:
+    return b"%s,%d,P,purchase,2026-01-02 00:00:00,1.00,Books,Mobile,DE" % (
+        str(uuid.UUID(int=number)).encode(),
+        user,
+    )
+
+
+def test_who_buys_again_is_the_same_buyer(landing: Landing) -> None:
+    buyers = []
+    for number, user in enumerate((1, 1, 2)):
+        drop(landing, f"{number}.csv", purchase(number, user))
+        refresh(landing.database, HOURLY_SALES)
+        buyers += rows(landing.database, "SELECT purchases, buyers FROM hourly_sales")
+    assert buyers == [(1, 1), (2, 1), (3, 2)]
+
+
+def test_a_row_that_went_before_its_file_was_taken_in_was_never_there(landing: Landing) -> None:
+    drop(landing, "a.csv", purchase(1, 1), purchase(2, 2))
+    execute(landing.database, "DELETE FROM user_events WHERE user_id = 1")
+    assert_agrees(landing.database)
+    assert rows(landing.database, "SELECT purchases, buyers FROM hourly_sales") == [(1, 1)]

@@ -56,7 +56,7 @@ def test_a_unit_that_stepped_back_takes_its_turn_alone(landing: Landing) -> None
     landing.check()
 
 
-def test_an_archive_that_is_completed_after_it_was_found_damaged(
+def test_an_archive_that_is_completed_after_it_was_found_damaged_twice(
     landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some of its rows had been read, so the unit started over without it; then its rest comes."""

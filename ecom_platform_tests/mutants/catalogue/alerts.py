@@ -110,7 +110,7 @@ MUTANTS = (
         file=_OUTBOX,
         original="{name: redact_value(name, value, secrets) for name, value in problem.details.items()}",
         mutated="dict(problem.details)",
-        tests=("ecom_platform_tests/integration/test_check_alerts.py::test_no_secret_anywhere",),
+        tests=(f"{_TESTS}::test_a_secret_is_masked_before_it_is_stored",),
     ),
     Mutant(
         name="a secret is masked only as it stands in its URL",

@@ -8,6 +8,7 @@ _SQL = "ecom_platform/postgres/sql/sink.sql"
 _TESTS = "ecom_platform_tests/integration/test_sink.py"
 _STORED = f"{_TESTS}::TestWhatIsStored"
 _BROKEN = f"{_TESTS}::TestBreakingIt"
+_REFUSED = "ecom_platform_tests/integration/test_refused_rows.py"
 _RETRIES = "ecom_platform_tests/integration/test_sink_retries.py"
 _WRITTEN_ON = "ecom_platform_tests/integration/test_written_on.py"
 
@@ -159,8 +160,8 @@ MUTANTS = (
         name="one damaged archive costs its unit",
         promise=promises.ONE_BAD,
         file=_SINK,
-        original="            unreadable[error.file_id] = error.error",
-        mutated="            raise error.error from None",
+        original="            unreadable |= error.verdicts",
+        mutated="            raise next(iter(error.verdicts.values())).error from None",
         tests=(f"{_STORED}::test_gzip_that_breaks_off_after_rows_were_sent",),
     ),
     Mutant(
@@ -175,10 +176,18 @@ MUTANTS = (
         name="the verdict on an unreadable file is kept over a change of that file",
         promise=promises.ONE_BAD,
         file=_SINK,
+        original="        if self.final:\n            return True\n",
+        mutated="        return True\n",
+        tests=(f"{_REFUSED}::TestFiles::test_one_that_is_complete_at_the_second_look_is_loaded",),
+    ),
+    Mutant(
+        name="a file that was found unreadable is not looked at again before the commit",
+        promise=promises.ONE_BAD,
+        file=_SINK,
         original="        _check_unchanged(pending, stamps)\n",
         mutated="        judged = self._unreadable\n"
         "        _check_unchanged([f for f in pending if f.file_id not in judged], stamps)\n",
-        tests=(f"{_RETRIES}::test_an_archive_that_is_completed_after_it_was_found_damaged",),
+        tests=(f"{_RETRIES}::test_an_archive_that_is_completed_after_it_was_found_damaged_twice",),
     ),
     Mutant(
         name="a file that was written to while it was read is told by its size alone",

@@ -17,10 +17,10 @@ MUTANTS = (
         tests=(f"{_TESTS}::TestDefaults::test_every_driver_sets_its_own",),
     ),
     Mutant(
-        name="a session keeps the encoding of its database",
+        name="a session keeps the date style of its database",
         promise=promises.AS_WRITTEN,
         file=_SESSION,
-        original="    set_config('client_encoding', 'UTF8', false),\n",
+        original="    set_config('DateStyle', 'ISO, MDY', false),\n",
         mutated="",
         tests=(f"{_TESTS}::TestDefaults::test_every_driver_sets_its_own",),
     ),
@@ -49,11 +49,11 @@ MUTANTS = (
         tests=(f"{_TESTS}::TestShell::test_none_reaches_psql_on_the_embedded_server",),
     ),
     Mutant(
-        name="rows are copied into whichever schema comes first",
+        name="a schema of the role's name comes first",
         promise=promises.ONE_SCHEMA,
-        file="ecom_platform/postgres/adbc.py",
-        original="{_TARGET_SCHEMA: self._schema}",
-        mutated="{}",
+        file=_SESSION,
+        original="    set_config('search_path', quote_ident($1), false),",
+        mutated="    set_config('search_path', '\"$user\", ' || quote_ident($1), false),",
         tests=(f"{_TESTS}::TestOneSchema",),
     ),
     Mutant(
