@@ -75,6 +75,6 @@ def test_the_catalogue_is_well_formed() -> None:
     names = [each.name for each in MUTANTS]
     assert len(set(names)) == len(names)
     for each in MUTANTS:
-        assert each.tests
+        assert each.tests and isinstance(each.tests, tuple)
         with pytest.raises(StaleError):
             mutated_text(each, "")

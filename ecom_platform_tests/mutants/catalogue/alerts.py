@@ -67,7 +67,7 @@ MUTANTS = (
         promise=promises.EVERY_TARGET,
         file=_SQL,
         original="SET due_at = clock_timestamp() + make_interval(secs => :lease_seconds), attempts",
-        mutated="SET state = 'delivered', due_at = clock_timestamp() + "
+        mutated="SET state = 'delivered', delivered_at = clock_timestamp(), due_at = clock_timestamp() + "
         "make_interval(secs => :lease_seconds), attempts",
         tests=(f"{_TESTS}::test_killed_in_the_middle_of_sending",),
     ),

@@ -103,7 +103,7 @@ MUTANTS = (
         file=_ROLLUPS_SQL,
         original="DELETE FROM pending_events WHERE rollup = :rollup;",
         mutated="DELETE FROM pending_events WHERE rollup = :rollup AND sign > 0;",
-        tests=(f"{_ROLLUPS_TESTS}::test_a_deleted_row_is_subtracted_without_reading_the_table"),
+        tests=(f"{_ROLLUPS_TESTS}::test_a_deleted_row_is_subtracted_without_reading_the_table",),
     ),
     Mutant(
         name="a deleted row of a file that is pending as a whole is subtracted as well",

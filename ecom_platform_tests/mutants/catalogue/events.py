@@ -22,7 +22,7 @@ MUTANTS = (
         file=_DECODING,
         original="            self._judge(self._record(row))",
         mutated="            self._record(row)",
-        tests=(f"{_TESTS}::test_a_broken_record_leaves_its_neighbours_alone",),
+        tests=(f"{_TESTS}::test_a_broken_column_rule",),
     ),
     Mutant(
         name="blank lines are not counted in the line number of a reject",
