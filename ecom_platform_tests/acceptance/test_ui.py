@@ -55,7 +55,7 @@ def test_materialise_everything_then_break_it_then_put_it_right(dev: ui.Dev, tmp
         ui.open_page(dev, page, "/asset-groups")
         for asset, checks in (
             ("raw_events", 1),
-            ("user_events", 12),
+            ("user_events", 15),
             ("duplicate_audit", 1),
             ("hourly_sales", 1),
         ):
@@ -123,6 +123,7 @@ def test_materialise_everything_then_break_it_then_put_it_right(dev: ui.Dev, tmp
         query(home, "INSERT INTO user_events SELECT * FROM kept")
         query(home, "DROP TABLE kept")
         assert ui.run_checks(dev, page, "user_events")["status"] == "SUCCESS"
+        ui.open_check(dev, page, "user_events", "generated_events_stored_once")
         page.get_by_text("Expected 30,000 events, each once; found 30,000 rows.").first.wait_for()
 
 
