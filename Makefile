@@ -8,6 +8,7 @@ ROWS ?= 1000000
 REPEAT ?= 3
 PATHS ?=
 RATE_SECONDS ?= 300
+ONLY ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -17,7 +18,7 @@ WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 10 $(TESTS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-quick test-long dev bench bench-latency bench-sensor bench-all bench-functions bench-peers torture docker-env docker-test
+.PHONY: help run test test-quick test-long dev bench bench-latency bench-sensor bench-all bench-functions bench-peers torture mutants docker-env docker-test
 .PHONY: check format setup lock clean
 
 help: ## Print this list
@@ -62,6 +63,9 @@ bench-peers: setup ## What the benchmark compares with: dlt and sling in .venv-p
 
 torture: setup ## The long fault-injection run (ROUNDS=50)
 	@$(BIN)/python -m ecom_platform_tests.torture --rounds $(ROUNDS)
+
+mutants: setup ## Small faults put into a copy of the code, each of which a named test must find (ONLY=words)
+	@$(BIN)/python -m ecom_platform_tests.mutants $(if $(ONLY),--only "$(ONLY)")
 
 docker-env: ## Fresh passwords for the compose stack, into docker/.env (once)
 	@$(PYTHON) docker/make-env

@@ -475,3 +475,15 @@ class TestCommand:
         done = self.ecom(tmp_path, "", "--json")
         assert done.returncode == 3
         assert "ECOM_ALERT_URLS is not set" in json.loads(done.stdout)["error"]["message"]
+
+
+@pytest.mark.parametrize("part", ["title", "expected", "found", "remedy", "details"])
+def test_a_secret_is_masked_before_it_is_stored(database: Database, part: str) -> None:
+    """In every part of a problem, whether it is known as one or looks like one."""
+    text = f"xoxb-1234567890 of postgresql://bob:{PASSWORD}@db/shop"
+    value = {"said": [text], "api_token": "hunter22"} if part == "details" else text
+    assert raise_problem(database, problem(**{part: value}), secrets=["xoxb-1234567890"])
+    ((stored,),) = rows(database, "SELECT to_jsonb(a)::text FROM alerts AS a")
+    assert "*** of postgresql://bob:***@db/shop" in stored
+    for secret in ("xoxb-1234567890", PASSWORD, "hunter22"):
+        assert secret not in stored

@@ -184,3 +184,16 @@ def test_one_bad_file_among_many_good_rows(database: Database, zone: LandingZone
 
 def test_nothing_loaded_is_nothing_rejected(database: Database) -> None:
     assert ask(database, lambda connection: audit.few_rejects(connection, 0.05)).passed
+
+
+def test_counts_that_make_up_for_each_other_do_not_reconcile(loaded: Database, zone: LandingZone) -> None:
+    """In total as many rows as were read, and of both files another number."""
+    (zone.landing / "b.csv").write_bytes(csv_file(line()))
+    Landing(loaded, zone).ingest()
+    execute(
+        loaded,
+        "UPDATE ingested_files SET rows_inserted = rows_inserted + CASE name WHEN 'a.csv' THEN 1 ELSE -1 END",
+    )
+    finding = ask(loaded, audit.counts_reconcile)
+    assert (finding.passed, finding.found) == (False, f"{ROWS + 2} rows accounted for")
+    assert (finding.details["a.csv"], finding.details["b.csv"]) == (f"{ROWS + 2} of {ROWS + 1}", "0 of 1")

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from ecom_platform.landing.corrections import replay_as_they_are
 from ecom_platform.landing.requeue import reload_files
 from ecom_platform.landing.zone import LandingZone
+from ecom_platform.postgres import rollups
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.rollups import (
     CONVERSION_FUNNEL,
@@ -366,6 +367,41 @@ def test_rates_are_null_where_nothing_came_before(landing: Landing) -> None:
     assert rows(landing.database, rates) == [("Books", None, 0.0, None), ("Toys", 0.5, 0.0, 0.0)]
 
 
+@pytest.mark.parametrize("rollup", ROLLUPS)
+def test_a_load_that_commits_in_the_middle_of_a_refresh_is_counted_by_the_next(
+    landing: Landing, monkeypatch: pytest.MonkeyPatch, rollup: str
+) -> None:
+    """The refresh has read what changed; what it deletes then must be no more than that."""
+    draw = random.Random(7)
+    drop(landing, "a.csv", *(event(draw) for _ in range(20)))
+    apply = rollups._apply
+
+    def after_a_load(connection: psycopg.Connection[Any], name: str) -> None:
+        drop(landing, "b.csv", *(event(draw) for _ in range(30)))
+        apply(connection, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rollups, "_apply", after_a_load)
+        assert refresh(landing.database, rollup).events == 20
+    assert refresh(landing.database, rollup).events == 30
+    assert_agrees(landing.database)
+
+
+def test_a_replayed_row_is_counted(landing: Landing) -> None:
+    """Also of a file that was taken in long ago."""
+    draw = random.Random(8)
+    drop(landing, "a.csv", *(event(draw) for _ in range(20)), event(draw).replace(b"2026-01-0", b"2026-1-0"))
+    for rollup in ROLLUPS:
+        refresh(landing.database, rollup)
+    execute(
+        landing.database,
+        "UPDATE rejected_events SET raw = replace(convert_from(raw, 'UTF8'), '2026-1-0', '2026-01-0')::bytea",
+    )
+    assert replay_as_they_are(landing.database, landing.zone).loaded == 1
+    assert [refresh(landing.database, rollup).events for rollup in ROLLUPS] == [1, 1]
+    assert_agrees(landing.database)
+
+
 def test_revenue_beyond_any_that_an_hour_had(landing: Landing) -> None:
     """Sums of the highest prices there may be, of as many events as can be counted."""
 
@@ -379,3 +415,26 @@ def test_revenue_beyond_any_that_an_hour_had(landing: Landing) -> None:
     load_one_of_the_highest_price("b.csv")
     assert rows(landing.database, "SELECT revenue FROM hourly_sales") == [(Decimal("100000099999999.98"),)]
     execute(landing.database, "UPDATE hourly_sales SET revenue = 99999999.99 * 9223372036854775807")
+
+
+def purchase(number: int, user: int) -> bytes:
+    return b"%s,%d,P,purchase,2026-01-02 00:00:00,1.00,Books,Mobile,DE" % (
+        str(uuid.UUID(int=number)).encode(),
+        user,
+    )
+
+
+def test_who_buys_again_is_the_same_buyer(landing: Landing) -> None:
+    buyers = []
+    for number, user in enumerate((1, 1, 2)):
+        drop(landing, f"{number}.csv", purchase(number, user))
+        refresh(landing.database, HOURLY_SALES)
+        buyers += rows(landing.database, "SELECT purchases, buyers FROM hourly_sales")
+    assert buyers == [(1, 1), (2, 1), (3, 2)]
+
+
+def test_a_row_that_went_before_its_file_was_taken_in_was_never_there(landing: Landing) -> None:
+    drop(landing, "a.csv", purchase(1, 1), purchase(2, 2))
+    execute(landing.database, "DELETE FROM user_events WHERE user_id = 1")
+    assert_agrees(landing.database)
+    assert rows(landing.database, "SELECT purchases, buyers FROM hourly_sales") == [(1, 1)]

@@ -228,11 +228,12 @@ class TestWhatIsStored:
     def test_gzip_that_breaks_off_after_rows_were_sent(
         self, landing: Landing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sink, "BUFFER_ROWS", 100)
-        packed = gzip.compress(csv_file(*(line() for _ in range(150_000))))
+        take_small_steps(monkeypatch, 100)
+        packed = gzip.compress(csv_file(*(line() for _ in range(2_000))))
         files = landing.drop(a__csv__gz=packed[: len(packed) // 2], b__csv=csv_file(line()))
-        monkeypatch.setattr(sink, "BUFFER_ROWS", 10_000)
-        broken, good = landing.load(files)
+        attempts: list[str] = []
+        broken, good = landing.load(files, lambda step: attempts.append(step) if step == "locked" else None)
+        assert len(attempts) == 2
         assert (broken.state, broken.rows_read) == ("quarantined", 0)
         assert (broken.reason or "").startswith("corrupt_gzip")
         assert (good.state, good.rows_inserted) == ("loaded", 1)

@@ -33,6 +33,7 @@ def test_a_problem_and_its_end() -> None:
 
 def test_a_pass_without_a_problem_is_no_news() -> None:
     assert changes([good(1), good(2)], {}) == []
+    assert changes([good(3)], {"k": Known(at(2), False)}) == []
 
 
 def test_what_was_read_before_changes_nothing() -> None:

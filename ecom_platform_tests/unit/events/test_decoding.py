@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -57,6 +57,14 @@ VIEW_ROW = (
     "Mobile",
     "DE",
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _few_rows_take_the_quick_path() -> Iterator[None]:
+    """As many do: a block of little text would be judged row by row, and only that path tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(splitting, "SMALL_BLOCK_BYTES", 0)
+        yield
 
 
 class Decoded(NamedTuple):

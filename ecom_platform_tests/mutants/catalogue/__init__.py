@@ -1,0 +1,13 @@
+"""All mutants, by subject. A new one stands beside those of the code that it changes."""
+
+from ecom_platform_tests.mutants.catalogue import alerts, checks, events, landing, sink, surroundings
+from ecom_platform_tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    *events.MUTANTS,
+    *sink.MUTANTS,
+    *landing.MUTANTS,
+    *checks.MUTANTS,
+    *alerts.MUTANTS,
+    *surroundings.MUTANTS,
+)

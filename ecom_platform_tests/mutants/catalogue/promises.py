@@ -1,0 +1,42 @@
+"""The lines of docs/guarantees.md that mutants attack, by their first column, word for word."""
+
+ONCE = "An `event_id` is never stored twice, whatever its `event_time`"
+COUNTS = "For every file and in total, `read = inserted + duplicate + rejected`"
+ONE_PLACE = (
+    "A row that is not in `user_events` is in `rejected_events` with file, line, bytes and reason, or is "
+    "counted as a duplicate"
+)
+KILLED = "Killing any process at any moment changes none of these"
+DROPPED_AGAIN = "Dropping the same files again changes nothing, and mends deleted rows"
+LOST_COMMIT = "A lost answer to COMMIT is neither a loss nor a duplicate"
+DEADLOCK = "Units never deadlock"
+LANDED = "What has landed is loaded, also after runs, processes or the whole UI were killed"
+BEING_WRITTEN = "A file that is still being written is not half loaded"
+ONE_BAD = "One bad row does not cost its file, one bad file does not cost its unit"
+DELETED = "Rows deleted behind the platform's back are noticed"
+LARGE_TABLE = "Also of a table that is too large to be read by every run, and by the next run"
+ROLLUPS = (
+    "`hourly_sales` and `conversion_funnel` are what counting everything anew gives, whatever came late, was "
+    "replayed, loaded again, changed or deleted, and in whatever order it was committed"
+)
+RESTORED = "A database restored from a backup is made whole, also from one made during a load"
+AS_WRITTEN = (
+    "Text, times and numbers are stored and read as they were written, whatever the shell, the role or the "
+    "database have as defaults"
+)
+SHELL = "Nothing of the shell reaches the embedded server's clients"
+ONE_SCHEMA = (
+    "All rows are in one schema, and two platforms in one database neither see nor wait for each other"
+)
+NOT_OVERWRITTEN = "Nobody's file is overwritten"
+ONLY_FILES = (
+    "Only files are read: nothing that a link points to gets into the tables, no pipe holds a load up"
+)
+TOLD_ONCE = "A failed check is told, once, and so is its end"
+EVERY_TARGET = "An alert that is raised reaches every target that comes back within a week, at least once"
+NO_SECRET = "No secret is in a message, the log, the tables or the UI"
+STAYS_RED = "A check that was red on the whole table stays red until the whole was found right"
+WENT_BACK = (
+    "A database that went back in time (a failover to a standby that lagged, a restore) is noticed, in the "
+    "middle of a run and afterwards"
+)
