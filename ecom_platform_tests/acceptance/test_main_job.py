@@ -169,6 +169,7 @@ def test_a_machine_without_java_and_postgres(platform: Platform, tmp_path: Path)
     bare.wait_until_left_alone()
 
 
+@pytest.mark.long
 def test_same_seed_and_time_again_inserts_nothing(platform: Platform) -> None:
     arguments = ("run", "--events", "1000", "--seed", "3", "--as-of", "2026-01-31T12:00:00Z")
     assert platform.json(*arguments)["rows"]["inserted"] == 1_000

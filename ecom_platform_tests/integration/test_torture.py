@@ -28,7 +28,7 @@ def torture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Torture]:
     [
         (1, "SIGKILL the driver"),
         pytest.param(2, "SIGKILL a Python worker", marks=pytest.mark.long),
-        (3, "PostgreSQL stopped at once and started"),
+        pytest.param(3, "PostgreSQL stopped at once and started", marks=pytest.mark.long),
         pytest.param(4, "a second ingest beside the first", marks=pytest.mark.long),
     ],
 )
