@@ -29,3 +29,15 @@ def dev(
     with ui.ecom_dev(tmp_path_factory.mktemp("dev") / "home", ECOM_ALERT_URLS=hook.url) as running:
         yield running
     running.wait_until_gone()
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """The shared `ecom dev` ends with the last test that uses it: its daemon would tick beside all others."""
+    if _uses_it(item) and not (nextitem and _uses_it(nextitem)) and isinstance(item, pytest.Function):
+        running = item.funcargs.get("dev")
+        if isinstance(running, ui.Dev):
+            running.stop()
+
+
+def _uses_it(item: pytest.Item) -> bool:
+    return "dev" in getattr(item, "fixturenames", ())
