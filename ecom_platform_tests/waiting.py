@@ -4,8 +4,11 @@ machine, and the test goes on as soon as it may."""
 from __future__ import annotations
 
 import inspect
+import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
@@ -33,9 +36,23 @@ def _source(condition: Callable[[], object]) -> str:
 
 
 def wait_until_it_has_looked(process: psutil.Process, times: int = 3) -> None:
-    """Return when a process that waits and looks in turn has gone to sleep so many times more."""
-    before = process.num_ctx_switches().voluntary
-    wait_until(lambda: process.num_ctx_switches().voluntary >= before + times)
+    """Return when a thread of a process that waits and looks in turn has gone to sleep so many times more."""
+    before = _pauses(process.pid)
+
+    def has_looked() -> bool:
+        return any(pauses >= before.get(thread, 0) + times for thread, pauses in _pauses(process.pid).items())
+
+    wait_until(has_looked)
+
+
+def _pauses(pid: int) -> dict[str, int]:
+    """How often each thread of a process went to sleep of its own accord, by the kernel's account."""
+    found = {}
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        with suppress(OSError):
+            counted = re.search(r"^voluntary_ctxt_switches:\s+(\d+)$", status.read_text(), re.MULTILINE)
+            found[status.parent.name] = int(counted[1]) if counted else 0
+    return found
 
 
 _WAITING = """
