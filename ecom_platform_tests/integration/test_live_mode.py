@@ -293,7 +293,7 @@ def test_dev_keeps_one_running_beside_the_ui(platform: Platform) -> None:
         wait_until(lambda: len(platform.query(lives)) == 1, log.read_text)
         os.kill(int(platform.query(lives)[0][0]), signal.SIGKILL)
         wait_until(lambda: len(platform.query(lives)) == 2, log.read_text)
-        assert "stream ended with SIGKILL; starting it again in 1 s" in log.read_text()
+        assert "stream` ended with SIGKILL; starting it again in 1 s" in log.read_text()
         platform.drop("a.csv", csv_file(line()))
         platform.wait_until_loaded(1)
         dev.send_signal(signal.SIGTERM)
