@@ -89,6 +89,8 @@ class LandingZone:
         They lie where anybody may drop files, and whoever may do so may put something else in their place.
         """
         for folder in (self.ours, *self._folders):
+            if folder == self.units and not os.path.lexists(folder):
+                make_writable(folder)  # scratch, which may be deleted at any time
             self._refuse_swapped(folder)
 
     def _refuse_swapped(self, folder: Path) -> None:
