@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,15 @@ from ecom_platform_tests.waiting import wait_until
 HEAVY = {"spark_settings", "starts_spark", "starts_dagster"}
 # What is made once and used by tests of several modules: they run in one process.
 SHARED = ("spark_settings", "dev")
+
+# What whoever started the tests ignores (`nohup`, a shell's background job), programs would inherit: a handler,
+# unlike that, is none of a program's that is started.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda signum, frame: None)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, lambda signum, frame: None)
 
 _numbers = itertools.count(1)
 
