@@ -35,8 +35,8 @@ HEAVY = {"spark_settings", "starts_spark", "starts_dagster"}
 # What is made once and used by tests of several modules: they run in one process.
 SHARED = ("spark_settings", "dev")
 
-# What whoever started the tests ignores (`nohup`, a shell's background job), programs would inherit: a handler,
-# unlike that, is none of a program's that is started.
+# What whoever started the tests ignores (`nohup`, a background job of a shell), programs would inherit as
+# ignored; a handler they do not inherit.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda signum, frame: None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
