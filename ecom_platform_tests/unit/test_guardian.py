@@ -77,7 +77,7 @@ class Starter:
         for pid in (self.process.pid, *self.running()):
             with suppress(ProcessLookupError):
                 kill(pid)
-        self.process.wait()
+        self.process.wait(240)
         assert self.process.stderr is not None
         self.process.stderr.close()
 
@@ -122,7 +122,7 @@ def test_a_program_that_is_told_ends(tmp_path: Path, ends: Callable[[Starter], N
 def test_a_signal_ends_it_in_good_order(tmp_path: Path, signum: signal.Signals) -> None:
     with Starter(tmp_path, DOCILE) as starter:
         starter.process.send_signal(signum)
-        assert starter.process.wait() == 0
+        assert starter.process.wait(240) == 0
         assert starter.running() == []
         assert (tmp_path / "pids.ended").read_text() == "SIGINT"
 
