@@ -61,6 +61,7 @@ JOIN user_events AS e ON e.file_id = half.file_id AND e.event_id = substring(
 )::uuid
 WHERE half.landed_again_at IS NOT NULL
 ORDER BY again.file_id, r.line_number;
+
 -- name: any_lost$
 -- Whether rows were deleted of which it is not known that they came back.
 SELECT EXISTS (SELECT FROM lost_events) OR EXISTS (SELECT FROM lost_files);
