@@ -17,6 +17,9 @@ TESTS ?=
 WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 10 $(TESTS)
 
+# Compiled once, not by each of the hundred programs that the tests start, whatever the shell says of it.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test test-quick test-long dev bench bench-latency bench-sensor bench-all bench-functions bench-peers torture mutants docker-env docker-test
 .PHONY: check format setup lock clean

@@ -15,9 +15,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from types import FrameType
 from typing import NoReturn, TypeVar
@@ -27,6 +28,9 @@ from ecom_platform.output import print_at_once, silence
 MESSAGE = "Interrupted. What was committed stays; the rest is loaded by the next run."
 # For putting right what should be: a process that was asked to end does within a few seconds.
 _FAREWELL_SECONDS = 3.0
+# A signal between Python's last look for one and the wait it then begins is heard after the wait: so every
+# wait of the main thread is a short one.
+_LOOK_SECONDS = 0.2
 # How often one looks for what has been started meanwhile.
 _ROUNDS = 20
 
@@ -67,7 +71,7 @@ def interruptible(work: Callable[[], T], farewell: Callable[[], str | None]) -> 
 
     with _told(news):
         Thread(target=attempt, name="work", daemon=True).start()
-        signum = news.get()
+        signum = _next(news)
         if signum:
             _leave(signum, farewell)
     if not news.empty():
@@ -75,6 +79,12 @@ def interruptible(work: Callable[[], T], farewell: Callable[[], str | None]) -> 
     if failures:
         raise failures[0]
     return results[0]
+
+
+def _next(news: SimpleQueue[int]) -> int:
+    while True:
+        with suppress(Empty):
+            return news.get(timeout=_LOOK_SECONDS)
 
 
 @contextmanager
@@ -109,7 +119,9 @@ def _leave(signum: int, farewell: Callable[[], str | None]) -> NoReturn:
 
     thread = Thread(target=attempt, name="farewell", daemon=True)
     thread.start()
-    thread.join(_FAREWELL_SECONDS)
+    given_up = time.monotonic() + _FAREWELL_SECONDS
+    while thread.is_alive() and (left := given_up - time.monotonic()) > 0:
+        thread.join(min(left, _LOOK_SECONDS))
     _kill_children()
     end(signum, run_ids[0] if run_ids else None)
 

@@ -2,17 +2,22 @@
 
 Nothing here stands in for anything: the server is the one that is shipped.
 
-What a test uses decides when it runs. Tests that use one of ``HEAVY`` start Spark, Dagster's services or a
-browser; all others are marked ``quick`` (`make test-quick`). A test that takes minutes is marked ``long`` by
-hand (`make test-long`). `make test` runs all but the long ones, in a process a core.
+What a test uses decides when it runs. Tests that use one of ``HEAVY`` start Spark, Dagster's services, a
+browser or programs of their own; all others are marked ``quick`` (`make test-quick`). A test that takes
+minutes is marked ``long`` by hand (`make test-long`). `make test` runs all but the long ones, in a process a
+core.
 """
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -31,7 +36,8 @@ from ecom_platform.streaming.session import close_session, open_session
 from ecom_platform_tests.waiting import wait_until
 
 # Fixtures whose tests start a JVM, in this process or in one of their own, Dagster's services or a browser.
-HEAVY = {"spark_settings", "starts_spark", "starts_dagster"}
+# Or programs and servers of their own and whole Dagster runs, which take a second each.
+HEAVY = {"spark_settings", "starts_spark", "starts_dagster", "starts_programs"}
 # What is made once and used by tests of several modules: they run in one process.
 SHARED = ("spark_settings", "dev")
 
@@ -77,6 +83,7 @@ def _turn(item: pytest.Item) -> int:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fail where groups would be silently ignored, as by pytest-xdist 3.8 with pytest 9.2."""
+    gc.freeze()  # what was imported and collected stays; looking through it again and again takes a tenth
     if session.config.getoption("loadgroup", default=False):
         for item in session.items:
             if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
@@ -109,16 +116,37 @@ def starts_dagster() -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
-    """A PostgreSQL server for the whole test session.
+def starts_programs() -> None:
+    """For tests that start a PostgreSQL server, a process that sends, another Python or a Dagster run."""
 
-    It does not wait for the disk: tests kill processes, never the machine.
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """A PostgreSQL server for the whole test session, small and made for many databases.
+
+    It does not wait for the disk (tests kill processes, never the machine) and lies in memory where there is
+    room: a database is some 300 files, and ext4 is slow to make files where many have just been deleted.
+    Shared buffers are few because each ``CREATE`` and ``DROP DATABASE`` looks at all of them.
     """
-    with EmbeddedServer(tmp_path_factory.mktemp("postgres")) as running:
-        with _named(running, "postgres").open(autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
-        yield running
+    with _memory_or(tmp_path_factory.getbasetemp()) as directory:
+        begun = EmbeddedServer(directory)
+        with begun, _named(begun, "postgres").open(autocommit=True) as connection:
+            for setting in ("fsync = off", "shared_buffers = '16MB'", "max_wal_size = '256MB'"):
+                connection.execute(f"ALTER SYSTEM SET {setting}")
+        begun.stop()
+        with EmbeddedServer(directory) as running:
+            yield running
+
+
+@contextmanager
+def _memory_or(folder: Path) -> Iterator[Path]:
+    """A folder of its own in the machine's memory, or in ``folder`` where that has too little room."""
+    memory = Path("/dev/shm")  # noqa: S108 (a folder of its own is made in it); a container's is 64 MB
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 1024**3
+    with tempfile.TemporaryDirectory(
+        prefix="ecom-tests-", dir=memory if roomy else folder, ignore_cleanup_errors=True
+    ) as made:
+        yield Path(made) / "postgres"
 
 
 def _named(server: EmbeddedServer, name: str) -> Database:

@@ -29,7 +29,7 @@ class Heartbeat:
         self._database, self._run_id, self._pulse = database, run_id, pulse
         self._live_id: int | None = None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="live-heartbeat", daemon=True)
 
     def begin(self) -> None:
         """Make the row and begin to beat; further calls do nothing."""
@@ -45,6 +45,10 @@ class Heartbeat:
     def end(self) -> None:
         """Say that the process stops because it was told to."""
         self._finish(live_status.end)
+
+    def fall_silent(self) -> None:
+        """Beat no more and say nothing: what goes on from here is missed, and somebody is told."""
+        self._stopping.set()
 
     def _finish(self, write: Callable[[Connection, int], None]) -> None:
         if self._live_id is None:

@@ -122,6 +122,18 @@ class LiveMode:
         begun every :class:`EcomError` is raised: what is wrong then is for a person to put right.
         """
         self._zone.prepare()
+        try:
+            self._go_on()
+        except BaseException:
+            self._heartbeat.fall_silent()
+            raise
+        if self._had_lock:
+            self._heartbeat.end()
+        else:
+            self._heartbeat.withdraw()
+
+    def _go_on(self) -> None:
+        """One attempt after the other, until :meth:`stop`."""
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
             batches = self._window.batches
@@ -139,10 +151,6 @@ class LiveMode:
                 self._say(f"{self._problem} Trying again in {pause:.0f} s.")
                 self._stopping.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-        if self._had_lock:
-            self._heartbeat.end()
-        else:
-            self._heartbeat.withdraw()
 
     def _attempt(self) -> None:
         """From taking the lock until something fails, or the end."""

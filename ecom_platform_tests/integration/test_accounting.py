@@ -72,6 +72,7 @@ def only(finding: Finding) -> dict[str, str]:
     return {name: str(text) for name, text in finding.details.items() if name[0].isdigit()}
 
 
+@pytest.mark.usefixtures("starts_programs")
 class TestFilesThatTheLedgerDoesNotKnow:
     def test_all_is_known_at_every_stage(self, landing: Landing) -> None:
         drop(landing, "wrong.csv")

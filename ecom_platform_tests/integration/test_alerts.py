@@ -29,6 +29,8 @@ from ecom_platform_tests.alerting import PASSWORD, problem, rows
 from ecom_platform_tests.receivers import mailbox, talker, webhook
 from ecom_platform_tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 # Nobody listens on port 1.
 DOWN = "json://127.0.0.1:1/down"
 

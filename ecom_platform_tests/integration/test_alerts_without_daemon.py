@@ -24,7 +24,10 @@ from ecom_platform.settings import Settings, load_settings
 from ecom_platform_tests.receivers import Receiver, webhook
 from ecom_platform_tests.waiting import wait_until
 
-pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated"),
+    pytest.mark.usefixtures("starts_programs"),
+]
 
 DOWN = "postgresql://nobody@127.0.0.1:1/nothing"
 

@@ -36,7 +36,10 @@ from ecom_platform_tests.waiting import wait_until
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "shop_with_alerts.py"
 
 # Dagster itself asks pydantic for what pydantic calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated"),
+    pytest.mark.usefixtures("starts_programs"),
+]
 
 
 @pytest.fixture

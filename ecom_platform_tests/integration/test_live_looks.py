@@ -22,7 +22,10 @@ from ecom_platform.settings import Settings
 from ecom_platform_tests.landing import Landing, csv_file, line
 
 # Dagster's own, of what it calls within itself.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.usefixtures("starts_programs"),
+]
 
 USER_EVENTS = dg.AssetKey("user_events")
 LEDGER_CHECK = dg.AssetCheckKey(USER_EVENTS, "table_matches_ledger")

@@ -36,6 +36,7 @@ def test_one_that_dies_at_its_start_is_missed(settings: Settings, database: Data
     status = newest(database)
     assert status is not None
     assert (status.run_id, status.expected, status.ready) == ("first", True, False)
+    wait_until(lambda: not any(thread.name == "live-heartbeat" for thread in threading.enumerate()))
 
 
 def test_one_that_waits_for_the_lock_has_a_row_and_one_that_is_refused_has_none(

@@ -417,6 +417,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("starts_programs")
 class TestStaleRuns:
     def test_a_run_whose_process_is_killed(self, platform: Platform, home: Path) -> None:
         """Its pool and its lock are free again, and its files are tried again."""

@@ -171,6 +171,7 @@ def staged(run: Run, folder: Path, cause: Cause, stage: Callable[[Run], object])
     raise AssertionError(verdict)
 
 
+@pytest.mark.usefixtures("starts_programs")
 class TestStaged:
     def test_slow_trigger(self, run: Run, tmp_path: Path) -> None:
         def stage(run: Run) -> None:

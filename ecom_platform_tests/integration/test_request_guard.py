@@ -16,7 +16,10 @@ from websockets.sync.client import connect
 from ecom_platform_tests.webserver import MUTATION, Headers, Ui, webserver
 
 # One webserver for all of them.
-pytestmark = pytest.mark.xdist_group("webserver")
+pytestmark = [
+    pytest.mark.xdist_group("webserver"),
+    pytest.mark.usefixtures("starts_programs"),
+]
 
 JSON = {"Content-Type": "application/json"}
 HTML = {"Accept": "text/html,application/xhtml+xml"}

@@ -15,6 +15,8 @@ from ecom_platform.settings import with_schema
 from ecom_platform_tests import runbook
 from ecom_platform_tests.landing import Landing, csv_file, line
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 BACKUP, DROP, RESTORE = "pg_dump -Fc -n", "cat > drop.sql", "-f restore.sql ecom.dump"
 
 

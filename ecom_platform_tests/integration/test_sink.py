@@ -250,6 +250,7 @@ def dirty(landing: Landing, seed: int = 1, events: int = 600) -> list[UnitFile]:
     return landing.take()
 
 
+@pytest.mark.usefixtures("starts_programs")
 class TestBreakingIt:
     @pytest.fixture(autouse=True)
     def small_steps(self, monkeypatch: pytest.MonkeyPatch) -> None:

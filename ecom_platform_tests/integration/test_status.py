@@ -15,6 +15,8 @@ from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.status import status
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 ASSET = dg.AssetKey("things")
 
 

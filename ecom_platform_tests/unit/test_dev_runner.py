@@ -16,6 +16,8 @@ from ecom_platform.settings import Settings, load_settings
 from ecom_platform_tests.acceptance.ui import clean_environment
 from ecom_platform_tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 HOLD = """
 import sys
 from pathlib import Path

@@ -16,6 +16,8 @@ import pytest
 
 from ecom_platform_tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 # Deaf to what asks it to end, with a child that left its group, and one that nobody waits for any more.
 STUBBORN = """
 import os, signal, subprocess, sys, time

@@ -11,6 +11,8 @@ from ecom_platform_tests.mutants.copies import ForeignCodeError, copy_checkout, 
 from ecom_platform_tests.mutants.mutant import Mutant, StaleError, applied, mutated_text
 from ecom_platform_tests.mutants.trial import Result, Verdict, try_mutant
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 PROGRAM = "def add(a, b):\n    return a + b\n"
 # It asks a process of its own, as tests that start programs do.
 TESTS = """

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from ecom_platform.supervision import companion, next_delay
 from ecom_platform_tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
 PROGRAM = """
 import signal, sys, time
 def end(*_):

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -26,6 +27,8 @@ from ecom_platform.postgres.embedded.programs import binary, built_with, version
 
 USER = "ecom"
 DATABASE = "ecommerce"
+# How long an initdb may take to notice that its folder is gone.
+ORPHAN_SECONDS = 30
 
 
 def prepare(folder: ServerFolder, account: Account) -> None:
@@ -39,8 +42,20 @@ def prepare(folder: ServerFolder, account: Account) -> None:
 def sweep(folder: ServerFolder) -> None:
     """Remove what killed processes left. Only under ``start.lock``, with no server running."""
     for partial in folder.path.glob("data.partial-*"):
-        shutil.rmtree(partial, ignore_errors=True)
+        _remove(partial)
     folder.postmaster.forget_dead()
+
+
+def _remove(partial: Path) -> None:
+    """Remove a half-made data folder, also from under an initdb that outlived whoever started it.
+
+    Such an initdb puts back files until it misses one that it wrote; then it ends. What is still there
+    after that time takes room, and the next start removes it.
+    """
+    given_up = time.monotonic() + ORPHAN_SECONDS
+    while partial.exists() and time.monotonic() < given_up:
+        shutil.rmtree(partial, ignore_errors=True)
+        time.sleep(0.02)
 
 
 def _initialise(folder: ServerFolder, account: Account) -> None:

@@ -15,6 +15,8 @@ from ecom_platform.alerts.messages import Message
 from ecom_platform.alerts.targets import targets
 from ecom_platform_tests.receivers import webhook
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 MESSAGE = Message("[ERROR] title", "body\nof two lines", False, (1,), 1)
 SECRET = "T0P5ECRET1234567"
 

@@ -23,6 +23,8 @@ from ecom_platform.alerts.targets import targets
 from ecom_platform_tests.receivers import mailbox, talker, webhook
 from ecom_platform_tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 MESSAGE = Message("[ERROR] title", "body", False, (1,), 1)
 MAIL = "mailto://127.0.0.1:{port}?from=a@example.org&to=b@example.org&mode=insecure&cto=60&rto=60"
 HOOK = "json://127.0.0.1:{port}/x?cto=60&rto=60"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 _BEGIN = """
 import sys, threading, time
 from ecom_platform import interrupts, output
@@ -34,7 +36,10 @@ def interrupted(
     for _ in range(times):
         assert process.stderr.readline() == "ready\n"
         process.send_signal(signum)
-    out, err = process.communicate(timeout=240)
+    try:
+        out, err = process.communicate(timeout=240)
+    finally:
+        process.kill()
     return process.returncode, out, err
 
 

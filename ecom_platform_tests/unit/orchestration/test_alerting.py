@@ -14,6 +14,8 @@ from ecom_platform.orchestration.alerting import reading, signs
 from ecom_platform.orchestration.alerting.reading import EventReader, beginning
 from ecom_platform.orchestration.alerting.signs import EndedRun, PlannedCheck, UnendedRun
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 UI = "http://ui"
 

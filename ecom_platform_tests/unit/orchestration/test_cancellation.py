@@ -17,7 +17,10 @@ RUN = "68a1600f-7f90-4c92-88f3-779e133a78d1"
 
 # Dagster leaves the programs that follow a step's output to themselves; they end soon. Python says so
 # whenever it collects them: it is made to here.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("starts_programs"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,10 @@ from dagster._core.instance.ref import InstanceRef
 from ecom_platform.orchestration import run_retention
 from ecom_platform.orchestration.run_retention import expire_runs
 
-pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated"),
+    pytest.mark.usefixtures("starts_programs"),
+]
 
 FILE = Path(__file__).parents[3] / "dagster.yaml"
 LATER = timedelta(days=1)

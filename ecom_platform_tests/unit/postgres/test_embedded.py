@@ -27,6 +27,8 @@ from ecom_platform.postgres.embedded import EmbeddedServer, binary
 from ecom_platform.postgres.embedded.account import closed_folder, setpriv
 from ecom_platform_tests.waiting import wait_until, wait_until_it_has_looked
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 AS_ROOT = os.geteuid() == 0
 SECONDS = 120
 

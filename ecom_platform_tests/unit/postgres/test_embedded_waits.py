@@ -19,6 +19,8 @@ from ecom_platform.postgres.embedded import EmbeddedServer, startup
 from ecom_platform.postgres.embedded import server as module
 from ecom_platform_tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 LOCKER = """
 import sys
 from pathlib import Path

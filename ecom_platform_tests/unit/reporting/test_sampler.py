@@ -29,6 +29,8 @@ from ecom_platform.reporting.sampler import (
 from ecom_platform_tests.conftest import _named
 from ecom_platform_tests.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 # A process that is called java, with a Python below it: both burn processor time, the Python holds memory,
 # and both stay until their common input ends, so that a busy machine gets its look at them.
 BURN = (
