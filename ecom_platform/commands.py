@@ -246,9 +246,11 @@ def remove_shop(yes: bool, as_json: bool) -> int:
     """Take out everything that was generated: events, rejects, ledger, files."""
     from ecom_platform.landing.generated import remove, survey
     from ecom_platform.postgres.provision import provide
+    from ecom_platform.waits import spoken
 
     def waiting(holder: str) -> None:
-        click.echo(f"Waiting for the ingest lock, held by {holder}.", err=True)
+        at_most = spoken(settings.lock_wait_seconds)
+        click.echo(f"Waiting for the ingest lock, held by {holder}; for {at_most} at most.", err=True)
 
     settings = load_settings()
     with provide(settings) as database:

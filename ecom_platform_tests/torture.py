@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import fcntl
 import gc
 import hashlib
 import json
@@ -22,6 +23,7 @@ import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -32,6 +34,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from ecom_platform.landing.zone import LandingZone
@@ -53,6 +56,10 @@ PATIENCE_SECONDS = 300
 ORPHAN_SECONDS = 30
 # What `ecom ingest` may end with: all well, a check failed or the stream stopped, prerequisite, locked.
 EXIT_CODES = (0, 1, 3, 4)
+# The request EXT4_IOC_SHUTDOWN (ioctl of ext4, xfs and f2fs), and "drop what is not in the journal yet".
+EXT4_SHUTDOWN = 0x8004587D
+WITHOUT_THE_JOURNAL = 2
+DISK_BYTES = 4 * 1024**3
 
 
 class DifferenceError(Exception):
@@ -108,11 +115,20 @@ class Round:
     database: Database
     server: EmbeddedServer
     rng: random.Random
+    # Where the programs' output is kept: what breaks the home does not break that.
+    outputs: Path
     batch_files: str = ""
     dropped: int = 0
     # What is known of files by their bytes: how many lines are malformed, by reason.
     malformed: dict[str, Counter[str]] = field(default_factory=dict)
     ingests: list[Ingest] = field(default_factory=list)
+
+    @property
+    def database_name(self) -> str:
+        return self.outputs.name
+
+    def named(self, name: str) -> Database:
+        return _named(self.server, name)
 
     @property
     def zone(self) -> LandingZone:
@@ -126,19 +142,19 @@ class Round:
         shutil.copy(first, self.zone.landing / f"again-{first.name}")
         self.dropped = len(files) + 1
 
-    def start(self) -> Ingest:
+    def start(self, command: str = "ingest") -> Ingest:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ECOM_")}
         environment |= {
             "ECOM_HOME": str(self.home),
             "ECOM_POSTGRES_URL": self.database.url,
             "ECOM_SETTLE_SECONDS": "0",
             "ECOM_BATCH_FILES": self.batch_files,
-            "DAGSTER_HOME": str(self.home.parent / "dagster"),
+            "DAGSTER_HOME": str(self.outputs.parent / "dagster"),
         }
-        output = self.home / f"ingest-{len(self.ingests) + 1}.json"
+        output = self.outputs / f"{command}-{len(self.ingests) + 1}.json"
         with output.open("wb") as out, output.with_suffix(".err").open("wb") as err:
-            command = [sys.executable, "-m", "ecom_platform", "ingest", "--json"]
-            process = subprocess.Popen(command, env=environment, cwd=self.home, stdout=out, stderr=err)
+            arguments = [sys.executable, "-m", "ecom_platform", command, "--json"]
+            process = subprocess.Popen(arguments, env=environment, cwd=self.outputs, stdout=out, stderr=err)
         self.ingests.append(Ingest(process, output))
         return self.ingests[-1]
 
@@ -161,6 +177,10 @@ class Round:
         return False
 
 
+def _named(server: EmbeddedServer, name: str) -> Database:
+    return Database(f"postgresql://ecom@/{name}?host={conninfo_to_dict(server.url)['host']}")
+
+
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -175,6 +195,10 @@ def _kill(processes: list[psutil.Process]) -> None:
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+def end_backends(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:
+    connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
 
 # -- the faults: each says whether there was anything to break ------------------------------------
@@ -255,6 +279,95 @@ def fill_disk(round_: Round, ingest: Ingest) -> bool:
     return running
 
 
+def fail_over(round_: Round, ingest: Ingest) -> bool:
+    """To the state of :func:`state_before`, from before the claim; everybody is disconnected."""
+    running = ingest.running
+    name, before = round_.database_name, f"{round_.database_name}_before"
+    with round_.named("postgres").open(autocommit=True) as connection:
+        for target, now in ((name, f"{name}_lost"), (before, name)):
+            connection.execute(f"ALTER DATABASE {target} WITH ALLOW_CONNECTIONS false")
+            while True:
+                end_backends(connection, target)
+                with contextlib.suppress(psycopg.errors.ObjectInUse):
+                    connection.execute(f"ALTER DATABASE {target} RENAME TO {now}")
+                    break
+        connection.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
+        connection.execute(f"DROP DATABASE {name}_lost")
+    return running
+
+
+@contextlib.contextmanager
+def state_before(round_: Round) -> Iterator[None]:
+    """A copy of the round's database as it is now; whatever it was for, at the end it is gone."""
+    name = round_.database_name
+    with round_.named("postgres").open(autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}_before TEMPLATE {name}")
+        yield
+        connection.execute(f"DROP DATABASE IF EXISTS {name}_before")
+
+
+def take_landing_away(round_: Round, ingest: Ingest) -> bool:
+    """As a network mount that is gone: an empty folder is in its place for a moment."""
+    running = ingest.running
+    landing = round_.zone.landing
+    away = landing.with_name("landing-away")
+    landing.rename(away)
+    landing.mkdir()
+    time.sleep(round_.rng.uniform(0, 3))
+    # What a program has made there would be hidden by the mount: it must not have made anything.
+    landing.rmdir()
+    away.rename(landing)
+    return running
+
+
+def lose_power(round_: Round, ingest: Ingest) -> bool:
+    """The file system stops on the spot, unwritten bytes are gone, and so is every process on it.
+
+    Ext4 is told to shut down without writing its journal, as the tests of file systems do it; mounted
+    again it recovers what had been made durable.
+    """
+    disk = next(folder for folder in round_.home.parents if folder.is_mount())
+    descriptor = os.open(disk, os.O_RDONLY)
+    try:
+        fcntl.ioctl(descriptor, EXT4_SHUTDOWN, struct.pack("I", WITHOUT_THE_JOURNAL))
+    finally:
+        os.close(descriptor)
+    running = ingest.killed = ingest.running
+    image = disk.with_suffix(".img")
+    with contextlib.suppress(Exception):
+        round_.server.release()  # what this process has open there
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while subprocess.run(["umount", disk], stderr=subprocess.DEVNULL, check=False).returncode:
+        assert time.monotonic() < deadline, f"{disk} is in use"
+        _kill([process for process in psutil.process_iter() if _is_on(process, disk)])
+        time.sleep(0.05)
+    subprocess.run(["mount", "-o", "loop", image, disk], check=True)
+    round_.server.acquire()
+    return running
+
+
+def _is_on(process: psutil.Process, folder: Path) -> bool:
+    with contextlib.suppress(psutil.Error):
+        told = [process.environ().get("ECOM_HOME", ""), process.cwd(), *process.cmdline()]
+        return any(str(folder) in text for text in told)
+    return False
+
+
+@contextlib.contextmanager
+def own_disk(disk: Path) -> Iterator[None]:
+    """An ext4 of its own at ``disk``, in a file beside it."""
+    disk.mkdir()
+    image = disk.with_suffix(".img")
+    with image.open("wb") as file:
+        file.truncate(DISK_BYTES)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, disk], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
 FAULTS: dict[str, Callable[[Round, Ingest], bool]] = {
     "SIGKILL the driver": kill_driver,
     "SIGKILL the JVM": kill_jvm,
@@ -264,6 +377,9 @@ FAULTS: dict[str, Callable[[Round, Ingest], bool]] = {
     "loaded files dropped again": drop_again,
     "a second ingest beside the first": second_ingest,
     "disk full under the checkpoint": fill_disk,
+    "PostgreSQL fails over to a state from before the claim": fail_over,
+    "the landing folder away and back": take_landing_away,
+    "power lost": lose_power,
 }
 
 
@@ -280,12 +396,13 @@ def small_disk(folder: Path) -> Iterator[None]:
 def usable_faults(folder: Path) -> list[str]:
     """Every fault; the full disk only where one may be mounted."""
     names = list(FAULTS)
-    try:
-        with small_disk(folder / "mount"):
-            pass
-    except (OSError, subprocess.CalledProcessError):
-        names = [name for name in names if FAULTS[name] is not fill_disk]
-        print("skipped: the full disk; a tmpfs cannot be mounted here", flush=True)
+    for fault, disk, what in ((fill_disk, small_disk, "a tmpfs"), (lose_power, own_disk, "an ext4")):
+        try:
+            with disk(folder / f"try-{fault.__name__}"):
+                pass
+        except (OSError, subprocess.CalledProcessError):
+            names = [name for name in names if FAULTS[name] is not fault]
+            print(f"skipped: {fault.__name__}; {what} of its own cannot be mounted here", flush=True)
     return names
 
 
@@ -294,16 +411,40 @@ def usable_faults(folder: Path) -> list[str]:
 
 def strike(round_: Round, fault: str, window: float) -> bool:
     """Start an ingest, break something, wait for whatever runs to end; whether the fault hit anything."""
-    disk = small_disk(round_.home / "checkpoints") if FAULTS[fault] is fill_disk else contextlib.nullcontext()
+    around: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if FAULTS[fault] is fill_disk:
+        around = small_disk(round_.home / "checkpoints")
+    elif FAULTS[fault] is fail_over:
+        around = state_before(round_)
     moment = round_.rng.uniform(0, window)
-    with disk:
+    with around:
         ingest = round_.start()
         round_.wait_until_claimed(ingest)
         time.sleep(moment)
         hit = FAULTS[fault](round_, ingest)
         for running in list(round_.ingests):
             running.wait()
+    if FAULTS[fault] is fail_over:
+        _follow_restore(round_, ingest)
     return hit
+
+
+def _follow_restore(round_: Round, ingest: Ingest) -> None:
+    """What went back has to be told, by whoever was at work or comes next; then the runbook's command."""
+    with round_.database.open() as connection:
+        row = connection.execute("SELECT count(*) FROM ingested_files WHERE state = 'loaded'").fetchone()
+    if row != (round_.dropped,):
+        if ingest.ending() == "exit 0, ok":
+            raise DifferenceError(
+                f"the ledger has {row} loaded files of {round_.dropped}; all is said to be well"
+            )
+        told = round_.start()
+        told.wait()
+        with round_.database.open() as connection:
+            row = connection.execute("SELECT count(*) FROM ingested_files WHERE state = 'loaded'").fetchone()
+        if row != (round_.dropped,) and told.ending() == "exit 0, ok":
+            raise DifferenceError(f"after a restore: {row} of {round_.dropped} files, and nobody says so")
+    round_.start("reconcile").wait()
 
 
 def finish(round_: Round) -> Comparison:
@@ -373,25 +514,31 @@ class Torture:
         (folder / "dagster").mkdir(parents=True)
         self.server = EmbeddedServer(folder / "postgres")
 
-    def _database(self, name: str) -> Database:
-        return Database(f"postgresql://ecom@/{name}?host={conninfo_to_dict(self.server.url)['host']}")
-
     @contextlib.contextmanager
-    def _round(self, number: int) -> Iterator[Round]:
+    def _round(self, number: int, fault: str | None = None) -> Iterator[Round]:
         """A round with its files dropped; removed at the end, unless something was different."""
-        name = f"round_{number}"
-        with self._database("postgres").open(autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        home = self.folder / name
-        home.mkdir()
-        rng = random.Random(f"{self.seed}-{number}")
-        round_ = Round(home, self._database(name), self.server, rng, rng.choice(BATCH_FILES))
-        migrate(round_.database)
-        round_.drop_files(self.seed * 10_000 + number, self.events)
-        yield round_
-        with self._database("postgres").open(autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        shutil.rmtree(home)
+        with contextlib.ExitStack() as stack:
+            outputs = self.folder / f"round_{number}"
+            outputs.mkdir()
+            home, server = outputs / "home", self.server
+            if fault is not None and FAULTS[fault] is lose_power:
+                disk = self.folder / f"disk_{number}"
+                stack.enter_context(own_disk(disk))
+                home, server = disk / "home", EmbeddedServer(disk / "postgres")
+                stack.callback(server.stop)
+                stack.enter_context(server)
+            home.mkdir()
+            rng = random.Random(f"{self.seed}-{number}")
+            round_ = Round(home, _named(server, outputs.name), server, rng, outputs, rng.choice(BATCH_FILES))
+            with round_.named("postgres").open(autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {outputs.name}")
+            migrate(round_.database)
+            round_.drop_files(self.seed * 10_000 + number, self.events)
+            os.sync()  # the producer's files are not what may be lost
+            yield round_
+            with round_.named("postgres").open(autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE {outputs.name} WITH (FORCE)")
+        shutil.rmtree(outputs)
 
     def control(self) -> None:
         """A round that nothing breaks: from its claim to its last commit faults strike in the others."""
@@ -407,7 +554,7 @@ class Torture:
 
     def round(self, number: int, fault: str) -> bool:
         """One round: whether the fault hit; raises :class:`DifferenceError` at the first difference."""
-        with self._round(number) as round_:
+        with self._round(number, fault) as round_:
             hit = strike(round_, fault, self.window)
             endings = [ingest.ending() for ingest in round_.ingests]
             self._count(finish(round_))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ecom_platform.errors import StorageError
 from ecom_platform.postgres.outcome import Stamp
+from ecom_platform.waits import announced
 
 # Two looks closer together than this cannot tell a resting file from one being written.
 LOOK_INTERVAL_SECONDS = 0.5
@@ -228,7 +229,9 @@ def scan(
     """
     deadline = clock() + wait_seconds
     previous: dict[str, LandedFile] = {}
-    while True:
+
+    def once() -> Scan:
+        nonlocal previous
         current = look(folder)
         settled: list[LandedFile] = []
         unsettled: list[LandedFile] = []
@@ -236,7 +239,16 @@ def scan(
             wanted = patient(settle_seconds) if file.name in slow else settle_seconds
             resting = rests(file, previous.get(file.name), clock(), wanted)
             (settled if resting or file.name in trusted else unsettled).append(file)
-        if not unsettled or clock() >= deadline:
-            return Scan(settled, unsettled, current.refused, current.unfinished)
         previous = current.files
-        sleep(LOOK_INTERVAL_SECONDS)
+        return Scan(settled, unsettled, current.refused, current.unfinished)
+
+    found = once()
+    if not found.unsettled:
+        return found
+    with announced(
+        lambda: f"{found.unsettled[0].name} and others that are still being written", wait_seconds
+    ):
+        while found.unsettled and clock() < deadline:
+            sleep(LOOK_INTERVAL_SECONDS)
+            found = once()
+    return found

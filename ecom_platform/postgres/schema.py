@@ -11,17 +11,22 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from psycopg.errors import LockNotAvailable
+
 from ecom_platform.errors import DatabaseError
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.conninfo import chosen_schema, quoted
 from ecom_platform.postgres.refusals import refusal
 from ecom_platform.postgres.statements import queries
+from ecom_platform.waits import announced, spoken
 
 # The oldest that is still maintained has what the statements use.
 MINIMUM_VERSION = 15
 _MIGRATIONS = Path(__file__).parent / "migrations"
 # Any constant of our own; it keeps two programs from migrating at the same moment.
 MIGRATION_LOCK = 4_917_205_001
+# For others that migrate; a migration of many rows takes minutes.
+TURN_SECONDS = 600
 
 
 def head() -> str:
@@ -59,8 +64,7 @@ def migrate(database: Database) -> None:
         _require_ours(database, connection, version)
         _require_room(database, standing)
         # Of the whole database: two schemas of it are migrated one after the other.
-        connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
-        connection.commit()
+        _take_turn(database, connection)
         try:
             make_schema(database, connection)
             connection.commit()
@@ -70,6 +74,24 @@ def migrate(database: Database) -> None:
             if refused is None:
                 raise
             raise refused from error
+
+
+def _take_turn(database: Database, connection: Connection) -> None:
+    """Hold :data:`MIGRATION_LOCK`, to the end of the connection."""
+
+    def other() -> str:
+        return f"another program, which brings the tables of {database.description} up to date"
+
+    connection.execute(f"SET LOCAL lock_timeout = '{TURN_SECONDS}s'".encode())
+    try:
+        with announced(other, TURN_SECONDS):
+            connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+    except LockNotAvailable as error:
+        raise DatabaseError(
+            f"Waited {spoken(TURN_SECONDS)} for {other()}.",
+            "See what it does (`SELECT * FROM pg_stat_activity`), let it finish or end it, and try again.",
+        ) from error
+    connection.commit()
 
 
 def make_schema(database: Database, connection: Connection) -> None:

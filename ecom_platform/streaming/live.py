@@ -195,7 +195,7 @@ class LiveMode:
         self._queries += 1
         name = f"{self._job.run_id}-{self._queries}"
         with (
-            scratch(self._job.checkpoints / QUERY_NAME, name) as checkpoint,
+            scratch(self._job.checkpoints / QUERY_NAME, name, parents=True) as checkpoint,
             scratch(self._zone.units, name) as units,
         ):
             dispatcher = self._dispatcher = Dispatcher(units, plan, parallelism)

@@ -164,7 +164,7 @@ def run_bounded(
     before = executor_use(session)
     plan = plan_batches(job.batch_files, session.sparkContext.defaultParallelism)
     with (
-        scratch(job.checkpoints / QUERY_NAME, job.run_id) as checkpoint,
+        scratch(job.checkpoints / QUERY_NAME, job.run_id, parents=True) as checkpoint,
         scratch(job.zone.units, job.run_id) as units,
     ):
         write_units(units, plan_units(files, session.sparkContext.defaultParallelism, plan.files_per_unit))
@@ -281,14 +281,19 @@ class Query:
 
 
 @contextmanager
-def scratch(parent: Path, run_id: str) -> Iterator[Path]:
-    """A new folder of this run's own, gone afterwards; those of killed runs go first."""
+def scratch(parent: Path, run_id: str, *, parents: bool = False) -> Iterator[Path]:
+    """A new folder of this run's own, gone afterwards; those of killed runs go first.
+
+    ``parents``: also make what ``parent`` is in. Never in the landing folder: where its disk is away for a
+    moment, that would be an empty folder, and what is made there is in the way when the disk comes back.
+    """
     folder = parent / run_id
     try:
         if parent.is_dir():
             for stale in parent.iterdir():
                 shutil.rmtree(stale, ignore_errors=True)
-        folder.mkdir(parents=True)
+        parent.mkdir(parents=parents, exist_ok=True)
+        folder.mkdir()
     except OSError as error:
         raise StorageError(
             f"The folder {folder} cannot be written: {error.strerror}.",

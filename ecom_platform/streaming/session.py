@@ -49,6 +49,8 @@ _open_lock = threading.Lock()
 _refused: tuple[float, PrerequisiteError] | None = None
 # Generous, for a JVM that writes its class archive at the end (class_archive).
 _JVM_EXIT_SECONDS = 120
+# It takes three seconds, and on a machine that is very busy half a minute.
+_JVM_START_SECONDS = 180
 
 
 def spark_config(settings: Settings) -> dict[str, str]:
@@ -242,18 +244,34 @@ def _launch_jvm(settings: Settings, options: str | None) -> None:
     conf.set("spark.driver.extraJavaOptions", options or class_archive.java_options(java))
     with log_path.open("ab") as log:
         begin = log.tell()
+        given_up = threading.Timer(_JVM_START_SECONDS, _kill_starting)
+        given_up.daemon = True
+        given_up.start()
         try:
-            gateway = launch_gateway(  # type: ignore[no-untyped-call]
-                # The working folder is the caller's: it may be gone, or hold modules that workers would take.
-                conf,
-                popen_kwargs={"stdout": log, "stderr": log, "cwd": folder.parent},
-            )
+            with announced(lambda: "Spark's Java process to start", _JVM_START_SECONDS):
+                gateway = launch_gateway(  # type: ignore[no-untyped-call]
+                    # The caller's working folder may be gone, or hold modules that workers would take.
+                    conf,
+                    popen_kwargs={"stdout": log, "stderr": log, "cwd": folder.parent},
+                )
         except PySparkRuntimeError as error:
             raise JavaError(
                 f"Spark's Java virtual machine did not start: {_complaint(log_path, begin)}",
                 f"The whole output is in {log_path}; `ecom doctor` shows which Java is used.",
             ) from error
+        finally:
+            given_up.cancel()
     SparkContext._ensure_initialized(gateway=gateway)
+
+
+def _kill_starting() -> None:
+    """End the Java processes of this one, of which PySpark would wait for a word for ever."""
+    import psutil
+
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "org.apache.spark.deploy.SparkSubmit" in child.cmdline():
+                child.kill()
 
 
 def check_master(settings: Settings) -> None:

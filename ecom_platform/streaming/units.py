@@ -100,7 +100,9 @@ def write_unit(folder: Path, number: int, unit: Sequence[ClaimedFile]) -> Path:
     # Spark passes over names that begin with an underscore until the rename.
     hidden = folder / f"_{path.name}"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        # No further up: where the landing folder's disk is away, nothing is made in its place.
+        folder.parent.mkdir(exist_ok=True)
+        folder.mkdir(exist_ok=True)
         entries = [(file.file_id, file.name, file.size_bytes) for file in unit]
         hidden.write_text(json.dumps(entries), encoding="utf-8")
         hidden.rename(path)

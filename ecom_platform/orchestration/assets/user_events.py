@@ -17,6 +17,7 @@ from ecom_platform.reporting.sampler import sampling
 from ecom_platform.streaming.executors import executor_metrics
 from ecom_platform.streaming.ingest import IngestResult, ingest
 from ecom_platform.streaming.query import StreamResult
+from ecom_platform.waits import spoken
 
 POOL = "ecom_ingest"
 FRESHNESS_WINDOW = timedelta(hours=24)
@@ -64,7 +65,10 @@ def user_events(
             context.run_id,
             trusted=generation.file_names if generation else (),
             produced=generation.file_names if generation and generation.run_id == context.run_id else (),
-            on_wait=lambda holder: context.log.info(f"Waiting for the ingest lock, held by {holder}."),
+            on_wait=lambda holder: context.log.warning(
+                f"Waiting for the ingest lock, held by {holder}; for "
+                f"{spoken(landing.settings.lock_wait_seconds)} at most."
+            ),
             on_batch=observe,
         )
     metadata = _metadata(result) | table_metadata(postgres.database, landing.settings, "user_events")

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from ecom_platform import waits
 from ecom_platform.errors import DatabaseError
 from ecom_platform.events.schema import COLUMNS
 from ecom_platform.postgres import schema
@@ -65,3 +66,18 @@ def test_a_server_that_is_too_old_is_refused_with_its_version(
     with pytest.raises(DatabaseError, match=r"is version 18\.\d+; 99 or newer is needed") as raised:
         migrate(database)
     assert "ECOM_POSTGRES_URL" in raised.value.remedy
+
+
+def test_another_that_migrates_is_named_and_waited_for_only_so_long(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(schema, "TURN_SECONDS", 1)
+    monkeypatch.setattr(waits, "SILENT_SECONDS", 0.1)
+    with database.open() as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    with database.open(autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (schema.MIGRATION_LOCK,))
+        with pytest.raises(DatabaseError, match="Waited 1 s for another program, which brings the tables"):
+            migrate(database)
+    assert "Waiting for another program, which brings the tables" in caplog.text
+    assert "for 1 s at most" in caplog.text
