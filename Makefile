@@ -33,7 +33,7 @@ run: setup ## Generate 30,000 events, stream them into PostgreSQL, audit, check,
 test: setup ## The tests, all but the long ones, on all cores
 	@$(PYTEST) -m "not long"
 
-test-quick: setup ## The tests that need no Spark, no browser and no cluster
+test-quick: setup ## The tests that need no Spark, browser or cluster, and start no programs of their own
 	@$(PYTEST) -m quick
 
 test-long: setup ## The tests that take minutes: the torture's rounds, five minutes of live mode, the stack

@@ -23,6 +23,7 @@ from ecom_platform.output import display
 if TYPE_CHECKING:
     from ecom_platform.doctor import Prerequisite
     from ecom_platform.orchestration.execution import CheckOutcome, RunSummary
+    from ecom_platform.postgres.ledger import RunProgress
     from ecom_platform.settings import Settings
     from ecom_platform.status import Status
     from ecom_platform.streaming.live import LiveProgress
@@ -40,7 +41,6 @@ class Progress:
         self._console = Console(file=display())
         self._title = f"{job} {run_id.split('-')[0]}"
         self._started = time.perf_counter()
-        self._first_rows_at: float | None = None
         self._last_line = ""
         self._live = RichProgress(
             SpinnerColumn(),
@@ -74,17 +74,15 @@ class Progress:
         self._live.update(self._task, description=f"{self._title}: {text}")
         self._plain(text)
 
-    def rows(self, generated: int | None, committed: int) -> None:
-        """``committed`` rows of ``generated``, as the tables have it."""
+    def rows(self, progress: RunProgress) -> None:
+        """What the run has committed, as the tables have it."""
+        generated, committed = progress.generated, progress.rows
         if not generated and not committed:
             return
         if not committed:
             self._live.update(self._task, total=generated, description=f"{self._title}: waiting for Spark")
             self._plain(f"generated {generated:,} events; streaming")
             return
-        now = time.perf_counter()
-        self._first_rows_at = self._first_rows_at or now
-        rate = committed / max(now - self._started, 1e-9)
         # What earlier runs left is loaded, too.
         of = f" of {generated:,}" if generated and generated >= committed else ""
         text = f"{committed:,}{of} rows committed"
@@ -93,7 +91,7 @@ class Progress:
             total=max(generated or 0, committed),
             completed=committed,
             description=f"{self._title}: {text}",
-            rate=f"{rate:,.0f} rows/s",
+            rate=f"{progress.rows_per_second:,.0f} rows/s",
         )
         self._plain(text)
 

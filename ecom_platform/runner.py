@@ -168,7 +168,7 @@ def _watching(database: Database, run_id: str, progress: Progress) -> Iterator[N
         # Only the display hangs on this connection: if it breaks, the run goes on without.
         with suppress(Exception), database.open(autocommit=True) as connection:
             while not done.wait(0.2):
-                progress.rows(*run_progress(connection, run_id))
+                progress.rows(run_progress(connection, run_id))
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

@@ -173,10 +173,27 @@ def states(connection: Connection, file_ids: Iterable[int]) -> dict[int, FileSta
     return {row[0]: FileState(*row) for row in rows}
 
 
-def run_progress(connection: Connection, run_id: str) -> tuple[int | None, int]:
-    """Events that ``run_id`` generated (``None``: not yet, or none) and rows it has committed."""
-    generated, rows = _queries().run_progress(connection, run_id=run_id)
-    return generated, int(rows)
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """Events that a run generated (``None``: not yet, or none), rows it has committed, and in which time.
+
+    The one definition of a run's rate: rows read by the seconds from the start of its first micro-batch to
+    the end of its last.
+    """
+
+    generated: int | None
+    rows: int
+    seconds: float
+
+    @property
+    def rows_per_second(self) -> float:
+        return self.rows / self.seconds if self.seconds > 0 else 0.0
+
+
+def run_progress(connection: Connection, run_id: str) -> RunProgress:
+    """How far ``run_id`` has come, as the tables have it."""
+    generated, rows, seconds = _queries().run_progress(connection, run_id=run_id)
+    return RunProgress(generated, int(rows), float(seconds))
 
 
 def newest_by_name(connection: Connection, names: Iterable[str]) -> list[FileState]:

@@ -95,7 +95,6 @@ class StreamResult:
     rows_inserted: int = 0
     rows_duplicate: int = 0
     rows_rejected: int = 0
-    seconds: float = 0.0
     worker_peak_bytes: int = 0
     application: str = ""
     # Units of work by the machine whose executor loaded them.
@@ -148,7 +147,6 @@ def run_bounded(
     Raises the :class:`EcomError` that a task or a micro-batch ended in, else
     :class:`IngestError`; what was committed before stays committed.
     """
-    started = time.perf_counter()
     files, changed, returned = _at_rest(job)
     again = result is not None
     result = result or StreamResult(application=session.sparkContext.applicationId)
@@ -174,7 +172,6 @@ def run_bounded(
         if not again:  # numbers of micro-batches begin anew with each query
             query.record_progress()
     result.executor_use += since(before, executor_use(session))
-    result.seconds += time.perf_counter() - started
     return result
 
 

@@ -281,6 +281,10 @@ def test_figures_agree_with_independent_ones(run: Run, tmp_path: Path) -> None:
     read = ask(run.database, "SELECT sum(rows_read)::bigint FROM ingested_files")
     assert read == 3 * (2_001 + 12)
     assert read / elapsed < stored["rows_per_second", ""] < read / (last - first).total_seconds()
+    # The terminal and the asset's metadata show the same.
+    with run.database.open() as connection:
+        shown = ledger.run_progress(connection, "run")
+    assert (shown.rows, shown.rows_per_second) == (read, pytest.approx(stored["rows_per_second", ""]))
     assert (last - first).total_seconds() < stored["stream_seconds", ""] < elapsed
     # Sizes by another of PostgreSQL's functions, and by the files themselves.
     total = ask(run.database, "SELECT pg_total_relation_size('user_events')")

@@ -71,8 +71,9 @@ def user_events(
             ),
             on_batch=observe,
         )
-    metadata = _metadata(result) | table_metadata(postgres.database, landing.settings, "user_events")
+    described = table_metadata(postgres.database, landing.settings, "user_events")
     with postgres.transaction() as connection:
+        metadata = _metadata(result, ledger.run_progress(connection, context.run_id)) | described
         if result.stream.batches:
             measured = [
                 *usage.metrics(),
@@ -88,7 +89,7 @@ def _latency(stream: StreamResult) -> list[Metric]:
     return latency_metrics(stream.latencies, [stream.latency(quantile) for quantile in QUANTILES])
 
 
-def _metadata(result: IngestResult) -> dict[str, Any]:
+def _metadata(result: IngestResult, progress: ledger.RunProgress) -> dict[str, Any]:
     totals, stream = result.totals, result.stream
     metadata: dict[str, Any] = {
         "rows_read": totals.rows_read,
@@ -100,8 +101,8 @@ def _metadata(result: IngestResult) -> dict[str, Any]:
         "files_quarantined": totals.quarantined,
         "files_unsettled": len(result.unsettled),
         "batches": stream.batches,
-        "seconds": round(stream.seconds, 3),
-        "rows_per_second": round(totals.rows_read / stream.seconds) if stream.seconds else 0,
+        "seconds": round(progress.seconds, 3),
+        "rows_per_second": round(progress.rows_per_second),
         "python_worker_peak_mib": round(stream.worker_peak_bytes / 2**20),
     }
     for name, quantile in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99)):

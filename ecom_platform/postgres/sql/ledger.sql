@@ -165,10 +165,14 @@ ORDER BY (run_id = :run_id) DESC, generation_id DESC
 LIMIT 1;
 
 -- name: run_progress^
--- What a run was to load and what it has committed so far.
+-- What a run was to load and what it has committed so far, and in how many seconds: from the start of its
+-- first micro-batch to the end of its last, or to the newest commit of one that is under way.
 SELECT
     (SELECT sum(events)::bigint FROM generations WHERE run_id = :run_id) AS generated,
-    coalesce(sum(f.rows_read), 0)::bigint AS rows_read
+    coalesce(sum(f.rows_read), 0)::bigint AS rows_read,
+    coalesce(
+        extract(epoch FROM greatest(max(b.finished_at), max(f.finished_at)) - min(b.started_at)), 0
+    )::double precision AS seconds
 FROM ingested_files AS f
 JOIN stream_batches AS b USING (batch_id)
 WHERE b.run_id = :run_id;

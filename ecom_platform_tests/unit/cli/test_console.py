@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ecom_platform import console as module
 from ecom_platform.orchestration.execution import CheckOutcome, RunSummary
+from ecom_platform.postgres.ledger import RunProgress
 from ecom_platform.settings import load_settings
 
 
@@ -46,7 +47,9 @@ def test_progress_is_one_line(monkeypatch: pytest.MonkeyPatch, width: int) -> No
         module, "Console", lambda **_: Console(file=written, width=width, force_terminal=True)
     )
     progress = module.Progress("main", "68a1600f-7f90-4c92")
-    progress.rows(30_000_000, 12_345_678)
+    progress.rows(RunProgress(30_000_000, 12_345_678, 10.0))
     lines = Console(width=width).render_lines(progress._live.get_renderable(), pad=False)
     assert len(lines) == 1
+    if width >= 120:
+        assert "1,234,568 rows/s" in "".join(segment.text for segment in lines[0])
     assert sum(segment.cell_length for segment in lines[0]) <= width
