@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-quick test-long dev bench bench-latency bench-sensor bench-all bench-functions bench-peers torture mutants docker-env docker-test
-.PHONY: check format setup lock clean
+.PHONY: check format setup schema lock clean
 
 help: ## Print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -106,6 +106,9 @@ $(STAMP): requirements.lock requirements-uv.lock setup.py $(if $(WHOLE),,anew)
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@$(BIN)/python -m ecom_platform.streaming.class_training
 	@pwd -P > $@
+
+schema: setup ## Write ecom_platform/postgres/schema.sql anew, from what the migrations make
+	@$(BIN)/python -m ecom_platform_tests.schema_file
 
 # The image's locks follow from the first one, so that it has the versions that are tested.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header

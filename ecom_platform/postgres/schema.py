@@ -118,7 +118,7 @@ class _Standing:
 
 
 def _standing(database: Database, connection: Connection) -> _Standing:
-    return _Standing(*queries("schema").standing(connection, schema=database.schema))
+    return _Standing(*queries("standing").standing(connection, schema=database.schema))
 
 
 def _require_ours(database: Database, connection: Connection, version: str | None) -> None:
@@ -137,7 +137,7 @@ def _require_ours(database: Database, connection: Connection, version: str | Non
         )
     if version is None and chosen_schema(database.url) is None:
         connection.execute("SET LOCAL search_path TO DEFAULT")
-        elsewhere = queries("schema").default_home(connection, schema=database.schema)
+        elsewhere = queries("standing").default_home(connection, schema=database.schema)
         connection.rollback()
         if elsewhere is not None:
             raise DatabaseError(
@@ -188,7 +188,7 @@ def require_writable(database: Database) -> None:
         where = f"PostgreSQL at {database.description}"
         _require_primary(where, standing)
         missing = [
-            name for (name,) in queries("schema").missing_privileges(connection, schema=database.schema)
+            name for (name,) in queries("standing").missing_privileges(connection, schema=database.schema)
         ]
     if missing:
         raise DatabaseError(

@@ -10,6 +10,7 @@ from ecom_platform.events.schema import COLUMNS
 from ecom_platform.postgres import schema
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.schema import current, head, migrate
+from ecom_platform_tests.schema_file import FILE, dumped
 
 _TYPES = {
     "uuid": "uuid",
@@ -29,6 +30,10 @@ def test_user_events_has_the_declared_columns(database: Database) -> None:
     declared = [(column.name, column.sql, column.nullable) for column in COLUMNS]
     assert [(name, _TYPES[kind], nullable) for name, kind, nullable in rows[: len(COLUMNS)]] == declared
     assert [name for name, _, _ in rows[len(COLUMNS) :]] == ["file_id", "ingested_at"]
+
+
+def test_the_file_for_people_is_what_the_migrations_make(database: Database) -> None:
+    assert FILE.read_text("utf-8") == dumped(database.url), "`make schema` writes it anew"
 
 
 def test_a_migrated_database_is_at_head(database: Database) -> None:
