@@ -1,12 +1,14 @@
 """The outbox: problems are stored first, then told, so that none is lost and each is told once.
 
-Belongs here: raising and resolving problems, and the steps of a delivery: announce, take, settle. A
-notice is delivered at least once: a process that is killed between sending and settling sends again
-when its lease has ended. Does not belong here: sending (``delivery``), SQL (``postgres.alerts``).
+Belongs here: raising and resolving problems, and the steps of a delivery: announce, take, settle, each one
+statement of ``postgres/sql/alerts.sql``. A notice is delivered at least once: a process that is killed
+between sending and settling sends again when its lease has ended. Does not belong here: sending
+(``delivery``), making the tables (``postgres.alerts``).
 """
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,8 +20,8 @@ from ecom_platform.alerts.messages import Notice
 from ecom_platform.alerts.neutral import neutral
 from ecom_platform.alerts.problem import Kind, Known, Problem, Raised, Severity, Sign, changes
 from ecom_platform.alerts.redaction import redact, redact_value
-from ecom_platform.postgres import alerts as tables
 from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.postgres.statements import queries
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,10 @@ LEASE_SECONDS = 120.0
 FIRST_RETRY_SECONDS = 5.0
 LONGEST_RETRY_SECONDS = 300.0
 GIVE_UP_SECONDS = 7 * 24 * 3600.0
+
+
+def _queries() -> Any:
+    return queries("alerts")
 
 
 def retry_delay(attempts: int) -> float:
@@ -55,9 +61,11 @@ def raise_problem(
     now). What looks like a secret, and ``secrets``, is masked before it is stored.
     """
     with _connection(where) as connection:
-        return tables.raise_alert(
-            connection, source, at or datetime.now(UTC), _columns(problem, tuple(secrets))
+        row = _queries().raise_alert(
+            connection, source=source, at=at or datetime.now(UTC), **_columns(problem, tuple(secrets))
         )
+    # It may be one more sign of an open problem, or an old one.
+    return row is not None and row[1] == 1
 
 
 def resolve_problem(
@@ -70,7 +78,10 @@ def resolve_problem(
 ) -> bool:
     """Close the open problem of ``key``, to be told by the next tick; ``False`` if there is none."""
     with _connection(where) as connection:
-        return tables.resolve_alert(connection, source, key, redact(resolution), at or datetime.now(UTC))
+        row = _queries().resolve_alert(
+            connection, source=source, key=key, resolution=redact(resolution), at=at or datetime.now(UTC)
+        )
+    return row is not None
 
 
 def apply(
@@ -79,8 +90,9 @@ def apply(
     """Store what ``signs`` change; returns how many did. They may have been given before."""
     if not signs:
         return 0
-    keys = {sign.key for sign in signs}
-    known = {key: Known(*values) for key, values in tables.known_keys(connection, source, keys).items()}
+    keys = list({sign.key for sign in signs})
+    rows = _queries().known_keys(connection, source=source, keys=keys)
+    known = {key: Known(at, is_open) for key, at, is_open in rows}
     effective = changes(signs, known)
     for sign in effective:
         if isinstance(sign, Raised):
@@ -106,14 +118,15 @@ def _columns(problem: Problem, secrets: tuple[str, ...]) -> dict[str, Any]:
     values["details"] = {name: redact_value(name, value, secrets) for name, value in problem.details.items()}
     if remedy:
         values["details"][_REMEDY] = redact(remedy, secrets)
-    masked = ("title", "expected", "found")
-    return {name: redact(value, secrets) if name in masked else value for name, value in values.items()}
+    for name in ("title", "expected", "found"):
+        values[name] = redact(values[name], secrets)
+    return {**values, "details": json.dumps(values["details"], default=str)}
 
 
 def announce(connection: Connection, target_names: Sequence[str], source: str = DEFAULT_SOURCE) -> None:
     """Address what is new and what is over to the targets of this moment, and log it; one transaction."""
-    raised = tables.announce_raised(connection, source, target_names)
-    recovered = tables.announce_recovered(connection, source)
+    raised = list(_queries().announce_raised(connection, source=source, targets=list(target_names)))
+    recovered = list(_queries().announce_recovered(connection, source=source))
     connection.commit()
     for severity, title, expected, found, link in raised:
         log.warning(
@@ -129,12 +142,17 @@ def announce(connection: Connection, target_names: Sequence[str], source: str = 
 
 def due(connection: Connection, target_names: Sequence[str], source: str = DEFAULT_SOURCE) -> set[str]:
     """Which of the targets there is something to deliver to, now."""
-    return set(tables.due_targets(connection, source, target_names))
+    rows = _queries().due_targets(connection, source=source, targets=list(target_names))
+    return {name for (name,) in rows}
 
 
 def take(connection: Connection, target_name: str, limit: int, source: str = DEFAULT_SOURCE) -> list[Notice]:
-    """Up to ``limit`` notices that are due for a target, ours until the lease ends."""
-    rows = tables.take_due(connection, source, target_name, limit, LEASE_SECONDS)
+    """Up to ``limit`` notices that are due for a target, oldest first, ours until the lease ends."""
+    rows = sorted(
+        _queries().take_due(
+            connection, source=source, target=target_name, limit=limit, lease_seconds=LEASE_SECONDS
+        )
+    )
     connection.commit()
     return [_notice(row) for row in rows]
 
@@ -163,25 +181,32 @@ def _notice(row: tuple[Any, ...]) -> Notice:
 
 
 def settle(connection: Connection, delivery_ids: Iterable[int], error: str | None, attempts: int) -> None:
-    """Write down that a message was taken, or why it was not; then it is due again after a while."""
+    """Write down that a message was taken, or why not; then it is due again after a while, unless too old."""
+    ids = list(delivery_ids)
     if error is None:
-        tables.mark_delivered(connection, delivery_ids)
+        _queries().mark_delivered(connection, delivery_ids=ids)
     else:
-        tables.mark_failed(connection, delivery_ids, error, retry_delay(attempts), GIVE_UP_SECONDS)
+        _queries().mark_failed(
+            connection,
+            delivery_ids=ids,
+            error=error,
+            delay_seconds=retry_delay(attempts),
+            give_up_seconds=GIVE_UP_SECONDS,
+        )
     connection.commit()
 
 
 def put_back(connection: Connection, delivery_ids: Iterable[int]) -> None:
     """What was taken and not tried is due, as if nobody had taken it."""
-    tables.mark_untried(connection, delivery_ids)
+    _queries().mark_untried(connection, delivery_ids=list(delivery_ids))
     connection.commit()
 
 
 def open_keys(connection: Connection, kind: Kind, source: str = DEFAULT_SOURCE) -> list[str]:
     """Keys of the problems of a kind that are not over."""
-    return tables.open_keys(connection, source, kind)
+    return [key for (key,) in _queries().open_keys(connection, source=source, kind=kind)]
 
 
 def on_their_way(connection: Connection, target_names: Sequence[str], source: str = DEFAULT_SOURCE) -> int:
     """Notices that these targets do not have yet."""
-    return tables.pending(connection, source, target_names)
+    return int(_queries().pending(connection, source=source, targets=list(target_names)))

@@ -1,13 +1,13 @@
-"""The tables of the alerts' outbox.
+"""The tables of the alerts' outbox, and what the platform's own tables give a reason to alert for.
 
-Belongs here: reading and writing ``alerts`` and ``alert_deliveries``, and making the two where the
-platform's other tables are not wanted. Does not belong here: what the rows mean (``alerts``).
+Belongs here: making ``alerts`` and ``alert_deliveries`` where the platform's other tables are not wanted;
+files and rejects that somebody should hear of, and which open problems speak of them. Does not belong here:
+raising, resolving and delivering (``alerts.outbox``).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,87 +100,6 @@ def _there(database: Database, connection: Connection) -> bool:
             "Name another database, or another schema: …?options=-csearch_path%3Dmonitoring.",
         )
     return bool(alerts)
-
-
-def raise_alert(connection: Connection, source: str, at: datetime, columns: Mapping[str, Any]) -> bool:
-    """Store a problem; ``True`` if it is a new one, not one more sign of an open one or an old one."""
-    values = {**columns, "details": json.dumps(columns["details"], default=str)}
-    row = _queries().raise_alert(connection, source=source, at=at, **values)
-    return row is not None and row[1] == 1
-
-
-def resolve_alert(connection: Connection, source: str, key: str, resolution: str, at: datetime) -> bool:
-    """Close the open problem of ``key``; ``False`` if there is none older than ``at``."""
-    row = _queries().resolve_alert(connection, source=source, key=key, resolution=resolution, at=at)
-    return row is not None
-
-
-def known_keys(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, tuple[datetime, bool]]:
-    """The newest sign of each key that is known, and whether a problem of it is open."""
-    rows = _queries().known_keys(connection, source=source, keys=list(keys))
-    return {key: (at, is_open) for key, at, is_open in rows}
-
-
-def open_keys(connection: Connection, source: str, kind: str) -> list[str]:
-    """Keys of the open problems of a kind."""
-    return [key for (key,) in _queries().open_keys(connection, source=source, kind=kind)]
-
-
-def announce_raised(connection: Connection, source: str, targets: Sequence[str]) -> list[tuple[Any, ...]]:
-    """Make out deliveries of new problems; returns severity, title, expected, found, link of each."""
-    return list(_queries().announce_raised(connection, source=source, targets=list(targets)))
-
-
-def announce_recovered(connection: Connection, source: str) -> list[tuple[Any, ...]]:
-    """Make out deliveries of recoveries; returns title, resolution, link of each."""
-    return list(_queries().announce_recovered(connection, source=source))
-
-
-def due_targets(connection: Connection, source: str, targets: Iterable[str]) -> list[str]:
-    """Those of ``targets`` that something is due for."""
-    return [name for (name,) in _queries().due_targets(connection, source=source, targets=list(targets))]
-
-
-def take_due(
-    connection: Connection, source: str, target: str, limit: int, lease_seconds: float
-) -> list[tuple[Any, ...]]:
-    """Up to ``limit`` due deliveries, oldest first, that nobody else gets before the lease ends."""
-    rows = _queries().take_due(
-        connection, source=source, target=target, limit=limit, lease_seconds=lease_seconds
-    )
-    return sorted(rows)
-
-
-def mark_delivered(connection: Connection, delivery_ids: Iterable[int]) -> None:
-    """The target has them."""
-    _queries().mark_delivered(connection, delivery_ids=list(delivery_ids))
-
-
-def mark_failed(
-    connection: Connection,
-    delivery_ids: Iterable[int],
-    error: str,
-    delay_seconds: float,
-    give_up_seconds: float,
-) -> None:
-    """The target did not take them: due again after the delay, unless they are too old by now."""
-    _queries().mark_failed(
-        connection,
-        delivery_ids=list(delivery_ids),
-        error=error,
-        delay_seconds=delay_seconds,
-        give_up_seconds=give_up_seconds,
-    )
-
-
-def mark_untried(connection: Connection, delivery_ids: Iterable[int]) -> None:
-    """Nobody has tried them after all."""
-    _queries().mark_untried(connection, delivery_ids=list(delivery_ids))
-
-
-def pending(connection: Connection, source: str, targets: Iterable[str]) -> int:
-    """Deliveries that are on their way to ``targets``."""
-    return int(_queries().pending(connection, source=source, targets=list(targets)))
 
 
 def open_problems(connection: Connection, source: str, kind: str) -> list[OpenProblem]:

@@ -58,8 +58,8 @@ MUTANTS = (
         name="a message that was refused counts as delivered",
         promise=promises.EVERY_TARGET,
         file=_OUTBOX,
-        original="    if error is None:\n        tables.mark_delivered",
-        mutated="    if error is None or attempts:\n        tables.mark_delivered",
+        original="    if error is None:\n        _queries().mark_delivered",
+        mutated="    if error is None or attempts:\n        _queries().mark_delivered",
         tests=(f"{_TESTS}::TestTargets::test_500_twice_and_then_200",),
     ),
     Mutant(
