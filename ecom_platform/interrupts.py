@@ -88,25 +88,46 @@ def _next(news: SimpleQueue[int]) -> int:
 
 
 @contextmanager
+def handled(call: Callable[[int], None], *signals: signal.Signals) -> Iterator[Callable[[], None]]:
+    """Have ``call`` called with the number of each of these ``signals`` that comes while the block lasts.
+
+    Gives a function that listens anew, for when somebody else has taken them. SIGINT is heard also where a
+    shell has it ignored for what it starts in the background; a hangup stays ignored where somebody asked
+    for that (`nohup`).
+    """
+
+    def handle(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        call(signum)
+
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    wanted = [signum for signum in signals if not (signum is signal.SIGHUP and ignored)]
+
+    def listen() -> None:
+        for signum in wanted:
+            signal.signal(signum, handle)
+
+    previous = {signum: signal.getsignal(signum) for signum in wanted}
+    listen()
+    try:
+        yield listen
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+
+
+@contextmanager
 def _told(news: SimpleQueue[int]) -> Iterator[None]:
     """Signals are put into ``news``; a second one ends the process on the spot."""
     seen: list[int] = []
 
-    def handle(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    def call(signum: int) -> None:
         if seen:
             end(signum)
         seen.append(signum)
         news.put(signum)  # a SimpleQueue may be put to while the interrupted code is in it
 
-    signals = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # `nohup` means it
-        signals.append(signal.SIGHUP)
-    previous = {signum: signal.signal(signum, handle) for signum in signals}
-    try:
+    with handled(call, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         yield
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
 
 
 def _leave(signum: int, farewell: Callable[[], str | None]) -> NoReturn:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ecom_platform.errors import JvmLostError, StorageError
+from ecom_platform.interrupts import handled
 from ecom_platform.services import folder_identity
 from ecom_platform.settings import load_settings
 
@@ -25,7 +26,6 @@ INTERRUPTED = 130
 _FAREWELL_SECONDS = 10.0
 # How often the folder it lives in is looked at.
 _HOME_SECONDS = 0.5
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def run_live() -> int:
@@ -124,20 +124,11 @@ def _on_signals(stopping: threading.Event) -> Iterator[Callable[[], None]]:
     Gives a function that listens anew, for when somebody else has taken the signals.
     """
 
-    def handle(signum: int, frame: Any) -> None:  # noqa: ARG001
+    def call(signum: int) -> None:  # noqa: ARG001
         if stopping.is_set():
             # What is in hand is rolled back, and the next start takes it up again.
             os._exit(INTERRUPTED)
         stopping.set()
 
-    def listen() -> None:
-        for signum in _SIGNALS:
-            signal.signal(signum, handle)
-
-    previous = {signum: signal.getsignal(signum) for signum in _SIGNALS}
-    listen()
-    try:
+    with handled(call, signal.SIGINT, signal.SIGTERM) as listen:
         yield listen
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 from ecom_platform.errors import EcomError, StorageError
+from ecom_platform.interrupts import handled
 from ecom_platform.supervision import Companion, Guarded, Way, ending
 
 _PERIOD_SECONDS = 0.1
@@ -142,17 +142,5 @@ def folder_identity(folder: Path) -> tuple[int, int] | None:
 def on_signals(call: Callable[[], None]) -> Iterator[None]:
     """Have ``call`` called for whatever ends a program at a terminal, or from outside."""
 
-    def handle(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        call()
-
-    # SIGINT also where a shell has it ignored for what it starts in the background; a hangup stays ignored
-    # where somebody asked for that (nohup).
-    wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        wanted.append(signal.SIGHUP)
-    previous = {signum: signal.signal(signum, handle) for signum in wanted}
-    try:
+    with handled(lambda _: call(), signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP):
         yield
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)

@@ -26,7 +26,6 @@ class Kind(StrEnum):
     REJECTS = "rejects"
     # The sensor on new files has stopped trying; the live mode is not alive when it should be.
     INGEST_GIVEN_UP = "ingest_given_up"
-    LIVE_MODE_DOWN = "live_mode_down"
     # Told past the outbox, which is in that database.
     DATABASE_DOWN = "database_down"
 

@@ -107,13 +107,6 @@ class EmbeddedServer:
             if not was_user:
                 self.release()
 
-    def unpin(self) -> None:
-        """Take the pin back; a server without users stops."""
-        with self._mutex:
-            self._folder.pin_file.unlink(missing_ok=True)
-            if not self._use.held:
-                self._folder.stop_if_unused()
-
     def stop(self) -> bool:
         """Stop the server, pinned or in use. Returns whether one was running."""
         folder = self._folder

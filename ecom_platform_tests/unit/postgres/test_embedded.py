@@ -269,7 +269,6 @@ def test_nothing_is_made_by_looking(bare: Path) -> None:
     assert not server.status().running
     assert not server.stop()
     server.release()
-    server.unpin()
     assert not bare.exists()
 
 
@@ -303,12 +302,6 @@ def test_a_pinned_server_survives_its_last_user_until_stop(server: EmbeddedServe
     assert EmbeddedServer(directory).stop()
     wait_until_gone(directory)
     assert not server.status().pinned
-
-
-def test_unpinning_stops_a_server_without_users(server: EmbeddedServer, directory: Path) -> None:
-    server.pin()
-    server.unpin()
-    assert not server.status().running
 
 
 def test_a_pin_does_not_outlive_a_server_that_crashed(server: EmbeddedServer, directory: Path) -> None:
