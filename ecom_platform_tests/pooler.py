@@ -41,13 +41,19 @@ def transaction_pooler(url: str) -> Iterator[str]:
 
 
 def _accept(listener: socket.socket, server: tuple[str, str, str], free: list[socket.socket]) -> None:
-    clients = []
+    threads: list[threading.Thread] = []
+    clients: list[socket.socket] = []
     with contextlib.suppress(OSError):
         while True:
             client, _ = listener.accept()
-            clients.append(threading.Thread(target=_serve, args=(client, server, free)))
-            clients[-1].start()
-    for thread in clients:
+            clients.append(client)
+            threads.append(threading.Thread(target=_serve, args=(client, server, free)))
+            threads[-1].start()
+    # A client that a failed test has left open would be waited for, and the failure not be told.
+    for client in clients:
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+    for thread in threads:
         thread.join()
 
 
@@ -64,9 +70,11 @@ def _serve(client: socket.socket, server: tuple[str, str, str], free: list[socke
             answer = b""
             while answer[:1] != b"Z":
                 answer = _message(session)
+                # Free before the client hears of it, who may ask at once through another session.
+                if answer == _READY:
+                    free.append(session)
                 client.sendall(answer)
             if answer == _READY:
-                free.append(session)
                 session = None
 
 
