@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
-from dagster._core.errors import DagsterAssetCheckFailedError
-from dagster._core.remote_origin import (
-    RegisteredCodeLocationOrigin,
-    RemoteJobOrigin,
-    RemoteRepositoryOrigin,
-)
 
 from ecom_platform.errors import EcomError, IngestError, PrerequisiteError, StorageError
 from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.cancellation import Cancellation
+from ecom_platform.orchestration.dagster_private import (
+    SINGLETON_REPOSITORY_NAME,
+    DagsterAssetCheckFailedError,
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from ecom_platform.orchestration.instance import CODE_LOCATION, first_use
 from ecom_platform.orchestration.stale_runs import end_stale_runs
 from ecom_platform.postgres.refusals import refusal

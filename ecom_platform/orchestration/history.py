@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from ecom_platform.orchestration.dagster_private import AssetCheckExecutionRecordStatus
 
 
 @dataclass(frozen=True, slots=True)

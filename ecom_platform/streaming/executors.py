@@ -15,6 +15,7 @@ from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
 from ecom_platform.postgres.metrics import Metric
+from ecom_platform.streaming import spark_private
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,7 @@ class ExecutorUse:
 def executor_use(session: SparkSession) -> list[ExecutorUse]:
     """Every executor that has run a task in this session, those that are gone included."""
     try:
-        found = session.sparkContext._jsc.sc().statusStore().executorList(False)
-        listed = [_use(found.apply(at)) for at in range(found.size())]
+        listed = [_use(found) for found in spark_private.executors(session)]
     except (Py4JError, ConnectionError) as error:
         # A figure that is missing is no reason to fail a load.
         log.warning("Spark does not say what its executors did: %s", " ".join(str(error).split())[:200])

@@ -30,6 +30,7 @@ from ecom_platform.errors import ClusterError, DatabaseError, EcomError
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import Settings
+from ecom_platform.streaming import spark_private
 from ecom_platform.streaming.cluster import driver_address
 
 _JOB_GROUP = "ecom_platform: can the executors do the work?"
@@ -71,7 +72,7 @@ def _wait_for_executors(session: SparkSession, settings: Settings, deadline: flo
     """Until there are some, and no more come; so that work is cut for all of them."""
     count, since = 0, time.monotonic()
     while count == 0 or time.monotonic() - since < _STEADY_SECONDS:
-        if session.sparkContext._jsc.sc().isStopped():
+        if spark_private.has_stopped(session):
             raise _removed(settings)
         # One of them is the driver's own.
         now = len(session.sparkContext.statusTracker().getExecutorInfos()) - 1

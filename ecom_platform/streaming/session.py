@@ -21,14 +21,14 @@ from typing import Any
 
 import psutil
 from py4j.protocol import Py4JError, Py4JJavaError
-from pyspark import SparkConf, SparkContext
+from pyspark import SparkConf
 from pyspark.errors import PySparkRuntimeError
 from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from ecom_platform.errors import ClusterError, JavaError, PrerequisiteError, SettingsError, StorageError
 from ecom_platform.settings import Settings
-from ecom_platform.streaming import class_archive
+from ecom_platform.streaming import class_archive, spark_private
 from ecom_platform.streaming.cluster import AUTHENTICATION, cluster_config, secret_config
 from ecom_platform.streaming.environment import choose_python, isolate
 from ecom_platform.streaming.java import find_java
@@ -113,7 +113,7 @@ def open_session(settings: Settings, *, java_options: str | None = None) -> Spar
         check_master(settings)
         if _refused is not None and _refused[0] > asked:
             raise _refused[1]
-        known = SparkContext._active_spark_context
+        known = spark_private.active_context()
         _launch_jvm(settings, java_options)
         choose_python(settings)
         try:
@@ -169,7 +169,7 @@ def _build(settings: Settings) -> SparkSession:
 
 def stop_session(session: SparkSession | None = None) -> None:
     """End the session (default: the process's own); one whose JVM was killed has ended already."""
-    context = session.sparkContext if session is not None else SparkContext._active_spark_context
+    context = session.sparkContext if session is not None else spark_private.active_context()
     if context is not None:
         with contextlib.suppress(Py4JError, ConnectionError):
             context.stop()
@@ -181,16 +181,16 @@ def close_session() -> None:
     Spark cannot be started again in this process.
     """
     with _open_lock:
-        gateway = SparkContext._gateway
-        if gateway is None:
+        gateway, process = spark_private.gateway(), spark_private.jvm()
+        if gateway is None or process is None:
             return
         stop_session()
-        process = gateway.proc
         with contextlib.suppress(Py4JError, ConnectionError):
             gateway.shutdown()
         # The JVM ends when its standard input does. It is waited for: it may have something to
         # write, and a command must not return while a process of its own still runs.
-        process.stdin.close()
+        if process.stdin is not None:
+            process.stdin.close()
         try:
             with announced(lambda: "Spark's Java process to end", _JVM_EXIT_SECONDS):
                 process.wait(_JVM_EXIT_SECONDS)
@@ -201,18 +201,18 @@ def close_session() -> None:
 
 def jvm_has_ended() -> bool:
     """Whether this process had a JVM that is gone: it cannot have another one."""
-    gateway = SparkContext._gateway
-    return gateway is not None and gateway.proc.poll() is not None
+    process = spark_private.jvm()
+    return process is not None and process.poll() is not None
 
 
 def when_jvm_ends(call: Callable[[], None]) -> None:
     """Have ``call`` called, in a thread of its own, once this process's JVM has ended, however it did."""
-    gateway = SparkContext._gateway
-    if gateway is None:
+    process = spark_private.jvm()
+    if process is None:
         return
 
     def wait() -> None:
-        gateway.proc.wait()
+        process.wait()
         call()
 
     threading.Thread(target=wait, name="jvm-watch", daemon=True).start()
@@ -233,7 +233,7 @@ def warm_up(settings: Settings) -> None:
 
 
 def _launch_jvm(settings: Settings, options: str | None) -> None:
-    if SparkContext._gateway is not None:
+    if spark_private.gateway() is not None:
         return
     java = find_java(settings)
     isolate(settings, java.home)
@@ -261,7 +261,7 @@ def _launch_jvm(settings: Settings, options: str | None) -> None:
             ) from error
         finally:
             given_up.cancel()
-    SparkContext._ensure_initialized(gateway=gateway)
+    spark_private.use_gateway(gateway)
 
 
 def _kill_starting() -> None:
@@ -276,7 +276,7 @@ def _kill_starting() -> None:
 
 def check_master(settings: Settings) -> None:
     """A second master in the same process would silently be ignored by Spark: refuse it."""
-    active = SparkContext._active_spark_context
+    active = spark_private.active_context()
     if active is not None and active.master != settings.spark_master:
         raise SettingsError(
             f"ECOM_SPARK_MASTER is {settings.spark_master!r}, but this process runs on {active.master!r}.",

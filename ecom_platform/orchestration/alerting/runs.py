@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, WILL_RETRY_TAG
 
 from ecom_platform.orchestration.alerting.signs import (
     AD_HOC_JOBS,
@@ -19,6 +18,7 @@ from ecom_platform.orchestration.alerting.signs import (
     first_line,
     moment,
 )
+from ecom_platform.orchestration.dagster_private import MAX_RUNTIME_SECONDS_TAG, WILL_RETRY_TAG
 
 _UNENDED = [
     dg.DagsterRunStatus.QUEUED,

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import dagster as dg
-from dagster._core.definitions.freshness import FreshnessState
 
 from ecom_platform.alerts.problem import Kind, Problem, Raised, Resolved, Sign
+from ecom_platform.orchestration.dagster_private import FreshnessState
 
 # Dagster's names for runs of a selection of assets that belongs to no job: by the UI, by code.
 AD_HOC_JOBS = frozenset({"__ASSET_JOB", "__ephemeral_asset_job__"})

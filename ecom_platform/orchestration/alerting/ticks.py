@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import dagster as dg
-from dagster._core.scheduler.instigation import (
+
+from ecom_platform.alerts.problem import Kind, Problem, Raised, Resolved, Sign
+from ecom_platform.orchestration.alerting.signs import first_line, moment
+from ecom_platform.orchestration.dagster_private import (
     InstigatorStatus,
     InstigatorType,
     SensorInstigatorData,
     TickStatus,
 )
-
-from ecom_platform.alerts.problem import Kind, Problem, Raised, Resolved, Sign
-from ecom_platform.orchestration.alerting.signs import first_line, moment
 
 # So many ticks that failed one after the other are a problem; one alone is often a database that restarts.
 FAILURES = 3

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from ecom_platform.orchestration.checks import archive, sales, user_events
+from ecom_platform.orchestration.dagster_private import AssetCheckExecutionRecordStatus
 from ecom_platform.orchestration.jobs import INGEST_JOB, LIVE_TAG
 
 # From the end of one look to the next.
