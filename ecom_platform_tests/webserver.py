@@ -10,13 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
-import uvicorn
-from dagster._cli.workspace.cli_target import workspace_opts_to_load_target
-from dagster._core.instance.ref import InstanceRef
-from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster_shared.cli import WorkspaceOpts
 
-from ecom_platform.orchestration.webserver import guarded_app
 from ecom_platform.settings import load_settings
 from ecom_platform_tests.acceptance.ui import free_port
 from ecom_platform_tests.waiting import wait_until
@@ -67,6 +61,15 @@ class Ui:
 @contextmanager
 def webserver(folder: Path) -> Iterator[Ui]:
     """The guarded webserver on a free port, with an instance in ``folder`` and no code location."""
+    # Dagster's webserver takes two seconds to import, and pytest imports this module to look for tests.
+    import uvicorn
+    from dagster._cli.workspace.cli_target import workspace_opts_to_load_target
+    from dagster._core.instance.ref import InstanceRef
+    from dagster._core.workspace.context import WorkspaceProcessContext
+    from dagster_shared.cli import WorkspaceOpts
+
+    from ecom_platform.orchestration.webserver import guarded_app
+
     settings = load_settings({"ECOM_HOME": str(folder), "ECOM_UI_URL": "https://ui.example.com/dagster"})
     with (
         dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder))) as instance,
