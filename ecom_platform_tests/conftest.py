@@ -83,7 +83,7 @@ def _turn(item: pytest.Item) -> int:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fail where groups would be silently ignored, as by pytest-xdist 3.8 with pytest 9.2."""
-    gc.freeze()  # what was imported and collected stays; looking through it again and again takes a tenth
+    gc.freeze()  # what was imported and collected stays, and need not be looked through again and again
     if session.config.getoption("loadgroup", default=False):
         for item in session.items:
             if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
@@ -125,7 +125,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
     """A PostgreSQL server for the whole test session, small and made for many databases.
 
     It does not wait for the disk (tests kill processes, never the machine) and lies in memory where there is
-    room: a database is some 300 files, and ext4 is slow to make files where many have just been deleted.
+    room: a database is hundreds of files, and ext4 is slow to make files where many have just been deleted.
     Shared buffers are few because each ``CREATE`` and ``DROP DATABASE`` looks at all of them.
     """
     with _memory_or(tmp_path_factory.getbasetemp()) as directory:

@@ -366,6 +366,8 @@ def own_disk(disk: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+    image.unlink()  # where something was different, it stays as the evidence
+    disk.rmdir()
 
 
 FAULTS: dict[str, Callable[[Round, Ingest], bool]] = {
@@ -431,20 +433,25 @@ def strike(round_: Round, fault: str, window: float) -> bool:
 
 def _follow_restore(round_: Round, ingest: Ingest) -> None:
     """What went back has to be told, by whoever was at work or comes next; then the runbook's command."""
-    with round_.database.open() as connection:
-        row = connection.execute("SELECT count(*) FROM ingested_files WHERE state = 'loaded'").fetchone()
-    if row != (round_.dropped,):
+    if _loaded(round_) != round_.dropped:
         if ingest.ending() == "exit 0, ok":
             raise DifferenceError(
-                f"the ledger has {row} loaded files of {round_.dropped}; all is said to be well"
+                f"the ledger has {_loaded(round_)} loaded files of {round_.dropped}; all is said to be well"
             )
         told = round_.start()
         told.wait()
-        with round_.database.open() as connection:
-            row = connection.execute("SELECT count(*) FROM ingested_files WHERE state = 'loaded'").fetchone()
-        if row != (round_.dropped,) and told.ending() == "exit 0, ok":
-            raise DifferenceError(f"after a restore: {row} of {round_.dropped} files, and nobody says so")
+        loaded = _loaded(round_)
+        if loaded != round_.dropped and told.ending() == "exit 0, ok":
+            raise DifferenceError(f"after a restore: {loaded} of {round_.dropped} files, and nobody says so")
     round_.start("reconcile").wait()
+
+
+def _loaded(round_: Round) -> int:
+    with round_.database.open() as connection:
+        (count,) = connection.execute(
+            "SELECT count(*) FROM ingested_files WHERE state = 'loaded'"
+        ).fetchone() or (0,)
+    return int(count)
 
 
 def finish(round_: Round) -> Comparison:

@@ -246,7 +246,7 @@ def scan(
     if not found.unsettled:
         return found
     with announced(
-        lambda: f"{found.unsettled[0].name} and others that are still being written", wait_seconds
+        lambda: f"files that are still being written, such as {found.unsettled[0].name}", wait_seconds
     ):
         while found.unsettled and clock() < deadline:
             sleep(LOOK_INTERVAL_SECONDS)
