@@ -36,12 +36,27 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+class Syncing:
+    """Files that are on their way to the disk while their reader works; :meth:`wait` for them."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        wanted = sorted(set(paths))
+        self._pool = ThreadPoolExecutor(min(_THREADS, len(wanted)) or 1, thread_name_prefix="fsync")
+        self._calls = [self._pool.submit(sync, path) for path in wanted]
+
+    def wait(self) -> None:
+        """Return when all are there. Raises the :class:`OSError` of the first that cannot be."""
+        try:
+            for call in self._calls:
+                call.result()
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Begin no further ones; those that are being written are not waited for."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
 def sync_all(paths: Iterable[Path]) -> None:
-    """The same for each of several, once."""
-    wanted = sorted(set(paths))
-    if len(wanted) <= 1:
-        for path in wanted:
-            sync(path)
-        return
-    with ThreadPoolExecutor(min(_THREADS, len(wanted))) as pool:
-        list(pool.map(sync, wanted))
+    """Write each of several, once. Raises :class:`OSError`."""
+    Syncing(paths).wait()

@@ -25,6 +25,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -229,19 +230,21 @@ class _Unit:
         if not alone:
             self._session.run(f"SET LOCAL lock_timeout = {ROW_WAIT_MS}")
         stamps = self._stamps = _stamps_as_claimed(pending)
-        for file in pending:
-            self._load(file)
-        if self._broken_off:
-            raise _NotAsClaimedError(self._broken_off)
-        self._flush()
-        self._hook("copied")
-        self._refuse_conflicts(pending)
-        self._flush_rejects()
-        self._hook("rejected")
-        self._settle()
-        self._hook("settled")
-        _check_unchanged(pending, stamps)
-        _make_durable(file for file in pending if stamps[file.file_id] is not None)
+        # After the stamps: what is still as stamped before COMMIT has no byte that came later than this.
+        with _on_their_way_to_disk(file for file in pending if stamps[file.file_id] is not None) as synced:
+            for file in pending:
+                self._load(file)
+            if self._broken_off:
+                raise _NotAsClaimedError(self._broken_off)
+            self._flush()
+            self._hook("copied")
+            self._refuse_conflicts(pending)
+            self._flush_rejects()
+            self._hook("rejected")
+            self._settle()
+            self._hook("settled")
+            _check_unchanged(pending, stamps)
+            synced()
         self._hook("durable")
         started = time.perf_counter()
         self._session.run("COMMIT")
@@ -621,15 +624,27 @@ def _check_unchanged(files: Iterable[UnitFile], stamps: dict[int, Stamp | None])
     )
 
 
-def _make_durable(files: Iterable[UnitFile]) -> None:
-    """Before the ledger calls them loaded: what the archive then holds outlives a loss of power."""
+@contextmanager
+def _on_their_way_to_disk(files: Iterable[UnitFile]) -> Iterator[Callable[[], None]]:
+    """Writes files to the disk while they are read; gives a function that waits until they are there.
+
+    The ledger calls them loaded only after it: what the archive then holds outlives a loss of power.
+    """
+    syncing = durable.Syncing(Path(file.path) for file in files)
+
+    def wait() -> None:
+        try:
+            syncing.wait()
+        except OSError as error:
+            raise IngestError(
+                f"{error.filename or 'A file'} cannot be written to the disk: {error.strerror or error}.",
+                "Nothing of the unit was stored. Check the disk of the landing zone, and run again.",
+            ) from error
+
     try:
-        durable.sync_all(Path(file.path) for file in files)
-    except OSError as error:
-        raise IngestError(
-            f"{error.filename or 'A file'} cannot be written to the disk: {error.strerror or error}.",
-            "Nothing of the unit was stored. Check the disk of the landing zone, and run again.",
-        ) from error
+        yield wait
+    finally:
+        syncing.abandon()
 
 
 def _refuse_changed(file_ids: Iterable[int]) -> None:
