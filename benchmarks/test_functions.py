@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks import workload
 from ecom_platform.events.decoding import Chunk, decode
-from ecom_platform.events.generator import GeneratorConfig, generate_tables, write_files
 from ecom_platform.events.validation import Problem, validate
+from ecom_platform.shop.generator import GeneratorConfig, generate_tables, write_files
 
 ROWS = 100_000
 CONFIG = GeneratorConfig(workload.SEED, workload.AS_OF, ROWS, ROWS)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from ecom_platform.events.generator import GeneratorConfig, generate_tables, write_files
+from ecom_platform.shop.generator import GeneratorConfig, generate_tables, write_files
 
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 SEED = 20260101

@@ -24,9 +24,12 @@ def main() -> None:
         warnings.resetwarnings()
         warnings.simplefilter("ignore")
     _allow_open_files()
-    from ecom_platform.cli import main as run_command
+    from ecom_platform import cli
+    from ecom_platform.shop import commands
 
-    run_command()
+    for command in commands.COMMANDS:
+        cli.cli.add_command(command)
+    cli.main()
 
 
 def _allow_open_files() -> None:

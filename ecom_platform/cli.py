@@ -12,9 +12,7 @@ import signal
 import subprocess
 import sys
 import traceback
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -24,7 +22,7 @@ from ecom_platform.installation import package_version, require_own_environment
 from ecom_platform.output import print_json, undelivered
 from ecom_platform.postgres.refusals import refusal
 from ecom_platform.runner import loads, run_job
-from ecom_platform.settings import DEFAULT_EVENTS, load_settings
+from ecom_platform.settings import load_settings
 
 UI_PORT = 3000
 INTERRUPTED = 130
@@ -106,55 +104,14 @@ def _report(error: EcomError, as_json: bool) -> int:
     return error.exit_code
 
 
-# -- run and ingest ------------------------------------------------------------------------------
-
-
-class WholeNumber(click.ParamType[int]):
-    """A whole number of at least ``minimum``."""
-
-    name = "N"
-
-    def __init__(self, minimum: int) -> None:
-        self._minimum = minimum
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        text = str(value)
-        if not (text.isascii() and text.isdigit() and self._minimum <= int(text) < 2**63):
-            self.fail(f"{text!r} is not a whole number of at least {self._minimum}.", param, ctx)
-        return int(text)
-
-
-class UtcTime(click.ParamType[str]):
-    """An ISO 8601 time, passed on as it is written."""
-
-    name = "TIME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        try:
-            datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 2026-01-31T12:00:00Z.", param, ctx)
-        return str(value)
-
-
-@cli.command()
-@click.option("--events", type=WholeNumber(1), default=DEFAULT_EVENTS, show_default=True)
-@click.option("--seed", type=WholeNumber(0), help="Same seed and --as-of, same files.")
-@click.option("--as-of", type=UtcTime(), help="End of the 90 days the events lie in; default: now.")
-@click.option("--rows-per-file", type=WholeNumber(1), help="Default: ECOM_ROWS_PER_FILE, else 1,000.")
-@json_option
-def run(events: int, seed: int | None, as_of: str | None, rows_per_file: int | None, as_json: bool) -> int:
-    """Generate events, stream them into PostgreSQL, audit, run every check."""
-    chosen = {"events": events, "seed": seed, "as_of": as_of, "rows_per_file": rows_per_file}
-    config = {name: value for name, value in chosen.items() if value is not None}
-    return run_job("main", {"ops": {"raw_events": {"config": config}}}, as_json, events)
+# -- loading ------------------------------------------------------------------------------
 
 
 @cli.command()
 @json_option
 def ingest(as_json: bool) -> int:
     """Load what has landed; generate nothing."""
-    return run_job("ingest", {}, as_json, 0)
+    return run_job("ingest", {}, as_json)
 
 
 @cli.command()

@@ -33,7 +33,8 @@ class Group(click.Group):
             )
 
 
-def _zone(settings: Settings) -> Any:
+def zone_of(settings: Settings) -> Any:
+    """The landing zone, its folders made."""
     from ecom_platform.landing.zone import LandingZone
 
     zone = LandingZone.of(settings)
@@ -66,7 +67,7 @@ def trace(wanted: str, as_json: bool) -> int:
 
     settings = load_settings()
     with provide(settings) as database, database.open() as connection:
-        answer = follow(connection, _zone(settings), wanted)
+        answer = follow(connection, zone_of(settings), wanted)
     if as_json:
         print_json({"success": answer.known, **answer.as_json()})
     else:
@@ -118,7 +119,7 @@ def replay_rejects(fixed: Path | None, as_json: bool) -> int:
 
     settings = load_settings()
     with provide(settings) as database:
-        done = replay_corrected(database, fixed) if fixed else replay_as_they_are(database, _zone(settings))
+        done = replay_corrected(database, fixed) if fixed else replay_as_they_are(database, zone_of(settings))
     verdicts = {str(verdict): count for verdict, count in done.verdicts.items()}
     success = not done.unmatched
     if as_json:
@@ -148,14 +149,14 @@ def reload(files: tuple[str, ...], since: str | None, as_json: bool) -> int:
         )
     settings = load_settings()
     with provide(settings) as database:
-        zone = _zone(settings)
+        zone = zone_of(settings)
         names = (
             reload_since(database, zone, utc("--since", since))
             if since
             else reload_files(database, zone, files)
         )
     click.echo(f"{len(names)} files are back in the landing folder.", err=True)
-    return run_job("ingest", {}, as_json, 0, {"requeued": names})
+    return run_job("ingest", {}, as_json, extra={"requeued": names})
 
 
 @click.command()
@@ -173,13 +174,13 @@ def reconcile(adopt: bool, as_json: bool) -> int:
 
     settings = load_settings()
     with provide(settings) as database, ingest_lock(database, settings.lock_wait_seconds):
-        done = put_right(database, _zone(settings), adopt=adopt)
+        done = put_right(database, zone_of(settings), adopt=adopt)
     click.echo(f"{len(done.requeued)} files that the ledger did not know land again.", err=True)
     click.echo(f"{done.taken_back} files that were finished after the backup are loaded again.", err=True)
     click.echo(f"{done.put_away} finished files were moved to where they belong.", err=True)
     for name in done.missing:
         click.echo(f"{name} is loaded by the ledger's word, but not in the archive.", err=True)
-    return run_job("ingest", {}, as_json, 0, {"reconciled": asdict(done)})
+    return run_job("ingest", {}, as_json, extra={"reconciled": asdict(done)})
 
 
 @click.group(cls=Group)
@@ -234,48 +235,4 @@ def migrate() -> int:
     return 0
 
 
-@click.group()
-def shop() -> None:
-    """The shop of invented events that `ecom run` generates."""
-
-
-@shop.command("remove")
-@click.option("--yes", is_flag=True, help="Do it; without this, only say what would be removed.")
-@json_option
-def remove_shop(yes: bool, as_json: bool) -> int:
-    """Take out everything that was generated: events, rejects, ledger, files."""
-    from ecom_platform.landing.generated import remove, survey
-    from ecom_platform.postgres.provision import provide
-    from ecom_platform.waits import spoken
-
-    def waiting(holder: str) -> None:
-        at_most = spoken(settings.lock_wait_seconds)
-        click.echo(f"Waiting for the ingest lock, held by {holder}; for {at_most} at most.", err=True)
-
-    settings = load_settings()
-    with provide(settings) as database:
-        zone = _zone(settings)
-        with database.open() as connection:
-            found = survey(connection, zone)
-        done = None
-        if yes and not found.nothing:
-            done = remove(database, zone, settings.lock_wait_seconds, waiting)
-    answer: dict[str, Any] = {"success": yes or found.nothing, "removed": done is not None}
-    answer |= (done or found).as_json()
-    if found.nothing:
-        said = f"Nothing that was generated is in {database.description}."
-    else:
-        said = f"Removed from {database.description}: {done}." if done else f"This removes {found}."
-    if not answer["success"]:
-        error = UsageError(
-            f"Nothing was removed from {database.description} yet.", "`ecom shop remove --yes` removes it."
-        )
-        answer["error"] = error.as_json()
-        said = f"{said}\n{error}"
-    click.echo(said, err=as_json)
-    if as_json:
-        print_json(answer)
-    return 0 if answer["success"] else UsageError.exit_code
-
-
-COMMANDS: tuple[click.Command, ...] = (status, trace, rejects, reload, reconcile, alerts, migrate, shop)
+COMMANDS: tuple[click.Command, ...] = (status, trace, rejects, reload, reconcile, alerts, migrate)

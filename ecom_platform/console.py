@@ -37,8 +37,10 @@ _REFUSED_SHOWN = 20
 class Progress:
     """A live line on a terminal, or one plain line per step in a log."""
 
-    def __init__(self, job: str, run_id: str) -> None:
+    def __init__(self, job: str, run_id: str, rows: int) -> None:
+        """``rows``: how many there will be; 0 where nobody knows."""
         self._console = Console(file=display())
+        self._expected = rows
         self._title = f"{job} {run_id.split('-')[0]}"
         self._started = time.perf_counter()
         self._last_line = ""
@@ -76,19 +78,20 @@ class Progress:
 
     def rows(self, progress: RunProgress) -> None:
         """What the run has committed, as the tables have it."""
-        generated, committed = progress.generated, progress.rows
-        if not generated and not committed:
-            return
+        committed = progress.rows
         if not committed:
-            self._live.update(self._task, total=generated, description=f"{self._title}: waiting for Spark")
-            self._plain(f"generated {generated:,} events; streaming")
+            if progress.claimed_files:
+                self._live.update(
+                    self._task, total=self._expected or None, description=f"{self._title}: waiting for Spark"
+                )
+                self._plain(f"{progress.claimed_files:,} files claimed; streaming")
             return
         # What earlier runs left is loaded, too.
-        of = f" of {generated:,}" if generated and generated >= committed else ""
+        of = f" of {self._expected:,}" if self._expected >= committed else ""
         text = f"{committed:,}{of} rows committed"
         self._live.update(
             self._task,
-            total=max(generated or 0, committed),
+            total=max(self._expected, committed),
             completed=committed,
             description=f"{self._title}: {text}",
             rate=f"{progress.rows_per_second:,.0f} rows/s",

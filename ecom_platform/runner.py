@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
     from ecom_platform.orchestration.execution import RunSummary
     from ecom_platform.postgres.connection import Database
 
-# The job that begins with the generator.
-_GENERATES = "main"
-
-
 _loads = False
 
 
@@ -42,11 +38,23 @@ def loads() -> bool:
 
 
 def run_job(
-    job: str, run_config: dict[str, Any], as_json: bool, events: int, extra: dict[str, Any] | None = None
+    job: str,
+    run_config: dict[str, Any],
+    as_json: bool,
+    *,
+    rows: int = 0,
+    permission: Callable[[Database], None] | None = None,
+    extra: dict[str, Any] | None = None,
 ) -> int:
-    """Run ``job`` and print its account; whoever watches is told of an error that kept it from beginning."""
+    """Run ``job`` and print its account; whoever watches is told of an error that kept it from beginning.
+
+    ``rows``: how many it will load, where that is known. ``permission`` raises where the database is none
+    that it may begin in; Spark is not started before. ``extra`` goes into the JSON object beside the account.
+
+    Returns the exit code. Raises :class:`EcomError` for what is found out before the run begins.
+    """
     try:
-        return _run_job(job, run_config, as_json, events, extra)
+        return _run_job(job, run_config, as_json, rows, permission, extra)
     except EcomError as error:
         from ecom_platform.alerts.unbegun import tell_of_error
 
@@ -58,12 +66,13 @@ def run_job(
 
 
 def _run_job(
-    job: str, run_config: dict[str, Any], as_json: bool, events: int, extra: dict[str, Any] | None = None
+    job: str,
+    run_config: dict[str, Any],
+    as_json: bool,
+    rows: int,
+    permission: Callable[[Database], None] | None,
+    extra: dict[str, Any] | None,
 ) -> int:
-    """Run ``job`` and print its account; ``extra`` goes into the JSON object beside it.
-
-    Returns the exit code. Raises :class:`EcomError` for what is found out before the run begins.
-    """
     global _loads
     _loads = True
     started = time.perf_counter()
@@ -73,10 +82,10 @@ def _run_job(
     from ecom_platform.orchestration.cancellation import Cancellation
 
     cancellation = Cancellation(run_id)
-    with Progress(job, run_id) as progress:
+    with Progress(job, run_id, rows) as progress:
 
         def work() -> RunSummary:
-            return _run(settings, job, run_config, run_id, events, progress, cancellation)
+            return _run(settings, job, run_config, run_id, rows, permission, progress, cancellation)
 
         def farewell() -> str | None:
             progress.stop()
@@ -95,25 +104,24 @@ def _run(
     job: str,
     run_config: dict[str, Any],
     run_id: str,
-    events: int,
+    rows: int,
+    permission: Callable[[Database], None] | None,
     progress: Progress,
     cancellation: Cancellation,
 ) -> RunSummary:
     from ecom_platform.doctor import require
-    from ecom_platform.postgres.generated import require_shop
     from ecom_platform.postgres.provision import provide
     from ecom_platform.postgres.schema import require_writable
 
-    require(settings, events)
+    require(settings, rows)
     # Spark starts while PostgreSQL does, unless it is PostgreSQL that knows whether there is anything to do.
-    asks_first = job == _GENERATES and not settings.shop_open
-    if not asks_first:
+    if permission is None:
         _warm_up(settings)
     progress.say("starting PostgreSQL" if settings.embedded else "connecting to PostgreSQL")
     with provide(settings) as database:
         require_writable(database)
-        if asks_first:
-            require_shop(settings, database)
+        if permission is not None:
+            permission(database)
             _warm_up(settings)
         progress.say("starting Dagster and Spark")
         try:
@@ -146,15 +154,16 @@ def _execute(
     from ecom_platform.orchestration.instance import prepare_instance
 
     home = prepare_instance(settings)
-    from ecom_platform.definitions import defs
+    from ecom_platform.orchestration.code_location import load
     from ecom_platform.orchestration.execution import execute
 
     quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
     began = datetime.now(UTC)
+    defs, workload = load()
     summary = execute(defs, home, job, {**run_config, **quiet}, run_id, cancellation)
     from ecom_platform.orchestration.alerting.ended import tell_of_run
 
-    return replace(summary, told=tell_of_run(settings, defs, job, run_id, began))
+    return replace(summary, told=tell_of_run(settings, defs, job, run_id, began), producer=workload.producer)
 
 
 @contextmanager

@@ -130,7 +130,7 @@ class Settings:
     # Rows up to which a run's checks read the whole table; of a larger one, what changed.
     whole_check_rows: int = WHOLE_CHECK_ROWS
     rows_per_file: int = DEFAULT_ROWS_PER_FILE
-    # Whether the generator may write its invented events; None: by what is found (postgres.generated).
+    # Whether the generator may write its invented events; None: by what is found (shop.generations).
     shop: bool | None = None
     java_home: Path | None = None
     # DAGSTER_HOME, where somebody chose it.

@@ -124,9 +124,9 @@ def status(settings: Settings) -> Status:
 
 
 def _definitions() -> dg.Definitions:
-    from ecom_platform.definitions import defs
+    from ecom_platform.orchestration.code_location import load
 
-    return defs
+    return load()[0]
 
 
 def _waiting(settings: Settings, tables: TableStatus) -> Waiting:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ecom_platform.events.generator import GeneratorConfig, write_files
+from ecom_platform.shop.generator import GeneratorConfig, write_files
 
 AS_OF = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -55,6 +55,8 @@ class RunSummary:
     error: EcomError | None
     # Who was told of what went wrong, in a sentence; empty where nothing did.
     told: str = ""
+    # The asset that made the files, if the workload has one.
+    producer: str | None = None
 
     def after(self, seconds: float) -> RunSummary:
         """The same run, timed from where the caller began."""
@@ -89,7 +91,7 @@ class RunSummary:
     def as_json(self) -> dict[str, Any]:
         """The object of ``--json``."""
         events = self.materializations.get("user_events", {})
-        generated = self.materializations.get("raw_events", {})
+        generated = self.materializations.get(self.producer or "", {})
         summary: dict[str, Any] = {
             "run_id": self.run_id,
             "success": self.success,

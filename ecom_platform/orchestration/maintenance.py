@@ -1,7 +1,6 @@
 """What the person on call does, as jobs with typed config: the same functions as the commands."""
 
-from datetime import date, datetime
-from typing import Any, Self
+from typing import Self
 
 import dagster as dg
 from pydantic import Field, model_validator
@@ -9,20 +8,13 @@ from pydantic import Field, model_validator
 from ecom_platform.landing.corrections import file_below, replay_as_they_are, replay_corrected
 from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
 from ecom_platform.landing.trace import trace
-from ecom_platform.orchestration.assets.sales import LINEAGE, RecountConfig
 from ecom_platform.orchestration.assets.user_events import POOL
-from ecom_platform.orchestration.checks.sales import SALES_CHECKS
-from ecom_platform.orchestration.metadata import check_result, column_lineage
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
-from ecom_platform.orchestration.sales_days import known_first_day, remember_first_day
 from ecom_platform.orchestration.times import utc
+from ecom_platform.orchestration.workload import Workload
 from ecom_platform.postgres.lock import ingest_lock
-from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles_all, refresh_all
 from ecom_platform.reporting.report import write_report
-from ecom_platform.settings import Settings
 from ecom_platform.streaming.ingest import ingest
-
-_ROLLUPS = (HOURLY_SALES, CONVERSION_FUNNEL)
 
 
 class TraceConfig(dg.Config):
@@ -72,14 +64,15 @@ def _ingest(
     postgres: PostgresResource,
     landing: LandingZoneResource,
     pyspark: SparkResource,
+    workload: Workload,
 ) -> None:
     """Load what waits, and bring what follows from it up to date."""
     result = ingest(landing.settings, postgres.database, lambda: pyspark.spark_session, context.run_id)
     context.log.info(f"Ingested: {result.totals}")
-    for rollup, done in refresh_all(postgres.database, _ROLLUPS):
-        context.log.info(f"{rollup}: {done}")
-    remember_first_day(postgres.database, landing.settings.home)
-    report = write_report(postgres.database, landing.settings.reports_dir, context.run_id)
+    for done in workload.after_load(postgres.database, landing.settings):
+        context.log.info(done)
+    folder, first_screen = landing.settings.reports_dir, workload.first_screen
+    report = write_report(postgres.database, folder, context.run_id, first_screen, workload.tables)
     context.log.info(f"Report: {report.path}")
 
 
@@ -106,6 +99,7 @@ def reload_archived_files(
     postgres: PostgresResource,
     landing: LandingZoneResource,
     pyspark: SparkResource,
+    workload: dg.ResourceParam[Workload],
 ) -> None:
     """Bring archived files back and load them: deleted rows return, the rest are duplicates."""
     if config.since:
@@ -113,7 +107,7 @@ def reload_archived_files(
     else:
         names = reload_files(postgres.database, landing.zone, config.files)
     context.log.info(f"{len(names)} files land again: {', '.join(names[:20])}")
-    _ingest(context, postgres, landing, pyspark)
+    _ingest(context, postgres, landing, pyspark, workload)
 
 
 @dg.op(pool=POOL)
@@ -123,12 +117,13 @@ def reconcile_disk_and_ledger(
     postgres: PostgresResource,
     landing: LandingZoneResource,
     pyspark: SparkResource,
+    workload: dg.ResourceParam[Workload],
 ) -> None:
     """After a database was restored: load again what its ledger does not know."""
     with ingest_lock(postgres.database, landing.settings.lock_wait_seconds):
         done = reconcile(postgres.database, landing.zone, adopt=config.adopt)
     context.log.info(f"{done}")
-    _ingest(context, postgres, landing, pyspark)
+    _ingest(context, postgres, landing, pyspark, workload)
 
 
 @dg.op
@@ -171,61 +166,4 @@ def replay_rejects_job() -> None:
     replay_rejected_rows()
 
 
-@dg.op
-def recount_days(
-    context: dg.OpExecutionContext,
-    config: RecountConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
-) -> None:
-    """Count days of both sales tables anew from the events."""
-    for rollup, done in refresh_all(postgres.database, _ROLLUPS, config.days()):
-        metadata: dict[str, Any] = {
-            "changed_events": done.events,
-            "recounted_events": done.recounted,
-            "dagster/column_lineage": column_lineage("user_events", LINEAGE[rollup]),
-        }
-        context.log_event(dg.AssetMaterialization(rollup, metadata=metadata))
-    # A materialization without a look at its check would turn a failed one grey.
-    limit = landing.settings.whole_check_rows
-    for rollup, finding in reconciles_all(postgres.database, SALES_CHECKS, whole_up_to=limit):
-        result = check_result(finding, asset=rollup)
-        evaluation = dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(rollup),
-            check_name=finding.check,
-            passed=finding.passed,
-            severity=result.severity,
-            description=result.description,
-            metadata=result.metadata,
-        )
-        context.log_event(evaluation)  # type: ignore[arg-type] # it takes these as well
-
-
-def recount_job(first_day: date) -> dg.JobDefinition:
-    """A partition a day from the first one that has figures to tomorrow.
-
-    The job has the partitions, not the assets: a partitioned asset would make "Materialize all" ask for
-    a partition, and there is none to ask for when what changed is taken in.
-    """
-
-    @dg.daily_partitioned_config(start_date=first_day.isoformat(), end_offset=2)
-    def one_day(start: datetime, _end: datetime) -> dict[str, Any]:
-        day = f"{start:%Y-%m-%d}"
-        return {"ops": {"recount_days": {"config": {"first_day": day, "last_day": day}}}}
-
-    @dg.job(name="recount_sales", config=one_day)
-    def recount_sales() -> None:
-        """Count days of the sales tables anew, a partition a day: `Launch backfill` takes any range."""
-        recount_days()
-
-    return recount_sales
-
-
-def maintenance_jobs(settings: Settings) -> list[dg.JobDefinition]:
-    return [
-        trace_job,
-        reload_job,
-        reconcile_job,
-        replay_rejects_job,
-        recount_job(known_first_day(settings.home)),
-    ]
+MAINTENANCE_JOBS = [trace_job, reload_job, reconcile_job, replay_rejects_job]

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_platform.events.schema import BY_NAME, COLUMNS, Column, Kind
+from ecom_platform.events.schema import COLUMNS, Column, Kind
 from ecom_platform.postgres.audit import DuplicateAudit, Finding
 from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import DEFAULT_SCHEMA, Settings, load_settings
@@ -29,12 +29,12 @@ _FILE_TYPES = {
     Kind.TIMESTAMP: "timestamp",
     Kind.PRICE: "decimal",
 }
-_REQUIRED = dg.TableColumnConstraints(nullable=False)
+REQUIRED = dg.TableColumnConstraints(nullable=False)
 _LINEAGE = [
     dg.TableColumn(
-        "file_id", "bigint", "The file it came from, a row of ingested_files.", constraints=_REQUIRED
+        "file_id", "bigint", "The file it came from, a row of ingested_files.", constraints=REQUIRED
     ),
-    dg.TableColumn("ingested_at", "timestamptz", "When its transaction began.", constraints=_REQUIRED),
+    dg.TableColumn("ingested_at", "timestamptz", "When its transaction began.", constraints=REQUIRED),
 ]
 _AUDIT_COLUMNS = {
     "rows": "Rows of user_events.",
@@ -46,19 +46,8 @@ _AUDIT_COLUMNS = {
 }
 
 
-_STEPS = {
-    "views": "Products looked at.",
-    "carts": "Products put into a cart.",
-    "purchases": "Products bought.",
-}
-_RATES = {
-    "cart_rate": "carts / views; null without views.",
-    "purchase_rate": "purchases / carts; null without carts.",
-    "conversion_rate": "purchases / views; null without views.",
-}
-
-
-def _column(column: Column, type_name: str, *, unique: bool) -> dg.TableColumn:
+def described(column: Column, type_name: str, *, unique: bool = False) -> dg.TableColumn:
+    """A declared column as the UI shows it."""
     # The UI cuts a constraint off after 25 characters, so the permitted values are said in words.
     listed = 0 < len(column.domain) < 10
     description = f"{column.description} One of {', '.join(column.domain)}." if listed else column.description
@@ -68,55 +57,28 @@ def _column(column: Column, type_name: str, *, unique: bool) -> dg.TableColumn:
 
 def file_schema() -> dg.TableSchema:
     """The nine columns of a CSV file. A file may repeat an id; the table may not."""
-    return dg.TableSchema([_column(column, _FILE_TYPES[column.kind], unique=False) for column in COLUMNS])
+    return dg.TableSchema([described(column, _FILE_TYPES[column.kind], unique=False) for column in COLUMNS])
 
 
 def table_schema() -> dg.TableSchema:
     """The nine columns of the table, and its lineage."""
-    events = [_column(column, column.sql, unique=column.name == "event_id") for column in COLUMNS]
+    events = [described(column, column.sql, unique=column.name == "event_id") for column in COLUMNS]
     return dg.TableSchema(events + _LINEAGE)
 
 
 def audit_schema() -> dg.TableSchema:
     """The counts of an audit, and which run took them when."""
     counts = [
-        dg.TableColumn(count.name, "bigint", _AUDIT_COLUMNS[count.name], constraints=_REQUIRED)
+        dg.TableColumn(count.name, "bigint", _AUDIT_COLUMNS[count.name], constraints=REQUIRED)
         for count in fields(DuplicateAudit)
     ]
     return dg.TableSchema(
         [
-            dg.TableColumn("run_id", "text", "The run that audited.", constraints=_REQUIRED),
-            dg.TableColumn("audited_at", "timestamptz", "When it counted.", constraints=_REQUIRED),
+            dg.TableColumn("run_id", "text", "The run that audited.", constraints=REQUIRED),
+            dg.TableColumn("audited_at", "timestamptz", "When it counted.", constraints=REQUIRED),
             *counts,
         ]
     )
-
-
-def sales_schema() -> dg.TableSchema:
-    """Sales of an hour and category."""
-    return dg.TableSchema(
-        [
-            dg.TableColumn("hour", "timestamptz", "Begin of the hour, UTC.", constraints=_REQUIRED),
-            _column(BY_NAME["category"], "text", unique=False),
-            *_counts(_STEPS),
-            dg.TableColumn("revenue", "numeric(38,2)", "Prices of the purchases.", constraints=_REQUIRED),
-            dg.TableColumn("buyers", "bigint", "Distinct visitors who bought.", constraints=_REQUIRED),
-        ]
-    )
-
-
-def funnel_schema() -> dg.TableSchema:
-    """Steps of a day, category, device and country."""
-    keys = [
-        _column(BY_NAME[name], "text", unique=False) for name in ("category", "user_device", "user_location")
-    ]
-    rates = [dg.TableColumn(name, "double precision", text) for name, text in _RATES.items()]
-    day = dg.TableColumn("day", "date", "Day of the events, UTC.", constraints=_REQUIRED)
-    return dg.TableSchema([day, *keys, *_counts(_STEPS), *rates])
-
-
-def _counts(described: Mapping[str, str]) -> list[dg.TableColumn]:
-    return [dg.TableColumn(name, "bigint", text, constraints=_REQUIRED) for name, text in described.items()]
 
 
 def column_lineage(upstream: str, columns: Mapping[str, tuple[str, ...]]) -> dg.TableColumnLineage:

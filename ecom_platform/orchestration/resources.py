@@ -20,6 +20,7 @@ from ecom_platform.errors import SettingsError
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.jobs import WAITING_TAG
+from ecom_platform.orchestration.workload import Workload
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.provision import provide
 from ecom_platform.settings import Settings, load_settings
@@ -99,9 +100,10 @@ class SparkResource(LazyPySparkResource):
             self._spark_session = None
 
 
-def resources(settings: Settings) -> dict[str, Any]:
+def resources(settings: Settings, workload: Workload) -> dict[str, Any]:
     """The resources of the code location, by the names that assets ask for."""
     return {
+        "workload": dg.ResourceDefinition.hardcoded_resource(workload, "What runs on the engine beside it."),
         "postgres": PostgresResource(),
         "landing": LandingZoneResource(),
         # What depends on the process is added when the JVM starts; this is what the UI shows.

@@ -4,6 +4,7 @@ Belongs here: the jobs and their times. Does not belong here: the work. Each may
 often as one likes.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
@@ -14,19 +15,6 @@ from ecom_platform.orchestration.resources import LandingZoneResource, PostgresR
 from ecom_platform.orchestration.run_retention import expire_runs
 from ecom_platform.postgres.retention import expire
 from ecom_platform.postgres.upkeep import tend
-
-_AUDITED = ("user_events", "hourly_sales", "conversion_funnel")
-audit_job = dg.define_asset_job(
-    "audit",
-    selection=dg.AssetSelection.assets("duplicate_audit")
-    | dg.AssetSelection.checks_for_assets(*(dg.AssetKey(name) for name in _AUDITED)),
-    description="Count duplicates, run every check of the tables; loads nothing.",
-)
-report_job = dg.define_asset_job(
-    "report",
-    selection=dg.AssetSelection.assets("hourly_sales", "conversion_funnel", "performance_report"),
-    description="Bring the sales figures up to date and write the report; loads nothing.",
-)
 
 
 @dg.op
@@ -70,21 +58,36 @@ def upkeep_job() -> None:
     vacuum_and_analyze()
 
 
-_TIMES = (
-    (audit_job, "0 3 * * *"),
-    (retention_job, "20 3 * * *"),
-    (upkeep_job, "40 3 * * *"),
-    (report_job, "0 4 * * *"),
-)
-SCHEDULED_JOBS = [job for job, _ in _TIMES]
-SCHEDULES = [
-    dg.ScheduleDefinition(
-        name=f"daily_{job.name}",
-        job=job,
-        cron_schedule=time,
-        execution_timezone="UTC",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        description=job.description,
+def daily(tables: Sequence[str] = ()) -> dg.Definitions:
+    """The jobs and their schedules. ``tables``: assets that follow from the events, looked at as well."""
+    audit_job = dg.define_asset_job(
+        "audit",
+        selection=dg.AssetSelection.assets("duplicate_audit")
+        | dg.AssetSelection.checks_for_assets(*(dg.AssetKey(name) for name in ("user_events", *tables))),
+        description="Count duplicates, run every check of the tables; loads nothing.",
     )
-    for job, time in _TIMES
-]
+    report_job = dg.define_asset_job(
+        "report",
+        selection=dg.AssetSelection.assets("performance_report", *tables),
+        description="Bring what follows from the events up to date and write the report; loads nothing.",
+    )
+    times = (
+        (audit_job, "0 3 * * *"),
+        (retention_job, "20 3 * * *"),
+        (upkeep_job, "40 3 * * *"),
+        (report_job, "0 4 * * *"),
+    )
+    return dg.Definitions(
+        jobs=[job for job, _ in times],
+        schedules=[
+            dg.ScheduleDefinition(
+                name=f"daily_{job.name}",
+                job=job,
+                cron_schedule=time,
+                execution_timezone="UTC",
+                default_status=dg.DefaultScheduleStatus.STOPPED,
+                description=job.description,
+            )
+            for job, time in times
+        ],
+    )

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pyarrow as pa
 from psycopg.errors import SerializationFailure
 
 from ecom_platform.events.schema import (
@@ -26,7 +25,7 @@ from ecom_platform.events.schema import (
     UNPRICED_EVENT_TYPE,
 )
 from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.ledger import Generation, stored_rows
+from ecom_platform.postgres.ledger import stored_rows
 from ecom_platform.postgres.scope import looking
 from ecom_platform.postgres.statements import queries
 
@@ -89,22 +88,6 @@ def newest_audit(connection: Connection) -> Finding:
         "no audit yet" if row is None else f"{distinct} distinct ids",
         "As many distinct ids as rows, by the newest audit.",
         {} if row is None else {"audited_at": f"{row[2]:%Y-%m-%d %H:%M:%S} UTC"},
-    )
-
-
-def generated_files(generation: Generation | None, records: Mapping[str, int]) -> Finding:
-    """The files hold exactly what the generator says it wrote. ``records`` counts each file found."""
-    names = generation.file_names if generation else []
-    expected = generation.events if generation else 0
-    found = sum(records.values())
-    missing = [name for name in names if name not in records]
-    return Finding(
-        "files_hold_generated_events",
-        generation is not None and expected == found and not missing,
-        f"{expected} events in {len(names)} files",
-        f"{found} events in {len(records)} files",
-        "The files hold exactly the events that were generated.",
-        named((name, "the file is gone") for name in missing),
     )
 
 
@@ -258,43 +241,6 @@ def _differing(counts: list[tuple[int, int]]) -> str:
         f"{number} rows {what}" for number, what in ((missing, "are missing"), (added, "too many")) if number
     ]
     return f"{len(counts)} {'file differs' if len(counts) == 1 else 'files differ'}: {', '.join(parts)}"
-
-
-def stored_once(connection: Connection, events: Iterable[tuple[str, pa.Array]]) -> Finding:
-    """Every one of ``events`` is in the table exactly once, whoever loaded it.
-
-    ``events`` pairs the name of a file with the ids in it, as ``fixed_size_binary(16)``.
-    """
-    names = _copy_expected(connection, events)
-    totals, *broken = queries("checks").expected_by_file(connection)
-    _, expected, found = totals
-    return Finding(
-        "generated_events_stored_once",
-        expected == found and not broken,
-        f"{expected} events, each once",
-        f"{found} rows",
-        "The events that were generated are in the table, each exactly once, whichever run loaded them.",
-        named((names[number], f"{rows} of {wanted}") for number, wanted, rows in broken),
-    )
-
-
-def _copy_expected(connection: Connection, events: Iterable[tuple[str, pa.Array]]) -> list[str]:
-    """Fill the temporary table of expected ids; returns the names that its numbers stand for."""
-    queries("checks").create_expected_ids(connection)
-    names: list[str] = []
-    with connection.cursor().copy("COPY expected_ids FROM STDIN") as copy:
-        for name, ids in events:
-            copy.write(_copy_lines(len(names), ids))
-            names.append(name)
-    # Without statistics the planner would look a million ids up one by one.
-    queries("checks").analyze_expected_ids(connection)
-    return names
-
-
-def _copy_lines(number: int, ids: pa.Array) -> str:
-    """Lines of COPY's text format: an id in hexadecimal, a tab, the number of its file."""
-    digits = b"".join(value.as_buffer() for value in ids).hex()
-    return "".join(f"{digits[at : at + 32]}\t{number}\n" for at in range(0, len(digits), 32))
 
 
 def few_rejects(connection: Connection, limit: float) -> Finding:

@@ -1,8 +1,8 @@
 """The file ledger: which files were claimed, and what became of each.
 
-Belongs here: reading and writing ``ingested_files``, ``stream_batches`` and ``generations``.
-Does not belong here: the transition of a file to loaded or quarantined together with its rows,
-which is one transaction of the ``sink``; moving files, which is the ``landing`` zone's.
+Belongs here: reading and writing ``ingested_files`` and ``stream_batches``. Does not belong here: the
+transition of a file to loaded or quarantined together with its rows, which is one transaction of the
+``sink``; moving files, which is the ``landing`` zone's.
 """
 
 from __future__ import annotations
@@ -113,22 +113,6 @@ class BatchFigures:
     latency_p99_ms: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """One run of the generator: its inputs, and the files it wrote."""
-
-    run_id: str
-    seed: int
-    as_of: datetime
-    events: int
-    rows_per_file: int
-    users: int
-    days: int
-    files: int
-    file_names: list[str]
-    seconds: float
-
-
 def _queries() -> Any:
     return queries("ledger")
 
@@ -175,13 +159,13 @@ def states(connection: Connection, file_ids: Iterable[int]) -> dict[int, FileSta
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """Events that a run generated (``None``: not yet, or none), rows it has committed, and in which time.
+    """Files that wait to be loaded, rows that a run has committed, and in which time.
 
     The one definition of a run's rate: rows read by the seconds from the start of its first micro-batch to
     the end of its last.
     """
 
-    generated: int | None
+    claimed_files: int
     rows: int
     seconds: float
 
@@ -192,8 +176,8 @@ class RunProgress:
 
 def run_progress(connection: Connection, run_id: str) -> RunProgress:
     """How far ``run_id`` has come, as the tables have it."""
-    generated, rows, seconds = _queries().run_progress(connection, run_id=run_id)
-    return RunProgress(generated, int(rows), float(seconds))
+    claimed, rows, seconds = _queries().run_progress(connection, run_id=run_id)
+    return RunProgress(int(claimed), int(rows), float(seconds))
 
 
 def newest_by_name(connection: Connection, names: Iterable[str]) -> list[FileState]:
@@ -313,14 +297,3 @@ def record_progress(
         planning_ms=list(planning_ms),
         bookkeeping_ms=list(bookkeeping_ms),
     )
-
-
-def record_generation(connection: Connection, generation: Generation) -> int:
-    """Write down one run of the generator; returns its id."""
-    return int(_queries().record_generation(connection, **asdict(generation)))
-
-
-def latest_generation(connection: Connection, run_id: str) -> Generation | None:
-    """The generation of ``run_id``, else the newest of any run, else ``None``."""
-    row = _queries().latest_generation(connection, run_id=run_id)
-    return None if row is None else Generation(*row[1:])

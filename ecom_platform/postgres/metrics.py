@@ -13,6 +13,9 @@ from datetime import datetime
 from ecom_platform.postgres.connection import Connection
 from ecom_platform.postgres.statements import queries
 
+# Those that grow with what is loaded.
+_TABLES = ("user_events", "rejected_events", "ingested_files")
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -69,15 +72,6 @@ class Files:
     within_file: int
     across_files: int
     redropped_file: int
-
-
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """What the generator wrote in a run."""
-
-    events: int
-    seconds: float
-    files: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +168,10 @@ def rejects(connection: Connection, run_id: str) -> list[tuple[str, int]]:
     return [(reason, rows) for reason, rows in queries("metrics").run_rejects(connection, run_id=run_id)]
 
 
-def generated(connection: Connection, run_id: str) -> Generated | None:
-    row = queries("metrics").run_generation(connection, run_id=run_id)
-    return None if row is None else Generated(*row)
-
-
-def sizes(connection: Connection) -> list[Relation]:
-    """The platform's tables, the largest first."""
-    return [Relation(*row) for row in queries("metrics").relation_sizes(connection)]
+def sizes(connection: Connection, tables: Sequence[str] = ()) -> list[Relation]:
+    """The platform's tables and further ones, the largest first."""
+    names = [*_TABLES, *tables]
+    return [Relation(*row) for row in queries("metrics").relation_sizes(connection, names=names)]
 
 
 def activity(connection: Connection) -> Activity:

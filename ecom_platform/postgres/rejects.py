@@ -112,7 +112,7 @@ def replay(connection: Connection, reject_id: int, event: pa.RecordBatch) -> Ver
     if not inserted and not _same_content(connection, values):
         return Verdict.STILL_CONFLICTS
     if inserted:
-        queries("rollups").note_event(connection, event_id=values[0])
+        queries("replay").note_event(connection, event_id=values[0])
     queries("oncall").mark_replayed(connection, reject_id=reject_id)
     queries("oncall").account_replayed(
         connection, file_id=file_id, inserted=inserted, conflicting=int(reason == ReasonCode.ID_CONFLICT)

@@ -17,9 +17,9 @@ _KEY = "event_id"
 
 
 @cache
-def queries(name: str) -> Any:
-    """The statements of ``sql/<name>.sql`` as functions that take a psycopg connection first."""
-    return aiosql.from_path(_SQL / f"{name}.sql", "psycopg", mandatory_parameters=False)
+def queries(name: str, folder: Path = _SQL) -> Any:
+    """The statements of ``<name>.sql`` as functions that take a psycopg connection first."""
+    return aiosql.from_path(folder / f"{name}.sql", "psycopg", mandatory_parameters=False)
 
 
 @cache

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ecom_platform.postgres.shop import PERIOD_DAYS, Shop
 from ecom_platform.reporting import svg, units
 from ecom_platform.reporting.figures import (
     BOOKKEEPING,
@@ -39,42 +38,6 @@ PROCESS_COLORS = {POSTGRES: svg.TEAL, WORKERS: svg.BLUE, JVM: svg.ORANGE, DRIVER
 SIZE_COLORS = {"table": svg.BLUE, "indexes": svg.ORANGE}
 # More bars than this are thinner than their gaps: neighbours are added up.
 _MOST_BARS = 80
-
-
-def revenue(shop: Shop) -> str:
-    """Revenue by day, the last period in full colour beside the one before."""
-    values = [(day.day.isoformat(), float(day.revenue)) for day in shop.days]
-    pale = max(len(values) - PERIOD_DAYS, 0)
-    colors = [svg.PALE] * pale + [svg.STRONG] * (len(values) - pale)
-    return svg.bars(values, units.count, "Revenue by day", colors)
-
-
-def funnel(shop: Shop) -> str:
-    """From view to purchase over the period."""
-    days = shop.days[-PERIOD_DAYS:]
-    steps = [
-        ("Views", sum(day.views for day in days)),
-        ("Carts", sum(day.carts for day in days)),
-        ("Purchases", sum(day.purchases for day in days)),
-    ]
-    return svg.funnel(steps, "Views, carts, purchases")
-
-
-def products(shop: Shop) -> str:
-    rows = [
-        (
-            f"{product.product_id} · {product.category}",
-            float(product.revenue),
-            f"{units.money(float(product.revenue))} · {product.purchases:,} sold",
-        )
-        for product in shop.products
-    ]
-    return svg.ranked(rows, "Top products by revenue")
-
-
-def categories(shop: Shop) -> str:
-    rows = [(name, float(value), units.money(float(value))) for name, value in shop.category_revenue]
-    return svg.ranked(rows, "Revenue by category", svg.TEAL)
 
 
 def throughput(run: Run) -> str:

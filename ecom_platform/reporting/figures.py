@@ -13,7 +13,7 @@ from datetime import datetime
 
 from ecom_platform.postgres import metrics
 from ecom_platform.postgres.connection import Connection
-from ecom_platform.postgres.metrics import Batch, Files, Generated, Metric, Relation
+from ecom_platform.postgres.metrics import Batch, Files, Metric, Relation
 from ecom_platform.reporting.sampler import PARTS as PROCESSES
 from ecom_platform.reporting.sampler import WORKERS
 
@@ -54,7 +54,6 @@ class Run:
     batches: list[Batch]
     files: Files
     rejects: list[tuple[str, int]]
-    generated: Generated | None
     relations: list[Relation]
     measured: list[Metric]
     history: dict[str, list[float]]
@@ -118,15 +117,14 @@ class Run:
         return max((batch.trigger_ms or 0.0 for batch in self.batches), default=0.0) / 1000
 
 
-def gather(connection: Connection, run_id: str) -> Run:
-    """The figures of ``run_id``, which has micro-batches."""
+def gather(connection: Connection, run_id: str, tables: Sequence[str] = ()) -> Run:
+    """The figures of ``run_id``, which has micro-batches. ``tables``: further ones whose sizes are told."""
     return Run(
         run_id=run_id,
         batches=metrics.batches(connection, run_id),
         files=metrics.files(connection, run_id),
         rejects=metrics.rejects(connection, run_id),
-        generated=metrics.generated(connection, run_id),
-        relations=metrics.sizes(connection),
+        relations=metrics.sizes(connection, tables),
         measured=metrics.of_run(connection, run_id),
         history=metrics.history(connection, [*COMPARED, *GROWTH], run_id),
     )
@@ -211,10 +209,6 @@ def derived_metrics(run: Run) -> list[Metric]:
     ]
     if run.cpu_by_process:
         found.append(Metric("processor_seconds", sum(run.cpu_by_process.values()), "s"))
-    if run.generated is not None:
-        made = run.generated
-        found.append(Metric("generate_seconds", made.seconds, "s"))
-        found.append(Metric("generate_rows_per_second", made.events / max(made.seconds, 1e-9), "rows/s"))
     for part in PARTS:
         seconds = sum(spent[part] for spent in wall_seconds(run.batches, run.cores))
         found.append(Metric("part_seconds", seconds, "s", part))

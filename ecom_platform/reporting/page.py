@@ -1,7 +1,7 @@
 """The report as one HTML page that needs nothing but itself.
 
-Belongs here: what stands where, in words; the first screen is for the owner of the shop, the rest for
-engineers. Does not belong here: plots (``charts``), judgement (``verdict``), files (``report``).
+Belongs here: what stands where, in words. Does not belong here: plots (``charts``), judgement (``verdict``),
+files (``report``), a workload's own first screen (``orchestration.workload``).
 
 Everything that comes from data is escaped: product names and reasons are other people's text.
 """
@@ -15,8 +15,9 @@ from pathlib import Path
 from statistics import median
 from string import Template
 
-from ecom_platform.postgres.shop import PERIOD_DAYS, Day, Load, Shop, Steps
+from ecom_platform.postgres.loads import Load, Loads
 from ecom_platform.reporting import charts, svg, units
+from ecom_platform.reporting.blocks import card, cards, table
 from ecom_platform.reporting.figures import COMPARED, PARTS, Run
 from ecom_platform.reporting.sampler import PARTS as PROCESSES
 from ecom_platform.reporting.verdict import Verdict
@@ -24,10 +25,9 @@ from ecom_platform.reporting.verdict import Verdict
 _TEMPLATE = Path(__file__).with_name("page.html.template")
 
 
-def render(shop: Shop, run: Run | None, verdict: Verdict | None, now: datetime) -> str:
-    """The whole page. ``run`` is ``None`` until something was loaded."""
-    moment = f"{now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    body = [_header(moment, shop), _shop(shop, now)]
+def render(run: Run | None, verdict: Verdict | None, first: str, now: datetime) -> str:
+    """The whole page, below its ``first`` screen. ``run`` is ``None`` until something was loaded."""
+    body = [first]
     if run is None or verdict is None:
         body.append(
             '<section class="card"><p>Nothing has been loaded yet: <code>ecom run</code>.</p></section>'
@@ -38,103 +38,34 @@ def render(shop: Shop, run: Run | None, verdict: Verdict | None, now: datetime) 
         "<footer>Amounts have no currency, as the events have none. Times are UTC. Every figure is in "
         "<code>performance_metrics</code>.</footer>"
     )
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(moment=moment, body="\n".join(body))
+    page = Template(_TEMPLATE.read_text(encoding="utf-8"))
+    return page.substitute(moment=written(now), body="\n".join(body))
 
 
-# -- the shop ------------------------------------------------------------------------------------
+def plain_first_screen(loads: str, now: datetime) -> str:
+    """Of an engine that runs alone: the card of the last loads."""
+    return f'{header("The pipeline", "", now)}\n<div class="first">{loads}</div>'
 
 
-def _header(moment: str, shop: Shop) -> str:
-    period = ""
-    if shop.days:
-        last = shop.days[-PERIOD_DAYS:]
-        period = f"{last[0].day:%d %b} to {last[-1].day:%d %b %Y}"
+def header(title: str, period: str, now: datetime) -> str:
+    """The page's head. ``period``: the days that the first screen is about."""
     return (
-        f'<header><h1>The shop</h1><span class="soft">{period}</span>'
-        f'<span class="soft">written {moment}</span></header>'
+        f'<header><h1>{title}</h1><span class="soft">{period}</span>'
+        f'<span class="soft">written {written(now)}</span></header>'
     )
 
 
-def _shop(shop: Shop, now: datetime) -> str:
-    current, before = shop.days[-PERIOD_DAYS:], shop.days[:-PERIOD_DAYS]
-    # A day that is not over is compared with nothing.
-    going_on = bool(current) and current[-1].day >= now.astimezone(UTC).date()
-    whole = (current[:-1], before[:-1]) if going_on else (current, before)
-    return "\n".join(
-        [
-            # What is in `first` fits on a window of 1280 by 800 together with what is above it.
-            '<div class="first">',
-            _cards(_shop_cards(current, *whole)),
-            '<div class="grid">',
-            _card(
-                f"Revenue by day <small>the last {PERIOD_DAYS} days and those before"
-                f"{'; the last is not over' if going_on else ''}</small>",
-                charts.revenue(shop),
-            ),
-            _card("From view to purchase", charts.funnel(shop)),
-            _card("Top products <small>by revenue</small>", charts.products(shop)),
-            _card("Last loads", _loads(shop)),
-            "</div></div>",
-            '<div class="grid">',
-            _card("Revenue by category", charts.categories(shop)),
-            _card("Conversion <small>by device and country</small>", _conversion(shop)),
-            "</div>",
-        ]
-    )
+def written(now: datetime) -> str:
+    return f"{now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _shop_cards(
-    period: Sequence[Day], current: Sequence[Day], before: Sequence[Day]
-) -> list[tuple[str, str, str]]:
-    """Figures of the ``period``; its whole days, ``current``, beside the days ``before``."""
-
-    def total(days: Sequence[Day], name: str) -> float:
-        return float(sum(getattr(day, name) for day in days))
-
-    def rate(days: Sequence[Day]) -> float:
-        return total(days, "purchases") / (total(days, "views") or 1.0)
-
-    # A shorter period before is no comparison.
-    comparable = before if len(before) >= len(current) else []
-    before = comparable[len(comparable) - len(current) :]
-
-    def change(name: str) -> str:
-        return _change(total(current, name), total(before, name), len(current))
-
-    revenue, orders = total(period, "revenue"), total(period, "purchases")
-    return [
-        ("Revenue", units.money(revenue), change("revenue")),
-        ("Purchases", f"{orders:,.0f}", change("purchases")),
-        (
-            "Conversion, view to purchase",
-            f"{rate(period):.2%}",
-            _change(rate(current), rate(before), len(current)),
-        ),
-        ("Revenue per purchase", units.money(revenue / orders) if orders else "-", ""),
-    ]
+def loads_card(loads: Loads) -> str:
+    """The last loads, as a card."""
+    return card("Last loads", _loads(loads))
 
 
-def _change(now: float, before: float, days: int) -> str:
-    if not before:
-        return ""
-    change = now / before - 1
-    kind = "up" if change >= 0 else "down"
-    return f'<span class="{kind}">{change:+.1%}</span> <span>{days} whole days to the {days} before</span>'
-
-
-def _conversion(shop: Shop) -> str:
-    rows: list[Steps] = [*shop.devices, *shop.countries[:4]]
-    cells = (
-        (escape(row.name), f"{row.views:,}", f"{row.purchases:,}", f"{row.purchases / max(row.views, 1):.2%}")
-        for row in rows
-    )
-    return _table(
-        "Conversion by device and country", ("Device, country", "Views", "Purchases", "Conversion"), cells
-    )
-
-
-def _loads(shop: Shop) -> str:
-    if not shop.loads:
+def _loads(loads: Loads) -> str:
+    if not loads.last:
         return "<p>None yet.</p>"
     rows = (
         (
@@ -145,11 +76,11 @@ def _loads(shop: Shop) -> str:
             f"{load.rows_duplicate:,}",
             f"{load.rows_rejected:,}",
         )
-        for load in shop.loads
+        for load in loads.last
     )
-    waiting = f"<p>{shop.waiting_files:,} files wait to be loaded.</p>" if shop.waiting_files else ""
+    waiting = f"<p>{loads.waiting_files:,} files wait to be loaded.</p>" if loads.waiting_files else ""
     heads = ("When", "State", "Files", "New events", "Duplicates", "Rejected")
-    return _table("The last loads", heads, rows, words=2) + waiting
+    return table("The last loads", heads, rows, words=2) + waiting
 
 
 def _state(load: Load) -> str:
@@ -174,17 +105,17 @@ def _engineering(run: Run, verdict: Verdict) -> str:
             f'<h2>The pipeline <small class="soft">run {short}, {started}</small></h2>',
             f'<section class="card verdict"><p><strong>{escape(verdict.sentence)}</strong></p>'
             f"<p>{escape(verdict.recommendation)}</p></section>",
-            _cards(_pipeline_cards(run)),
+            cards(_pipeline_cards(run)),
             '<div class="grid">',
-            *(_card(title, plot + keys) for title, plot, keys in _plots(run) if plot),
+            *(card(title, plot + keys) for title, plot, keys in _plots(run) if plot),
             "</div>",
             "<h2>This run and the last ones</h2>",
-            _card("", _comparison(run)),
+            card("", _comparison(run)),
             "<h2>Every figure</h2>",
             '<div class="grid">',
-            _card("Where the time went", _parts(run)),
-            _card("Sizes", _sizes(run)),
-            *(_card(title, table) for title, table in _servers(run) if table),
+            card("Where the time went", _parts(run)),
+            card("Sizes", _sizes(run)),
+            *(card(title, table) for title, table in _servers(run) if table),
             "</div>",
         ]
     )
@@ -195,7 +126,7 @@ def _pipeline_cards(run: Run) -> list[tuple[str, str, str]]:
     p50, p95 = run.value("latency_p50_seconds"), run.value("latency_p95_seconds")
     mean = run.value("latency_mean_seconds")
     peak = run.value("memory_peak_bytes")
-    made = run.generated
+    rate, seconds = run.value("generate_rows_per_second"), run.value("generate_seconds")
     return [
         (
             "Rows per second",
@@ -222,8 +153,10 @@ def _pipeline_cards(run: Run) -> list[tuple[str, str, str]]:
         ),
         (
             "Generated",
-            f"{made.events / max(made.seconds, 1e-9):,.0f}/s" if made else "-",
-            f"<span>{made.events:,} events in {units.seconds(made.seconds)}</span>" if made else "",
+            f"{rate:,.0f}/s" if rate else "-",
+            f"<span>{rate * seconds:,.0f} events in {units.seconds(seconds)}</span>"
+            if rate and seconds
+            else "",
         ),
     ]
 
@@ -287,7 +220,7 @@ def _comparison(run: Run) -> str:
                 svg.sparkline([*before, value], shown),
             )
         )
-    return _table(
+    return table(
         "Figures of the last runs", ("Figure", "This run", "Median before", "Standing", "Last runs"), rows
     )
 
@@ -317,7 +250,7 @@ def _parts(run: Run) -> str:
     rows = [
         (part, units.seconds(spent[part]), f"{spent[part] / total:.0%}") for part in PARTS if part in spent
     ]
-    return _table("Where the time went", ("Part", "Time", "Share"), rows)
+    return table("Where the time went", ("Part", "Time", "Share"), rows)
 
 
 def _servers(run: Run) -> Iterable[tuple[str, str]]:
@@ -341,7 +274,7 @@ def _executors(run: Run) -> str:
         for name, seconds in sorted(spent.items())
     ]
     heads = ("Executor", "Tasks", "Task time", "Garbage collection", "Heap, at the most")
-    return _table("Spark's executors", heads, rows) if rows else ""
+    return table("Spark's executors", heads, rows) if rows else ""
 
 
 def _postgres(run: Run) -> str:
@@ -356,41 +289,10 @@ def _postgres(run: Run) -> str:
         ("Blocks found in its cache", f"{hit / (hit + read):.1%}" if hit + read else "-"),
         ("Temporary files", units.size(run.value("postgres_temp_bytes") or 0)),
     ]
-    return _table("PostgreSQL's statistics", ("Figure", "Value"), rows)
+    return table("PostgreSQL's statistics", ("Figure", "Value"), rows)
 
 
 def _sizes(run: Run) -> str:
     files = ("CSV files of this run", units.size(run.files.csv_bytes), "")
     rows = [(escape(r.name), units.size(r.table_bytes), units.size(r.index_bytes)) for r in run.relations]
-    return _table("Sizes", ("What", "Table", "Indexes"), [files, *rows])
-
-
-# -- building blocks -----------------------------------------------------------------------------
-
-
-def _cards(cards: Iterable[tuple[str, str, str]]) -> str:
-    items = "".join(
-        f'<div class="card kpi"><span>{name}</span><b>{value}</b>{note}</div>' for name, value, note in cards
-    )
-    return f'<div class="cards">{items}</div>'
-
-
-def _card(title: str, content: str) -> str:
-    heading = f"<h3>{title}</h3>" if title else ""
-    return f'<section class="card">{heading}{content}</section>'
-
-
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], words: int = 1) -> str:
-    """A table whose first ``words`` columns are words, the others numbers. Cells are HTML.
-
-    The caption is read aloud; on the screen the card's heading says it.
-    """
-
-    def kind(at: int) -> str:
-        return "" if at < words else ' class="n"'
-
-    head = "".join(f'<th scope="col"{kind(at)}>{cell}</th>' for at, cell in enumerate(heads))
-    body = "".join(
-        f"<tr>{''.join(f'<td{kind(at)}>{cell}</td>' for at, cell in enumerate(row))}</tr>" for row in rows
-    )
-    return f"<table><caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return table("Sizes", ("What", "Table", "Indexes"), [files, *rows])

@@ -6,16 +6,17 @@ Belongs here: the order of these steps, and the file. Does not belong here: any 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ecom_platform.errors import StorageError
 from ecom_platform.postgres import metrics
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.shop import Shop, shop
+from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.postgres.loads import last_loads
 from ecom_platform.reporting.figures import MAY_VANISH, Run, derived_metrics, gather
-from ecom_platform.reporting.page import render
+from ecom_platform.reporting.page import loads_card, plain_first_screen, render
 from ecom_platform.reporting.verdict import Evidence, Verdict, judge
 
 FILE_NAME = "report.html"
@@ -26,28 +27,36 @@ class Report:
     """What was written where; ``run`` and ``verdict`` are ``None`` until something was loaded."""
 
     path: Path
-    shop: Shop
     run: Run | None
     verdict: Verdict | None
 
 
-def write_report(database: Database, folder: Path, run_id: str) -> Report:
+def write_report(
+    database: Database,
+    folder: Path,
+    run_id: str,
+    first_screen: Callable[[Connection, datetime, str], str] | None = None,
+    tables: Sequence[str] = (),
+) -> Report:
     """The report of ``run_id``, or of the last run that loaded something; written as a whole or not at all.
 
     Writing it again changes the figures only as the tables have changed: what was replayed is no reject.
+    ``first_screen`` gives what stands at the top, of the connection, the time and a card of the last loads;
+    ``tables`` are further ones whose sizes are told.
     """
-    run, verdict = None, None
+    run, verdict, now = None, None, datetime.now(UTC)
     with database.transaction() as connection:
         subject = metrics.subject_run(connection, run_id)
         if subject is not None:
-            derived = derived_metrics(gather(connection, subject))
+            derived = derived_metrics(gather(connection, subject, tables))
             metrics.record(connection, subject, derived, anew=MAY_VANISH)
-            run = gather(connection, subject)
+            run = gather(connection, subject, tables)
             verdict = judge(Evidence.of(run))
-        seen = shop(connection)
+        loads = loads_card(last_loads(connection))
+        first = first_screen(connection, now, loads) if first_screen else plain_first_screen(loads, now)
     path = folder / FILE_NAME
-    _write(path, render(seen, run, verdict, datetime.now(UTC)))
-    return Report(path, seen, run, verdict)
+    _write(path, render(run, verdict, first, now))
+    return Report(path, run, verdict)
 
 
 def _write(path: Path, text: str) -> None:

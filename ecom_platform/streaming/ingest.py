@@ -54,7 +54,6 @@ def ingest(
     session: Callable[[], SparkSession],
     run_id: str,
     *,
-    trusted: Collection[str] = (),
     produced: Collection[str] = (),
     on_wait: Callable[[str], None] = lambda holder: None,
     on_batch: Callable[[StreamResult], None] = lambda result: None,
@@ -62,7 +61,8 @@ def ingest(
     """Load what has landed, and what an interrupted run left unfinished.
 
     ``session`` is only called when there is something to load: nothing landed, no Spark.
-    ``trusted`` names files that are known to be complete, ``produced`` those that this run has made.
+    ``produced`` names files that this run has made and put in place whole: they need not settle, and are
+    its own, whoever loads them.
 
     Beside a live mode this waits until what had landed when it began is in a final state, and accounts
     for that. Another bounded ingest is waited for; raises :class:`LockedError` when that takes longer
@@ -76,7 +76,7 @@ def ingest(
             return beside.result()
         recovery = recover(database, zone)
         job = StreamJob(database, zone, settings.checkpoint_dir, run_id, settings.batch_files)
-        rounds = _Rounds(settings, job, session, trusted, on_batch, recovery.landed_again)
+        rounds = _Rounds(settings, job, session, produced, on_batch, recovery.landed_again)
         while rounds.another():
             pass
         require_ends(database, zone, {*rounds.file_ids, *beside.file_ids})
@@ -98,12 +98,12 @@ class _Rounds:
         settings: Settings,
         job: StreamJob,
         session: Callable[[], SparkSession],
-        trusted: Collection[str],
+        produced: Collection[str],
         on_batch: Callable[[StreamResult], None],
         slow: Collection[str],
     ) -> None:
         self._settings, self._job, self._session = settings, job, session
-        self._trusted, self._on_batch = trusted, on_batch
+        self._produced, self._on_batch = produced, on_batch
         self._left = MAX_ROUNDS
         self._slow = set(slow)
         self.file_ids: set[int] = set()
@@ -119,7 +119,7 @@ class _Rounds:
             job.zone.landing,
             self._settings.settle_seconds,
             SETTLE_WAIT_SECONDS,
-            self._trusted,
+            self._produced,
             self._slow,
         )
         claim = claim_files(job.database, job.zone, self.found.settled)

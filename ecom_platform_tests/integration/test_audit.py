@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import pyarrow as pa
 import pytest
 
 from ecom_platform.landing.zone import LandingZone
@@ -139,17 +137,6 @@ def test_added_rows_are_noticed(loaded: Database) -> None:
 def test_deleted_rejects_name_their_file(loaded: Database) -> None:
     execute(loaded, "DELETE FROM rejected_events")
     assert audit.table_matches_ledger(loaded).details == {"a.csv (file 1)": "0 of 1"}
-
-
-def test_events_that_are_not_there(loaded: Database) -> None:
-    with loaded.transaction() as connection:
-        stored = [row[0].bytes for row in connection.execute("SELECT event_id FROM user_events")]
-        there = ("a.csv", pa.array(stored, pa.binary(16)))
-        gone = ("b.csv", pa.array([uuid.uuid4().bytes], pa.binary(16)))
-        assert audit.stored_once(connection, [there]).passed
-    with loaded.transaction() as connection:
-        finding = audit.stored_once(connection, [there, gone])
-    assert (finding.passed, finding.details) == (False, {"b.csv": "0 of 1"})
 
 
 def test_nothing_for_a_day(loaded: Database) -> None:

@@ -13,7 +13,6 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ecom_platform.errors import IngestError, LockedError
-from ecom_platform.events.generator import GeneratorConfig, write_files
 from ecom_platform.landing.accounting import disk_matches_ledger
 from ecom_platform.landing.claim import claim
 from ecom_platform.landing.requeue import reconcile
@@ -23,6 +22,7 @@ from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.settings import Settings
+from ecom_platform.shop.generator import GeneratorConfig, write_files
 from ecom_platform.streaming.ingest import IngestResult, ingest
 from ecom_platform.streaming.query import StreamResult
 from ecom_platform_tests.dirt import write_dirty_files

@@ -47,6 +47,14 @@ def silent_java(home: Path, real: Path) -> Path:
     return home
 
 
+def command_of(process: psutil.Process) -> str:
+    """Its command line; nothing of one that has ended, whether anybody has asked how or not."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
 def test_one_that_never_says_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -60,4 +68,4 @@ def test_one_that_never_says_a_word(
     with pytest.raises(JavaError, match="Spark's Java virtual machine did not start"):
         session.open_session(settings)
     assert "Waiting for Spark's Java process to start; for 5 s at most." in caplog.text
-    assert not [child for child in psutil.Process().children() if "SparkSubmit" in " ".join(child.cmdline())]
+    assert not [child for child in psutil.Process().children() if "SparkSubmit" in command_of(child)]

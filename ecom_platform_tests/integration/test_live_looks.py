@@ -54,8 +54,12 @@ class Live:
 
     def tick(self) -> list[dg.RunRequest]:
         """The runs that the sensor requests; it materializes nothing itself."""
+        from ecom_platform.definitions import workload
+
         with dg.build_sensor_context(
-            instance=self.instance, cursor=self._cursor, resources={"postgres": PostgresResource()}
+            instance=self.instance,
+            cursor=self._cursor,
+            resources={"postgres": PostgresResource(), "workload": workload},
         ) as context:
             result: Any = live_mode(context)
         if isinstance(result, dg.SkipReason):

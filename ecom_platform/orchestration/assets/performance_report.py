@@ -7,21 +7,24 @@ import dagster as dg
 from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
 from ecom_platform.orchestration.metadata import GROUP, OWNERS
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
-from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES
+from ecom_platform.orchestration.workload import Workload
 from ecom_platform.reporting import charts, svg
 from ecom_platform.reporting.figures import labelled
 from ecom_platform.reporting.report import Report, write_report
 
 
 @dg.asset(
-    deps=[duplicate_audit, HOURLY_SALES, CONVERSION_FUNNEL],
+    deps=[duplicate_audit],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres", "python"},
     code_version="1",
 )
 def performance_report(
-    context: dg.AssetExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+    context: dg.AssetExecutionContext,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+    workload: dg.ResourceParam[Workload],
 ) -> dg.MaterializeResult[None]:
     """How the shop does and how the last load went: a page under `ECOM_HOME/reports`, and its plots here.
 
@@ -30,7 +33,13 @@ def performance_report(
     the recommendation follow from the figures by rules (docs/reporting.md). After a run that loaded nothing
     it is the report of the last one that did.
     """
-    report = write_report(postgres.database, landing.settings.reports_dir, context.run.run_id)
+    report = write_report(
+        postgres.database,
+        landing.settings.reports_dir,
+        context.run.run_id,
+        workload.first_screen,
+        workload.tables,
+    )
     return dg.MaterializeResult(metadata=_metadata(report))
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_platform.orchestration.assets.raw_events import raw_events
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, table_metadata, table_name, table_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
+from ecom_platform.orchestration.workload import Workload
 from ecom_platform.postgres import ledger
 from ecom_platform.postgres.metrics import Metric, activity, record
 from ecom_platform.postgres.provision import server_process
@@ -24,7 +24,6 @@ FRESHNESS_WINDOW = timedelta(hours=24)
 
 
 @dg.asset(
-    deps=[raw_events],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"spark", "postgres"},
@@ -38,6 +37,7 @@ def user_events(
     postgres: PostgresResource,
     landing: LandingZoneResource,
     pyspark: SparkResource,
+    workload: dg.ResourceParam[Workload],
 ) -> dg.MaterializeResult[None]:
     """Every event that has landed, stored exactly once by Spark Structured Streaming.
 
@@ -55,7 +55,7 @@ def user_events(
         context.log_event(dg.AssetObservation(asset_key="user_events", metadata=metadata))
 
     with postgres.transaction() as connection:
-        generation = ledger.latest_generation(connection, context.run_id)
+        produced = workload.whole_files(connection, context.run_id)
         before = activity(connection)
     with sampling(server_process(landing.settings)) as usage:
         result = ingest(
@@ -63,8 +63,7 @@ def user_events(
             postgres.database,
             lambda: pyspark.spark_session,
             context.run_id,
-            trusted=generation.file_names if generation else (),
-            produced=generation.file_names if generation and generation.run_id == context.run_id else (),
+            produced=produced,
             on_wait=lambda holder: context.log.warning(
                 f"Waiting for the ingest lock, held by {holder}; for "
                 f"{spoken(landing.settings.lock_wait_seconds)} at most."

@@ -6,14 +6,13 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_platform.events.generator import GeneratorConfig, generate_tables
 from ecom_platform.landing import accounting
 from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
 from ecom_platform.orchestration.assets.user_events import FRESHNESS_WINDOW, user_events
 from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
-from ecom_platform.postgres import audit, ledger
+from ecom_platform.postgres import audit
 
 # What is said of a check here is what the UI shows under *About*: the promise, then what to do.
 _WRITTEN_PAST_US = "\n\nIf it fails, rows were written past the platform, which would have refused them."
@@ -46,34 +45,6 @@ def row_rules(
     for finding in audit.row_rules(postgres.database, datetime.now(UTC), whole_up_to=limit):
         if finding.check in wanted:
             yield check_result(finding)
-
-
-@dg.asset_check(asset=user_events)
-def generated_events_stored_once(context: dg.AssetCheckExecutionContext, postgres: PostgresResource) -> Any:
-    """Every generated event is in the table exactly once, whichever run loaded it.
-
-    The events are drawn again from the recorded seed, so the answer does not rest on the files
-    or on what the ledger says of them.
-
-    If it fails, rows were deleted from the table, or given another id: `ecom reload FILE…` brings those of
-    the files that are named with it back.
-    """
-    with postgres.transaction() as connection:
-        generation = ledger.latest_generation(connection, context.run.run_id)
-        return check_result(audit.stored_once(connection, _redraw(generation) if generation else ()))
-
-
-def _redraw(generation: ledger.Generation) -> Iterator[tuple[str, Any]]:
-    config = GeneratorConfig(
-        seed=generation.seed,
-        as_of=generation.as_of,
-        events=generation.events,
-        rows_per_file=generation.rows_per_file,
-        users=generation.users,
-        days=generation.days,
-    )
-    for name, table in zip(generation.file_names, generate_tables(config), strict=True):
-        yield name, table["event_id"]
 
 
 @dg.asset_check(asset=user_events)

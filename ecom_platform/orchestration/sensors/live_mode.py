@@ -18,15 +18,24 @@ from typing import Any
 import dagster as dg
 
 from ecom_platform.orchestration.assets.user_events import user_events
+from ecom_platform.orchestration.checks import archive
+from ecom_platform.orchestration.checks import user_events as user_events_checks
 from ecom_platform.orchestration.checks.live_mode import live_mode_is_alive
 from ecom_platform.orchestration.jobs import LIVE_TAG, ingest_job
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import PostgresResource
 from ecom_platform.orchestration.sensors.live_looks import look_is_due
+from ecom_platform.orchestration.workload import Workload
 from ecom_platform.postgres import live_status
 from ecom_platform.postgres.live_status import LiveStatus, RecentFigures
 
 SECONDS = 60
+# Those that a run which looks evaluates.
+_CHECKS = [
+    key
+    for checks in dg.load_asset_checks_from_modules([user_events_checks, archive])
+    for key in checks.check_keys
+]
 
 
 @dg.sensor(
@@ -35,7 +44,9 @@ SECONDS = 60
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Each minute: is the live mode alive if it should be? Every five: what it loaded is checked.",
 )
-def live_mode(context: dg.SensorEvaluationContext, postgres: PostgresResource) -> Any:
+def live_mode(
+    context: dg.SensorEvaluationContext, postgres: PostgresResource, workload: dg.ResourceParam[Workload]
+) -> Any:
     with postgres.transaction() as connection:
         status = live_status.newest(connection)
         figures = live_status.recent_figures(connection, SECONDS)
@@ -45,7 +56,7 @@ def live_mode(context: dg.SensorEvaluationContext, postgres: PostgresResource) -
     memory = before.after(status, passed=bool(result.passed))
     live = status is not None and status.expected
     requests = []
-    if look_is_due(context.instance, live=live, unseen=memory.unseen):
+    if look_is_due(context.instance, [*_CHECKS, *workload.checks], live=live, unseen=memory.unseen):
         requests = [dg.RunRequest(tags={LIVE_TAG: memory.run_id or ""})]
         memory = replace(memory, unseen=False)
     if not live and not known_to_fail and not requests and memory == before:

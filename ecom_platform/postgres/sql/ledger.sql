@@ -151,24 +151,11 @@ FROM unnest(
 ) AS p (query_batch_id, listing_ms, planning_ms, bookkeeping_ms)
 WHERE b.run_id = :run_id AND b.query_batch_id = p.query_batch_id;
 
--- name: record_generation$
-INSERT INTO generations
-    (run_id, seed, as_of, events, rows_per_file, users, days, files, file_names, seconds)
-VALUES
-    (:run_id, :seed, :as_of, :events, :rows_per_file, :users, :days, :files, :file_names, :seconds)
-RETURNING generation_id;
-
--- name: latest_generation^
-SELECT generation_id, run_id, seed, as_of, events, rows_per_file, users, days, files, file_names, seconds
-FROM generations
-ORDER BY (run_id = :run_id) DESC, generation_id DESC
-LIMIT 1;
-
 -- name: run_progress^
--- What a run was to load and what it has committed so far, and in how many seconds: from the start of its
+-- What waits to be loaded and what a run has committed so far, and in how many seconds: from the start of its
 -- first micro-batch to the end of its last, or to the newest commit of one that is under way.
 SELECT
-    (SELECT sum(events)::bigint FROM generations WHERE run_id = :run_id) AS generated,
+    (SELECT count(*) FROM ingested_files WHERE state = 'claimed') AS claimed_files,
     coalesce(sum(f.rows_read), 0)::bigint AS rows_read,
     coalesce(
         extract(epoch FROM greatest(max(b.finished_at), max(f.finished_at)) - min(b.started_at)), 0

@@ -79,9 +79,6 @@ WHERE b.run_id = :run_id AND b.finished_at IS NOT NULL AND f.rows_rejected > 0 A
 GROUP BY r.reason
 ORDER BY rows DESC, r.reason;
 
--- name: run_generation^
-SELECT events, seconds, files FROM generations WHERE run_id = :run_id ORDER BY generation_id DESC LIMIT 1;
-
 -- name: server_activity^
 -- Counters of the server's own statistics since they were last reset. The log and the checkpoints are those of the
 -- whole server, the blocks and temporary files those of this database.
@@ -98,8 +95,5 @@ WHERE d.datname = current_database();
 -- The table with what belongs to it but its indexes; then its indexes.
 SELECT c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid)
 FROM pg_class AS c
-WHERE c.oid = ANY(ARRAY[
-    'user_events'::regclass, 'rejected_events'::regclass, 'ingested_files'::regclass, 'hourly_sales'::regclass,
-    'conversion_funnel'::regclass
-])
+WHERE c.oid = ANY(SELECT to_regclass(name) FROM unnest(:names::text[]) AS name)
 ORDER BY pg_total_relation_size(c.oid) DESC;

@@ -26,7 +26,7 @@ FROM (
         ('rejected_events', 'SELECT'), ('rejected_events', 'INSERT'),
         ('stream_batches', 'SELECT'), ('stream_batches', 'INSERT'), ('stream_batches', 'UPDATE'),
         ('landing_zone', 'SELECT'), ('landing_zone', 'INSERT'),
-        ('generations', 'INSERT'), ('duplicate_audit', 'INSERT'), ('alerts', 'INSERT')
+        ('duplicate_audit', 'INSERT'), ('alerts', 'INSERT')
 ) AS needed (name, privilege)
 JOIN pg_class AS c ON c.relname = needed.name AND c.relnamespace = to_regnamespace(quote_ident(:schema))
 WHERE NOT has_table_privilege(c.oid, needed.privilege)

@@ -8,9 +8,9 @@ _SCOPE_SQL = "ecom_platform/postgres/sql/scope.sql"
 _SCOPE = "ecom_platform/postgres/scope.py"
 _AUDIT_TESTS = "ecom_platform_tests/integration/test_audit.py"
 _MISSED = "ecom_platform_tests/integration/test_scope.py::TestNothingIsMissed"
-_ROLLUPS_SQL = "ecom_platform/postgres/sql/rollups.sql"
-_ROLLUPS = "ecom_platform/postgres/rollups.py"
-_ROLLUPS_TESTS = "ecom_platform_tests/integration/test_rollups.py"
+_ROLLUPS_SQL = "ecom_platform/shop/sql/rollups.sql"
+_ROLLUPS = "ecom_platform/shop/rollups.py"
+_ROLLUPS_TESTS = "ecom_platform_tests/shop/test_rollups.py"
 
 MUTANTS = (
     Mutant(
@@ -126,7 +126,7 @@ MUTANTS = (
         name="a replayed row is not noted for the rollups",
         promise=promises.ROLLUPS,
         file="ecom_platform/postgres/rejects.py",
-        original='        queries("rollups").note_event(connection, event_id=values[0])\n',
+        original='        queries("replay").note_event(connection, event_id=values[0])\n',
         mutated="        pass\n",
         tests=(f"{_ROLLUPS_TESTS}::test_a_replayed_row_is_counted",),
     ),

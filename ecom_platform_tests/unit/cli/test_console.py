@@ -46,8 +46,8 @@ def test_progress_is_one_line(monkeypatch: pytest.MonkeyPatch, width: int) -> No
     monkeypatch.setattr(
         module, "Console", lambda **_: Console(file=written, width=width, force_terminal=True)
     )
-    progress = module.Progress("main", "68a1600f-7f90-4c92")
-    progress.rows(RunProgress(30_000_000, 12_345_678, 10.0))
+    progress = module.Progress("main", "68a1600f-7f90-4c92", 30_000_000)
+    progress.rows(RunProgress(30, 12_345_678, 10.0))
     lines = Console(width=width).render_lines(progress._live.get_renderable(), pad=False)
     assert len(lines) == 1
     if width >= 120:

@@ -16,17 +16,18 @@ from pydantic import ValidationError
 from ecom_platform.errors import SettingsError, UsageError
 from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.orchestration.assets.raw_events import RawEventsConfig
-from ecom_platform.orchestration.assets.sales import RecountConfig
-from ecom_platform.orchestration.maintenance import ReloadConfig, maintenance_jobs, recount_job
+from ecom_platform.orchestration.maintenance import ReloadConfig
 from ecom_platform.orchestration.metadata import check_result, table_metadata
 from ecom_platform.orchestration.resources import resources
-from ecom_platform.orchestration.sales_days import remember_first_day
 from ecom_platform.orchestration.times import utc
+from ecom_platform.orchestration.workload import Workload
 from ecom_platform.postgres.audit import Finding
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.rollups import HOURLY_SALES, Days, reconciles
 from ecom_platform.settings import load_settings
+from ecom_platform.shop.raw_events import RawEventsConfig
+from ecom_platform.shop.rollups import HOURLY_SALES, Days, reconciles
+from ecom_platform.shop.sales_days import known_first_day, remember_first_day
+from ecom_platform.shop.sales_figures import RecountConfig, recount_job
 from ecom_platform_tests.landing import Landing, csv_file, line
 
 CHECKS = {
@@ -171,7 +172,7 @@ def test_a_day_of_the_recount_is_a_range_of_that_day() -> None:
 
 class TestDaysOfTheRecount:
     def days(self, home: Path) -> list[str]:
-        config = maintenance_jobs(load_settings({"ECOM_HOME": str(home)}))[-1].partitioned_config
+        config = recount_job(known_first_day(home)).partitioned_config
         assert config is not None
         return list(config.get_partition_keys())
 
@@ -256,6 +257,49 @@ def test_jobs(location: dg.Definitions) -> None:
         for name in ("main", "ingest")
     }
     assert assets == {"main": ASSETS, "ingest": ASSETS - {"raw_events"}}
+
+
+class TestWithoutTheShop:
+    """`ECOM_SHOP=off`: what is left is what anybody's files need."""
+
+    @pytest.fixture
+    def engine(self, request: pytest.FixtureRequest) -> dg.Definitions:
+        # In this order, so that the definitions are loaded again when the environment is the usual one.
+        request.getfixturevalue("loaded_again_afterwards")
+        monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
+        monkeypatch.setenv("ECOM_SHOP", "off")
+        return load()
+
+    def test_the_table_and_what_watches_it_stay(self, engine: dg.Definitions) -> None:
+        dg.Definitions.validate_loadable(engine)
+        upstream = {n: [d.asset_key.to_user_string() for d in s.deps] for n, s in specs(engine).items()}
+        assert upstream == {
+            "user_events": [],
+            "duplicate_audit": ["user_events"],
+            "performance_report": ["duplicate_audit"],
+        }
+        found = {spec.name for spec in check_specs(engine)}
+        assert found == (CHECKS["user_events"] | CHECKS["duplicate_audit"]) - {"generated_events_stored_once"}
+        names = {job.name for job in engine.get_repository_def().get_all_jobs()}
+        assert {"ingest", "audit", "report", "reload"} <= names
+        assert not {"main", "recount_sales"} & names
+
+    @pytest.mark.parametrize("job", ["audit", "report"])
+    def test_the_daily_jobs_run(
+        self,
+        engine: dg.Definitions,
+        monkeypatch: pytest.MonkeyPatch,
+        database: Database,
+        tmp_path: Path,
+        job: str,
+    ) -> None:
+        monkeypatch.setenv("ECOM_HOME", str(tmp_path))
+        monkeypatch.setenv("ECOM_POSTGRES_URL", database.url)
+        with dg.DagsterInstance.ephemeral() as instance:
+            assert engine.resolve_job_def(job).execute_in_process(instance=instance).success
+        if job == "report":
+            page = (tmp_path / "reports" / "report.html").read_text()
+            assert "<h1>The pipeline</h1>" in page and "Last loads" in page and "Revenue" not in page
 
 
 def test_schedules_are_off_until_somebody_turns_them_on(location: dg.Definitions) -> None:
@@ -368,7 +412,8 @@ def test_a_partition_of_the_recount_mends_its_day(
     with database.transaction() as connection:
         connection.execute(wrong, ("2026-01-31T23:00Z",))
         connection.execute(wrong, ("2026-02-01T00:00Z",))
-    defs = dg.Definitions(jobs=[recount_job(date(2026, 1, 1))], resources=resources(load_settings({})))
+    handed = resources(load_settings({}), Workload())
+    defs = dg.Definitions(jobs=[recount_job(date(2026, 1, 1))], resources=handed)
     job = defs.resolve_job_def("recount_sales")
     passed = []
     with dg.DagsterInstance.ephemeral() as instance:
@@ -421,7 +466,7 @@ def test_the_answer_of_a_trace_is_in_the_log_and_in_metadata(
 
 
 def test_another_master_in_the_runs_config_is_refused() -> None:
-    pyspark = resources(load_settings({}))["pyspark"]
+    pyspark = resources(load_settings({}), Workload())["pyspark"]
     pyspark = type(pyspark)(spark_config={**pyspark.spark_config, "spark.master": "spark://elsewhere:7077"})
     with pytest.raises(SettingsError, match="spark://elsewhere:7077"):
         _ = pyspark.spark_session

@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from ecom_platform.orchestration.jobs import whole_up_to
+from ecom_platform.orchestration.jobs import LOADS, whole_up_to
 from ecom_platform.settings import Settings, load_settings
 
 
@@ -12,14 +12,14 @@ def settings() -> Settings:
     return load_settings({"ECOM_WHOLE_CHECK_ROWS": "7"})
 
 
-def run(job_name: str, *assets: str) -> dg.DagsterRun:
+def run(job_name: str, *assets: str, tags: dict[str, str] | None = None) -> dg.DagsterRun:
     chosen = frozenset(dg.AssetKey(name) for name in assets)
-    return dg.DagsterRun(job_name=job_name, asset_selection=chosen or None)
+    return dg.DagsterRun(job_name=job_name, asset_selection=chosen or None, tags=tags)
 
 
 @pytest.mark.parametrize(
     "loading",
-    [run("main"), run("ingest"), run("__ASSET_JOB", "raw_events", "user_events", "duplicate_audit")],
+    [run("ingest", tags=LOADS), run("__ASSET_JOB", "raw_events", "user_events", "duplicate_audit")],
 )
 def test_what_loads_looks_at_what_changed(settings: Settings, loading: dg.DagsterRun) -> None:
     assert whole_up_to(loading, settings) == 7

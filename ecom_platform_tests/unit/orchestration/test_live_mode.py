@@ -11,6 +11,7 @@ import pytest
 
 from ecom_platform.orchestration.resources import PostgresResource
 from ecom_platform.orchestration.sensors.live_mode import live_mode
+from ecom_platform.orchestration.workload import Workload
 from ecom_platform.postgres import live_status
 from ecom_platform.postgres.connection import Database
 from ecom_platform.postgres.live_status import Pulse
@@ -41,7 +42,9 @@ def tick(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> 
         with (
             dg.DagsterInstance.ephemeral() as instance,
             dg.build_sensor_context(
-                instance=instance, cursor=cursor, resources={"postgres": PostgresResource()}
+                instance=instance,
+                cursor=cursor,
+                resources={"postgres": PostgresResource(), "workload": Workload()},
             ) as context,
         ):
             return Tick(live_mode(context))

@@ -52,7 +52,7 @@ def batch(number: int, at: float, seconds: float, **values: float) -> Batch:
 
 def run(batches: list[Batch], measured: list[Metric] | None = None) -> Run:
     files = Files(len(batches), 0, 100, 1_000 * len(batches), 1_000 * len(batches), 0, 0, 0, 0, 0)
-    return Run("run", batches, files, [], None, [], measured or [], {})
+    return Run("run", batches, files, [], [], measured or [], {})
 
 
 def test_tasks_that_ran_side_by_side_share_the_time() -> None:

@@ -1,20 +1,26 @@
-"""The asset ``raw_events``: CSV files of generated events in the landing folder."""
+"""The asset ``raw_events``: CSV files of generated events in the landing folder; and its checks, before and
+after they are loaded."""
 
 import secrets
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from ecom_platform.events.generator import GeneratorConfig, WrittenFile, write_files
 from ecom_platform.landing import identity
-from ecom_platform.orchestration.metadata import GROUP, OWNERS, file_schema
+from ecom_platform.landing.records import count_records
+from ecom_platform.orchestration.assets.user_events import user_events
+from ecom_platform.orchestration.metadata import GROUP, OWNERS, check_result, file_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.times import utc
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.generated import require_shop
+from ecom_platform.postgres.metrics import Metric, record
 from ecom_platform.settings import DEFAULT_EVENTS
+from ecom_platform.shop import findings, generations
+from ecom_platform.shop.generations import Generation, require_shop
+from ecom_platform.shop.generator import GeneratorConfig, WrittenFile, generate_tables, write_files
 
 
 class RawEventsConfig(dg.Config):
@@ -78,7 +84,8 @@ def raw_events(
     files = write_files(generator, folder, now)
     seconds = time.perf_counter() - started
     with postgres.transaction() as connection:
-        ledger.record_generation(connection, _generation(context.run_id, generator, files, seconds))
+        generations.record(connection, _generation(context.run_id, generator, files, seconds))
+        record(connection, context.run_id, _metrics(generator.events, seconds))
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": generator.events,
@@ -95,10 +102,17 @@ def raw_events(
     )
 
 
+def _metrics(events: int, seconds: float) -> list[Metric]:
+    return [
+        Metric("generate_seconds", seconds, "s"),
+        Metric("generate_rows_per_second", events / max(seconds, 1e-9), "rows/s"),
+    ]
+
+
 def _generation(
     run_id: str, generator: GeneratorConfig, files: list[WrittenFile], seconds: float
-) -> ledger.Generation:
-    return ledger.Generation(
+) -> Generation:
+    return Generation(
         run_id=run_id,
         seed=generator.seed,
         as_of=generator.as_of,
@@ -110,3 +124,45 @@ def _generation(
         file_names=[file.name for file in files],
         seconds=seconds,
     )
+
+
+@dg.asset_check(asset=raw_events, blocking=True)
+def files_hold_generated_events(
+    context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+) -> Any:
+    """The files hold exactly as many events as were generated; nothing is loaded otherwise.
+
+    If it fails, files were changed or removed before they were loaded: materialise again.
+    """
+    with postgres.transaction() as connection:
+        generation = generations.latest(connection, context.run.run_id)
+        counts = count_records(connection, landing.zone, generation.file_names) if generation else {}
+    return check_result(findings.generated_files(generation, counts))
+
+
+@dg.asset_check(asset=user_events)
+def generated_events_stored_once(context: dg.AssetCheckExecutionContext, postgres: PostgresResource) -> Any:
+    """Every generated event is in the table exactly once, whichever run loaded it.
+
+    The events are drawn again from the recorded seed, so the answer does not rest on the files
+    or on what the ledger says of them.
+
+    If it fails, rows were deleted from the table, or given another id: `ecom reload FILE…` brings those of
+    the files that are named with it back.
+    """
+    with postgres.transaction() as connection:
+        generation = generations.latest(connection, context.run.run_id)
+        return check_result(findings.stored_once(connection, _redraw(generation) if generation else ()))
+
+
+def _redraw(generation: Generation) -> Iterator[tuple[str, Any]]:
+    config = GeneratorConfig(
+        seed=generation.seed,
+        as_of=generation.as_of,
+        events=generation.events,
+        rows_per_file=generation.rows_per_file,
+        users=generation.users,
+        days=generation.days,
+    )
+    for name, table in zip(generation.file_names, generate_tables(config), strict=True):
+        yield name, table["event_id"]

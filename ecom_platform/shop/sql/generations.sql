@@ -1,5 +1,18 @@
 -- Invented events, and what was written down of them.
 
+-- name: record$
+INSERT INTO generations
+    (run_id, seed, as_of, events, rows_per_file, users, days, files, file_names, seconds)
+VALUES
+    (:run_id, :seed, :as_of, :events, :rows_per_file, :users, :days, :files, :file_names, :seconds)
+RETURNING generation_id;
+
+-- name: latest^
+SELECT generation_id, run_id, seed, as_of, events, rows_per_file, users, days, files, file_names, seconds
+FROM generations
+ORDER BY (run_id = :run_id) DESC, generation_id DESC
+LIMIT 1;
+
 -- name: has_generations$
 SELECT EXISTS (SELECT FROM generations);
 

@@ -15,18 +15,19 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ecom_platform import output
-from ecom_platform.commands import shop
 from ecom_platform.errors import SettingsError, UsageError
-from ecom_platform.events.generator import GeneratorConfig, write_files
 from ecom_platform.landing.archive_check import archive_matches_ledger
 from ecom_platform.landing.requeue import reconcile, reload_files
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.postgres import audit, ledger
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.generated import require_shop
-from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles, refresh
 from ecom_platform.reporting.report import write_report
 from ecom_platform.settings import Settings, load_settings
+from ecom_platform.shop import findings, generations
+from ecom_platform.shop.commands import shop
+from ecom_platform.shop.generations import require_shop
+from ecom_platform.shop.generator import GeneratorConfig, write_files
+from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles, refresh
 from ecom_platform_tests.landing import Landing, csv_file, line
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -55,7 +56,7 @@ def generate(landing: Landing, events: int = 60, seed: int = 1) -> list[str]:
     """What the asset raw_events does."""
     config = GeneratorConfig(seed=seed, as_of=NOW, events=events, rows_per_file=20, users=9)
     names = [file.name for file in write_files(config, landing.zone.landing, datetime.now(UTC))]
-    generation = ledger.Generation(
+    generation = generations.Generation(
         f"run-{seed}",
         config.seed,
         config.as_of,
@@ -68,7 +69,7 @@ def generate(landing: Landing, events: int = 60, seed: int = 1) -> list[str]:
         0.1,
     )
     with landing.database.transaction() as connection:
-        ledger.record_generation(connection, generation)
+        generations.record(connection, generation)
     return names
 
 
@@ -86,23 +87,23 @@ def own_rows(landing: Landing) -> tuple[object, ...]:
         events = connection.execute("SELECT event_id FROM user_events ORDER BY 1").fetchall()
         rejects = connection.execute("SELECT file_name, raw FROM rejected_events ORDER BY 1, 2").fetchall()
         sales = connection.execute("SELECT sum(revenue), sum(views) FROM hourly_sales").fetchone()
-        generations = connection.execute("SELECT count(*) FROM generations").fetchone()
+        made = connection.execute("SELECT count(*) FROM generations").fetchone()
     on_disk = sorted(path.name for path in landing.zone.landing.rglob("*.csv"))
-    return files, events, rejects, sales, generations, on_disk
+    return files, events, rejects, sales, made, on_disk
 
 
 def all_is_well(landing: Landing) -> None:
     with landing.database.open() as connection:
-        findings = [
+        found = [
             audit.counts_reconcile(connection),
             audit.few_rejects(connection, 1.0),
-            audit.stored_once(connection, ()),
+            findings.stored_once(connection, ()),
             archive_matches_ledger(connection, landing.zone, whole=True),
         ]
-        assert ledger.latest_generation(connection, "any") is None
-    findings += [audit.table_matches_ledger(landing.database, whole_up_to=rows) for rows in (None, 0)]
-    findings += [reconciles(landing.database, rollup, rollup) for rollup in (HOURLY_SALES, CONVERSION_FUNNEL)]
-    assert [finding for finding in findings if not finding.passed] == []
+        assert generations.latest(connection, "any") is None
+    found += [audit.table_matches_ledger(landing.database, whole_up_to=rows) for rows in (None, 0)]
+    found += [reconciles(landing.database, rollup, rollup) for rollup in (HOURLY_SALES, CONVERSION_FUNNEL)]
+    assert [finding for finding in found if not finding.passed] == []
 
 
 class TestWhereItRuns:
@@ -157,7 +158,7 @@ class TestWhereItRuns:
         error = json.loads(done.stdout)["error"]
         assert error["code"] == "usage" and "ECOM_SHOP=on" in error["remedy"]
         with database.open() as connection:
-            assert ledger.latest_generation(connection, "any") is None
+            assert generations.latest(connection, "any") is None
 
 
 @pytest.mark.usefixtures("home")

@@ -1,7 +1,7 @@
 """The days that the sales figures can be counted anew by: from the first that has any.
 
 Belongs here: remembering that day beside the other state, where it is known before there is a database to
-ask, as when a code location is loaded. Does not belong here: counting (``postgres.rollups``).
+ask, as when a code location is loaded. Does not belong here: counting (``rollups``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.rollups import first_day
+from ecom_platform.shop.rollups import first_day
 
 _FILE = "first_sales_day"
 # As far as a first run of the generator reaches back, where no figures have been counted yet.

@@ -2,7 +2,7 @@
 
 Belongs here: taking in what changed since the last time, counting a range of days anew, and holding a
 rollup against the events. Does not belong here: the SQL, and noting what changed, which triggers do
-(migration 0005); when any of it happens, which is the orchestration's.
+(migration 0005); when any of it happens (``sales_figures``).
 
 One rule holds after every commit: a rollup is what a full count says at the snapshot of its last
 refresh, and its notes are exactly what changed since. A refresh reads both at one snapshot, adds the
@@ -28,6 +28,7 @@ from ecom_platform.postgres.audit import Finding, named
 from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.postgres.scope import looking
 from ecom_platform.postgres.statements import queries
+from ecom_platform.shop import SQL
 
 _T = TypeVar("_T")
 
@@ -73,8 +74,8 @@ def refresh(database: Database, rollup: str, recount: Days | None = None) -> Ref
         _run(connection, f"lock_{rollup}")
         events = _take_changes(connection, rollup)
         _apply(connection, rollup)
-        files = int(queries("rollups").settle_files(connection, rollup=rollup))
-        notes = int(queries("rollups").settle_events(connection, rollup=rollup))
+        files = int(_ask().settle_files(connection, rollup=rollup))
+        notes = int(_ask().settle_events(connection, rollup=rollup))
         recounted = 0 if recount is None else _count_anew(connection, rollup, recount)
     return Refresh(files, notes, events, recounted, time.perf_counter() - started)
 
@@ -92,7 +93,7 @@ def refresh_all(
 def first_day(database: Database) -> date | None:
     """The first day (UTC) that has figures."""
     with database.transaction() as connection:
-        day: date | None = queries("rollups").first_day(connection)
+        day: date | None = _ask().first_day(connection)
     return day
 
 
@@ -146,18 +147,22 @@ def reconciles(database: Database, rollup: str, check: str, *, whole_up_to: int 
 
 def _hold_against_events(connection: Connection, rollup: str) -> tuple[Any, Any, list[tuple[date, str]]]:
     _take_changes(connection, rollup)
-    expected, found = getattr(queries("rollups"), f"{rollup}_totals")(connection)
-    return expected, found, list(getattr(queries("rollups"), f"days_that_differ_in_{rollup}")(connection))
+    expected, found = getattr(_ask(), f"{rollup}_totals")(connection)
+    return (
+        expected,
+        found,
+        list(getattr(_ask(), f"days_that_differ_in_{rollup}")(connection)),
+    )
 
 
 def _hold_against_each_other(connection: Connection, rollup: str) -> tuple[Any, Any, list[tuple[date, str]]]:
     _run(connection, "create_steps")
     for side in (HOURLY_SALES, CONVERSION_FUNNEL):
         _take_changes(connection, side)
-        getattr(queries("rollups"), f"add_steps_of_{side}")(connection)
+        getattr(_ask(), f"add_steps_of_{side}")(connection)
         _run(connection, "drop_changed_events")
-    expected, found = queries("rollups").step_totals(connection, rollup=rollup)
-    return expected, found, list(queries("rollups").steps_that_disagree(connection, rollup=rollup))
+    expected, found = _ask().step_totals(connection, rollup=rollup)
+    return expected, found, list(_ask().steps_that_disagree(connection, rollup=rollup))
 
 
 def _summarize(database: Database) -> None:
@@ -176,29 +181,33 @@ def _take_changes(connection: Connection, rollup: str) -> int:
     """Fill the temporary table of changed events; returns how many there are."""
     _run(connection, "create_changed_events")
     _run(connection, "look_up_files")
-    queries("rollups").fill_changed_events(connection, rollup=rollup)
+    _ask().fill_changed_events(connection, rollup=rollup)
     _run(connection, "plan_freely")
     _run(connection, "analyze_changed_events")
-    return int(queries("rollups").changed_events(connection))
+    return int(_ask().changed_events(connection))
 
 
 def _apply(connection: Connection, rollup: str) -> None:
-    getattr(queries("rollups"), f"apply_{rollup}")(connection)
+    getattr(_ask(), f"apply_{rollup}")(connection)
     _run(connection, f"prune_{rollup}")
 
 
 def _count_anew(connection: Connection, rollup: str, days: Days) -> int:
     first, after = days.bounds()
-    getattr(queries("rollups"), f"clear_{rollup}")(connection, first=first, after=after)
+    getattr(_ask(), f"clear_{rollup}")(connection, first=first, after=after)
     _run(connection, "empty_changed_events")
-    count = int(queries("rollups").fill_with_range(connection, first=first, after=after))
+    count = int(_ask().fill_with_range(connection, first=first, after=after))
     _run(connection, "analyze_changed_events")
     _apply(connection, rollup)
     return count
 
 
+def _ask() -> Any:
+    return queries("rollups", SQL)
+
+
 def _run(connection: Connection, script: str) -> None:
-    getattr(queries("rollups"), script)(connection)
+    getattr(_ask(), script)(connection)
 
 
 def _midnight(day: date) -> datetime:

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecom_platform.errors import StorageError, UsageError
-from ecom_platform.events import generator
 from ecom_platform.events.decoding import decode
-from ecom_platform.events.generator import GeneratorConfig, WrittenFile, generate_tables, write_files
 from ecom_platform.events.schema import EVENT_ARROW_SCHEMA, HEADER
+from ecom_platform.shop import generator
+from ecom_platform.shop.generator import GeneratorConfig, WrittenFile, generate_tables, write_files
 
 AS_OF = datetime(2026, 3, 1, 12, 34, 56, 789, tzinfo=UTC)
 STARTED_AT = datetime(2026, 3, 1, 23, 5, 7, 42, tzinfo=UTC)

@@ -1,7 +1,7 @@
 """Taking invented events out: their rows, their ledger and their files.
 
 Belongs here: which files on disk are the generator's, and the order of disk and database. Does not belong
-here: the rows (``postgres.generated``).
+here: the rows (``generations``).
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 from ecom_platform.errors import StorageError
 from ecom_platform.landing.lock import claim_lock
 from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, numbered
-from ecom_platform.postgres import generated, ledger
+from ecom_platform.postgres import ledger
 from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.generated import GeneratedRows
 from ecom_platform.postgres.lock import ingest_lock
-from ecom_platform.postgres.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all
+from ecom_platform.shop import generations
+from ecom_platform.shop.generations import GeneratedRows
+from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Generated:
 
 def survey(connection: Connection, zone: LandingZone) -> Generated:
     """What :func:`remove` would take out now."""
-    file_ids = generated.file_ids(connection)
-    return Generated(generated.count(connection, file_ids), len(_on_disk(connection, zone, file_ids)))
+    file_ids = generations.file_ids(connection)
+    return Generated(generations.count(connection, file_ids), len(_on_disk(connection, zone, file_ids)))
 
 
 def remove(
@@ -61,9 +62,9 @@ def remove(
     """
     with ingest_lock(database, lock_wait_seconds, on_wait):
         with claim_lock(database, zone) as connection:
-            file_ids = generated.file_ids(connection)
+            file_ids = generations.file_ids(connection)
             paths = _on_disk(connection, zone, file_ids)
-            rows = generated.remove(connection, file_ids)
+            rows = generations.remove(connection, file_ids)
             for path in paths:
                 _delete(path)
         for _ in refresh_all(database, (HOURLY_SALES, CONVERSION_FUNNEL)):
@@ -74,7 +75,7 @@ def remove(
 def _on_disk(connection: Connection, zone: LandingZone, file_ids: Collection[int]) -> list[Path]:
     """Where the ledger has these files; and what bears a generated name and either waits to be claimed or has
     a number that the ledger does not know."""
-    names = generated.file_names(connection)
+    names = generations.file_names(connection)
     places = {zone.path_of(state) for state in ledger.states(connection, file_ids).values()}
     strangers = {}
     for folder in (zone.claimed, zone.quarantine, *zone.archive_days()):

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from ecom_platform.landing.corrections import replay_as_they_are
 from ecom_platform.landing.requeue import reload_files
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import rollups
 from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.rollups import (
+from ecom_platform.shop import rollups
+from ecom_platform.shop.rollups import (
     CONVERSION_FUNNEL,
     HOURLY_SALES,
     Days,

@@ -219,24 +219,6 @@ WHERE (f.day, f.category, f.user_device, f.user_location)
 DELETE FROM conversion_funnel
 WHERE day >= (:first AT TIME ZONE 'UTC')::date AND day < (:after AT TIME ZONE 'UTC')::date;
 
--- name: note_event!
--- A row that was stored on behalf of a file that had been loaded before: for the rollups, and for the checks
--- that look at what changed.
-WITH unchecked AS (
-    INSERT INTO unchecked_files (check_name, file_id)
-    SELECT c.check_name, e.file_id
-    FROM user_events AS e CROSS JOIN narrowed_checks AS c
-    WHERE e.event_id = :event_id
-)
-INSERT INTO pending_events (
-    rollup, file_id, sign, user_id, event_type, event_time, price, category, user_device, user_location
-)
-SELECT
-    r.rollup, e.file_id, 1, e.user_id, e.event_type, e.event_time, e.price, e.category, e.user_device,
-    e.user_location
-FROM user_events AS e CROSS JOIN rollups AS r
-WHERE e.event_id = :event_id;
-
 -- name: hourly_sales_totals^
 SELECT
     (SELECT coalesce(sum(price) FILTER (WHERE event_type = 'purchase'), 0) FROM user_events) AS expected,

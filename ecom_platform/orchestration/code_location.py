@@ -1,0 +1,49 @@
+"""The code location: the engine's definitions, and how a program gets at those that it runs.
+
+Belongs here: gathering. Does not belong here: deciding anything, or knowing which workload there is: that is
+``ecom_platform.definitions``, the module that `workspace.yaml` names.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import dagster as dg
+
+from ecom_platform.orchestration.alerting.platform import platform_alerts
+from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
+from ecom_platform.orchestration.assets.performance_report import performance_report
+from ecom_platform.orchestration.assets.user_events import user_events
+from ecom_platform.orchestration.checks import archive, live_mode
+from ecom_platform.orchestration.checks import user_events as user_events_checks
+from ecom_platform.orchestration.jobs import ingest_job
+from ecom_platform.orchestration.maintenance import MAINTENANCE_JOBS
+from ecom_platform.orchestration.resources import resources
+from ecom_platform.orchestration.schedules import daily
+from ecom_platform.orchestration.sensors.ledger_age import ledger_age
+from ecom_platform.orchestration.sensors.live_mode import live_mode as live_mode_sensor
+from ecom_platform.orchestration.sensors.new_csv_files import new_csv_files
+from ecom_platform.orchestration.workload import Workload
+from ecom_platform.settings import Settings
+
+MODULE = "ecom_platform.definitions"
+
+
+def definitions(settings: Settings, workload: Workload) -> dg.Definitions:
+    """Everything that the UI shows."""
+    engine = dg.Definitions(
+        assets=workload.attached_to([user_events, duplicate_audit, performance_report]),
+        asset_checks=dg.load_asset_checks_from_modules([user_events_checks, archive, live_mode]),
+        jobs=[ingest_job, *MAINTENANCE_JOBS],
+        sensors=[new_csv_files, live_mode_sensor, ledger_age],
+        resources=resources(settings, workload),
+        # One run is one process and one Spark session; a process a step takes four times as long.
+        executor=dg.in_process_executor,
+    )
+    return dg.Definitions.merge(engine, workload.definitions, daily(workload.tables), platform_alerts())
+
+
+def load() -> tuple[dg.Definitions, Workload]:
+    """What the module that `workspace.yaml` names defines, and the workload in it."""
+    location = import_module(MODULE)
+    return location.defs, location.workload

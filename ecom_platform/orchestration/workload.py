@@ -1,0 +1,51 @@
+"""A workload: what runs on the engine beside it, and what the engine asks of it.
+
+Belongs here: the questions, and the answers of an engine that runs alone. Does not belong here: any workload
+(``ecom_platform.shop`` is one); nothing in the engine knows which there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import dagster as dg
+
+from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.settings import Settings
+
+
+def _nothing_follows(database: Database, settings: Settings) -> Iterator[str]:  # noqa: ARG001
+    yield from ()
+
+
+@dataclass(frozen=True)
+class Workload:
+    """``definitions`` are its own; ``upstream`` names by asset of the engine those that come before it.
+
+    ``tables`` are assets that follow from the events: the daily audit runs their checks, the daily report
+    brings them up to date. ``checks`` are looked at again after the live mode has loaded something.
+    """
+
+    definitions: dg.Definitions = field(default_factory=dg.Definitions)
+    upstream: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tables: Sequence[str] = ()
+    checks: Sequence[dg.AssetCheckKey] = ()
+    # The asset that makes files in a run that loads them too.
+    producer: str | None = None
+    # Files that a run has put in place whole, by their names: they need not be watched until they settle.
+    whole_files: Callable[[Connection, str], Collection[str]] = lambda connection, run_id: ()
+    # Brings up to date what follows from the events, where a job loads without the assets; what was done.
+    after_load: Callable[[Database, Settings], Iterator[str]] = _nothing_follows
+    # The first screen of the report, around a card of the last loads.
+    first_screen: Callable[[Connection, datetime, str], str] | None = None
+
+    def attached_to(self, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+        """Assets of the engine, with the arrows from its own drawn."""
+
+        def with_upstream(spec: dg.AssetSpec) -> dg.AssetSpec:
+            before = [dg.AssetDep(name) for name in self.upstream.get(spec.key.to_user_string(), ())]
+            return spec.replace_attributes(deps=[*spec.deps, *before]) if before else spec
+
+        return [*dg.map_asset_specs(with_upstream, assets)]
