@@ -107,7 +107,7 @@ $(STAMP): requirements.lock requirements-uv.lock setup.py $(if $(WHOLE),,anew)
 	@$(BIN)/python -m ecom_platform.streaming.class_training
 	@pwd -P > $@
 
-schema: setup ## Write ecom_platform/postgres/schema.sql anew, from what the migrations make
+schema: setup ## Write ecom_platform/store/schema.sql anew, from what the migrations make
 	@$(BIN)/python -m ecom_platform_tests.schema_file
 
 # The image's locks follow from the first one, so that it has the versions that are tested.

@@ -77,7 +77,7 @@ setup(
     packages=find_packages(exclude=["ecom_platform_tests*", "benchmarks*"]),
     # Alembic runs the migrations as files: their folders are no packages.
     package_data={
-        "ecom_platform": ["py.typed", "**/*.sql", "**/*.mako", "**/*.template", "postgres/migrations/**/*.py"]
+        "ecom_platform": ["py.typed", "**/*.sql", "**/*.mako", "**/*.template", "store/migrations/**/*.py"]
     },
     install_requires=RUNTIME,
     extras_require={"dev": DEVELOPMENT},

@@ -20,9 +20,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.embedded import USER, EmbeddedServer
-from ecom_platform.postgres.schema import migrate
+from ecom_platform.server import USER, EmbeddedServer
+from ecom_platform.store.connection import Database
+from ecom_platform.store.schema import migrate
 
 HOST = "127.0.0.1"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks import workload
-from ecom_platform.events.decoding import Chunk, decode
-from ecom_platform.events.validation import Problem, validate
+from ecom_platform.feeds.validation import RowProblem, validate
+from ecom_platform.files.decoding import Chunk, decode
 from ecom_platform.shop.generator import GeneratorConfig, generate_tables, write_files
 
 ROWS = 100_000
@@ -44,7 +44,7 @@ def test_validate(benchmark: Any, content: bytes) -> None:
     """10,000 rows through the rules, one by one, as the tolerant path does."""
     rows = [line.decode().split(",") for line in content.split(b"\n")[1:10_001]]
     judged = benchmark(lambda: [validate(row, workload.AS_OF) for row in rows])
-    assert not any(isinstance(each, Problem) for each in judged)
+    assert not any(isinstance(each, RowProblem) for each in judged)
 
 
 def test_decode_row_by_row(benchmark: Any, content: bytes) -> None:

@@ -10,7 +10,7 @@ import os
 import resource
 import warnings
 
-from ecom_platform import interrupts, output
+from ecom_platform.processes import interrupts, output
 
 _OPEN_FILES = 4_096
 
@@ -24,7 +24,7 @@ def main() -> None:
         warnings.resetwarnings()
         warnings.simplefilter("ignore")
     _allow_open_files()
-    from ecom_platform import cli
+    from ecom_platform.cli import app as cli
     from ecom_platform.shop import commands
 
     for command in commands.COMMANDS:

@@ -22,7 +22,7 @@ from dagster._core.scheduler.instigation import (
 from dagster._utils.error import SerializableErrorInfo
 
 from ecom_platform.alerts.problem import Kind, Problem
-from ecom_platform.postgres.connection import Database
+from ecom_platform.store.connection import Database
 
 PASSWORD = "hunter2-or-worse"
 

@@ -28,10 +28,10 @@ from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.embedded import EmbeddedServer
-from ecom_platform.postgres.schema import migrate
+from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import Settings, load_settings
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.schema import migrate
 from ecom_platform.streaming.session import close_session, open_session
 from ecom_platform_tests.waiting import wait_until
 

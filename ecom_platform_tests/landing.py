@@ -5,13 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-from ecom_platform.events.schema import HEADER
+from ecom_platform.feeds.declaration import HEADER
 from ecom_platform.landing.claim import claim, finish
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger, sink
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.outcome import FileOutcome, UnitFile
+from ecom_platform.store import ledger, sink
+from ecom_platform.store.connection import Database
+from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform_tests.reference import compare
 
 ROW = b"%s,7,PROD1000,purchase,2026-01-02 03:04:05,19.99,Books,Mobile,DE"

@@ -18,8 +18,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from ecom_platform.events.schema import CATEGORIES, COUNTRIES, DEVICES, EVENT_TYPES
-from ecom_platform.postgres.connection import Database
+from ecom_platform.feeds.declaration import CATEGORIES, COUNTRIES, DEVICES, EVENT_TYPES
+from ecom_platform.store.connection import Database
 
 NAMES = "event_id user_id product_id event_type event_time price category user_device user_location".split()
 Content = tuple[Any, ...]

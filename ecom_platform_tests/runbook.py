@@ -8,8 +8,8 @@ import subprocess
 import textwrap
 from pathlib import Path
 
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.embedded import binary
+from ecom_platform.server import binary
+from ecom_platform.store.connection import Database
 
 RUNBOOK = Path(__file__).parents[1] / "docs" / "runbook.md"
 

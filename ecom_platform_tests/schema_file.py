@@ -1,4 +1,4 @@
-"""The file ``ecom_platform/postgres/schema.sql``: the whole schema as it is, for people to read.
+"""The file ``ecom_platform/store/schema.sql``: the whole schema as it is, for people to read.
 
     make schema
 
@@ -14,11 +14,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.embedded import EmbeddedServer, binary
-from ecom_platform.postgres.schema import migrate
+from ecom_platform.server import EmbeddedServer, binary
+from ecom_platform.store.connection import Database
+from ecom_platform.store.schema import migrate
 
-FILE = Path(__file__).parents[1] / "ecom_platform" / "postgres" / "schema.sql"
+FILE = Path(__file__).parents[1] / "ecom_platform" / "store" / "schema.sql"
 
 HEADER = """\
 -- The whole schema as it is, after every migration. Generated: `make schema`. Nothing reads it but people and

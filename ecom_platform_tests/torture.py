@@ -38,11 +38,11 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.embedded import EmbeddedServer
-from ecom_platform.postgres.schema import migrate
+from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import load_settings
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
+from ecom_platform.store.schema import migrate
 from ecom_platform_tests.dirt import write_dirty_files
 from ecom_platform_tests.reference import Comparison, compare
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from ecom_platform.postgres import adbc
-from ecom_platform.postgres.connection import Database
+from ecom_platform.store import adbc
+from ecom_platform.store.connection import Database
 
 PATIENCE_SECONDS = 240
 

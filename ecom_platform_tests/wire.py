@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from psycopg.conninfo import conninfo_to_dict
 
-from ecom_platform.postgres import adbc
+from ecom_platform.store import adbc
 
 # Where a COMMIT shows: in the client's statement, and as the tag of the server's answer to it.
 _STATEMENT = b"COMMIT"

@@ -6,9 +6,9 @@ import json
 import sys
 import time
 
+from ecom_platform.java.class_archive import LEAN_OPTIONS
+from ecom_platform.java.discovery import find_java
 from ecom_platform.settings import load_settings
-from ecom_platform.streaming.class_archive import LEAN_OPTIONS
-from ecom_platform.streaming.java import find_java
 from ecom_platform.streaming.session import close_session, open_session
 
 OPTIONS = {"as it comes": "-Xshare:auto", "lean": " ".join(LEAN_OPTIONS), "archive": None}

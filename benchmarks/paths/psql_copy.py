@@ -8,9 +8,9 @@ from pathlib import Path
 from benchmarks.paths.path import LoadPath, PathFailedError
 from benchmarks.server import Address
 from benchmarks.workload import Workload
-from ecom_platform.events.schema import COLUMN_NAMES
-from ecom_platform.postgres.client import psql_command
-from ecom_platform.postgres.connection import Database
+from ecom_platform.feeds.declaration import COLUMN_NAMES
+from ecom_platform.store.client import psql_command
+from ecom_platform.store.connection import Database
 
 
 class PsqlCopy(LoadPath):

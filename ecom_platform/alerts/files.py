@@ -16,9 +16,9 @@ from typing import Any
 
 from ecom_platform.alerts.outbox import DEFAULT_SOURCE
 from ecom_platform.alerts.problem import Kind, Problem, Raised, Resolved, Sign, Window
-from ecom_platform.postgres import alerts as tables
-from ecom_platform.postgres.alerts import OpenProblem, RejectShare
-from ecom_platform.postgres.connection import Connection
+from ecom_platform.store import alerts as tables
+from ecom_platform.store.alerts import OpenProblem, RejectShare
+from ecom_platform.store.connection import Connection
 
 ASSET = "user_events"
 QUARANTINE_KEY = f"quarantine/{ASSET}"

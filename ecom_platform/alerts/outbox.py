@@ -3,7 +3,7 @@
 Belongs here: raising and resolving problems, and the steps of a delivery: announce, take, settle, each one
 statement of ``postgres/sql/alerts.sql``. A notice is delivered at least once: a process that is killed
 between sending and settling sends again when its lease has ended. Does not belong here: sending
-(``delivery``), making the tables (``postgres.alerts``).
+(``delivery``), making the tables (``store.alerts``).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ecom_platform.alerts.messages import Notice
 from ecom_platform.alerts.neutral import neutral
 from ecom_platform.alerts.problem import Kind, Known, Problem, Raised, Severity, Sign, changes
 from ecom_platform.alerts.redaction import redact, redact_value
-from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.statements import queries
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.statements import queries
 
 log = logging.getLogger(__name__)
 

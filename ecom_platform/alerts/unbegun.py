@@ -7,12 +7,12 @@ belong here: runs that began (``orchestration.alerting.ended``).
 from __future__ import annotations
 
 from ecom_platform.alerts import outage, outbox
-from ecom_platform.alerts.dispatch import Dispatcher
 from ecom_platform.alerts.problem import Kind, Problem
+from ecom_platform.alerts.shifts import Shifts
 from ecom_platform.alerts.targets import targets
 from ecom_platform.errors import DatabaseError, EcomError, UsageError
-from ecom_platform.postgres.provision import provide
 from ecom_platform.settings import Settings
+from ecom_platform.store.provision import provide
 
 NOBODY = "Nobody was told: ECOM_ALERT_URLS is not set."
 # How long a command waits for targets at its end. What they have not taken by then is sent later.
@@ -45,7 +45,7 @@ def _tell(settings: Settings, job: str, error: EcomError) -> str:
     try:
         with provide(settings) as database:
             outbox.raise_problem(database, _problem(settings, job, error))
-            Dispatcher().dispatch(database, wanted, PATIENCE_SECONDS)
+            Shifts().dispatch(database, wanted, PATIENCE_SECONDS)
             with database.open() as connection:
                 left = [name for name in names if outbox.on_their_way(connection, [name])]
     except DatabaseError as missing:

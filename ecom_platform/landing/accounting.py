@@ -20,10 +20,10 @@ from pathlib import Path
 from ecom_platform.errors import IngestError
 from ecom_platform.landing import numbers
 from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, numbered
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.audit import Finding, named
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.scope import looking
+from ecom_platform.store import ledger
+from ecom_platform.store.audit import Finding, named
+from ecom_platform.store.connection import Database
+from ecom_platform.store.scope import looking
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 
 from ecom_platform.landing import identity
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.audit import Finding, named
-from ecom_platform.postgres.connection import Connection
-from ecom_platform.postgres.ledger import FileState
-from ecom_platform.postgres.statements import queries
+from ecom_platform.store import ledger
+from ecom_platform.store.audit import Finding, named
+from ecom_platform.store.connection import Connection
+from ecom_platform.store.ledger import FileState
+from ecom_platform.store.statements import queries
 
 # Of more files a run that loads looks at those of the last day: asking for the size of so many takes half a
 # second.

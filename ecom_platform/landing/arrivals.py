@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ecom_platform.landing.scan import LandedFile
-from ecom_platform.postgres.ledger import Leftover
+from ecom_platform.store.ledger import Leftover
 
 _NAMES_SHOWN = 3
 

@@ -26,15 +26,15 @@ from pathlib import Path
 
 from ecom_platform import durable
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.lock import claim_lock
+from ecom_platform.landing.claim_lock import claim_lock
 from ecom_platform.landing.no_replace import landing_names, move
 from ecom_platform.landing.numbers import highest as highest_number
 from ecom_platform.landing.put_away import Fate, land_grown, settle
 from ecom_platform.landing.scan import LandedFile, unreadable
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.outcome import Stamp
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.outcome import Stamp
 
 log = logging.getLogger(__name__)
 

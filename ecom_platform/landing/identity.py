@@ -16,8 +16,8 @@ from uuid import UUID, uuid4
 from ecom_platform import durable
 from ecom_platform.errors import StorageError
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Connection
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Connection
 
 MARKER = "zone-id"
 

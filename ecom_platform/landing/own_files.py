@@ -14,8 +14,8 @@ from collections.abc import Collection
 from ecom_platform.landing.scan import LandedFile
 from ecom_platform.landing.watch import Watch
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Connection
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Connection
 
 
 class OwnFiles:

@@ -26,12 +26,12 @@ from pathlib import Path
 from ecom_platform import durable
 from ecom_platform.errors import StorageError
 from ecom_platform.landing import identity
-from ecom_platform.landing.lock import claim_lock
+from ecom_platform.landing.claim_lock import claim_lock
 from ecom_platform.landing.no_replace import landing_names, move
 from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, numbered
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.outcome import Stamp
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.outcome import Stamp
 
 log = logging.getLogger(__name__)
 

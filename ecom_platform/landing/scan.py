@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 import stat
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ecom_platform.errors import StorageError
-from ecom_platform.postgres.outcome import Stamp
-from ecom_platform.waits import announced
+from ecom_platform.store.outcome import Stamp
 
 # Two looks closer together than this cannot tell a resting file from one being written.
 LOOK_INTERVAL_SECONDS = 0.5
@@ -58,7 +56,7 @@ class LandedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Listing:
     """One look at the folder. ``refused`` gives the reason why an entry will never be taken, ``unfinished``
     by what its name says that it is not finished; names that could not be shown are written out."""
 
@@ -87,7 +85,7 @@ def may_read(path: str) -> bool:
     return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def look(folder: Path, readable: Callable[[str], bool] = may_read) -> Look:
+def look(folder: Path, readable: Callable[[str], bool] = may_read) -> Listing:
     """List ``folder`` once. Raises :class:`StorageError`: unreadable is not the same as empty."""
     files: dict[str, LandedFile] = {}
     refused: dict[str, str] = {}
@@ -106,7 +104,7 @@ def look(folder: Path, readable: Callable[[str], bool] = may_read) -> Look:
             f"The landing folder {folder} cannot be read: {error.strerror}.",
             "Check that it exists and that this user may read it, or correct ECOM_LANDING_DIR.",
         ) from error
-    return Look(files, refused, unfinished)
+    return Listing(files, refused, unfinished)
 
 
 def unfinished_by(name: str) -> str | None:
@@ -209,46 +207,3 @@ def rests(now: LandedFile, before: LandedFile | None, clock: float, settle_secon
 def patient(settle_seconds: float) -> float:
     """How long a file has to rest whose writer is known to pause."""
     return max(PATIENT_SECONDS, 3 * settle_seconds)
-
-
-def scan(
-    folder: Path,
-    settle_seconds: float,
-    wait_seconds: float,
-    trusted: Collection[str] = (),
-    slow: Collection[str] = (),
-    *,
-    sleep: Callable[[float], None] = time.sleep,
-    clock: Callable[[], float] = time.time,
-) -> Scan:
-    """Look until every file rests or ``wait_seconds`` have passed.
-
-    ``trusted`` names files that are known to be complete: this program renamed them into place. ``slow``
-    ones have come back, since they were written to after they had rested: they rest longer. Files are
-    given oldest first.
-    """
-    deadline = clock() + wait_seconds
-    previous: dict[str, LandedFile] = {}
-
-    def once() -> Scan:
-        nonlocal previous
-        current = look(folder)
-        settled: list[LandedFile] = []
-        unsettled: list[LandedFile] = []
-        for file in sorted(current.files.values(), key=lambda file: (file.mtime_ns, file.name)):
-            wanted = patient(settle_seconds) if file.name in slow else settle_seconds
-            resting = rests(file, previous.get(file.name), clock(), wanted)
-            (settled if resting or file.name in trusted else unsettled).append(file)
-        previous = current.files
-        return Scan(settled, unsettled, current.refused, current.unfinished)
-
-    found = once()
-    if not found.unsettled:
-        return found
-    with announced(
-        lambda: f"files that are still being written, such as {found.unsettled[0].name}", wait_seconds
-    ):
-        while found.unsettled and clock() < deadline:
-            sleep(LOOK_INTERVAL_SECONDS)
-            found = once()
-    return found

@@ -7,11 +7,12 @@ is and when a file is at rest (``scan``), or claiming it (``claim``).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ecom_platform.landing.scan import LOOK_INTERVAL_SECONDS, LandedFile, Scan, look, patient, rests
+from ecom_platform.waits import announced
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +27,20 @@ class Watch:
     """One folder, looked at as often as :meth:`look` is called.
 
     Looks may follow each other more closely than two that can tell a resting file from one being
-    written; a file is compared with what it was at least that long ago.
+    written; a file is compared with what it was at least that long ago. ``whole`` names files that are known
+    to be complete: this program renamed them into place.
     """
 
     def __init__(
         self,
         folder: Path,
         settle_seconds: float,
+        whole: Collection[str] = (),
         *,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._folder, self._settle_seconds = folder, settle_seconds
+        self._folder, self._settle_seconds, self._whole = folder, settle_seconds, whole
         self._clock, self._timer = clock, timer
         self._seen: dict[str, _Sight] = {}
         self._slow: set[str] = set()
@@ -59,7 +62,7 @@ class Watch:
             slow = sight.file.name in self._slow
             wanted = patient(self._settle_seconds) if slow else self._settle_seconds
             resting = rests(sight.file, before, self._clock(), wanted)
-            (settled if resting else unsettled).append(sight.file)
+            (settled if resting or sight.file.name in self._whole else unsettled).append(sight.file)
         self._slow.difference_update(file.name for file in settled)
         return Scan(settled, unsettled, current.refused, current.unfinished)
 
@@ -68,3 +71,33 @@ class Watch:
         if before is not None and file.same_content(before.file):
             return _Sight(file, before.first_seen)
         return _Sight(file, now)
+
+
+def scan(
+    folder: Path,
+    settle_seconds: float,
+    wait_seconds: float,
+    whole: Collection[str] = (),
+    slow: Collection[str] = (),
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.time,
+    timer: Callable[[], float] = time.monotonic,
+) -> Scan:
+    """Look until every file rests or ``wait_seconds`` have passed.
+
+    ``slow`` files have come back, since they were written to after they had rested: they rest longer.
+    """
+    watch = Watch(folder, settle_seconds, whole, clock=clock, timer=timer)
+    watch.be_patient(slow)
+    deadline = timer() + wait_seconds
+    found = watch.look()
+    if not found.unsettled:
+        return found
+    with announced(
+        lambda: f"files that are still being written, such as {found.unsettled[0].name}", wait_seconds
+    ):
+        while found.unsettled and timer() < deadline:
+            sleep(LOOK_INTERVAL_SECONDS)
+            found = watch.look()
+    return found

@@ -27,8 +27,8 @@ from pathlib import Path
 
 from ecom_platform import durable
 from ecom_platform.errors import StorageError
-from ecom_platform.postgres import ledger
 from ecom_platform.settings import Settings
+from ecom_platform.store import ledger
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _LARGEST = (1 << 63) - 1

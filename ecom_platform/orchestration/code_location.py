@@ -14,8 +14,9 @@ from ecom_platform.orchestration.alerting.platform import platform_alerts
 from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
 from ecom_platform.orchestration.assets.performance_report import performance_report
 from ecom_platform.orchestration.assets.user_events import user_events
-from ecom_platform.orchestration.checks import archive, live_mode
-from ecom_platform.orchestration.checks import user_events as user_events_checks
+from ecom_platform.orchestration.checks import archive
+from ecom_platform.orchestration.checks import live_mode_is_alive as live_mode
+from ecom_platform.orchestration.checks import table as user_events_checks
 from ecom_platform.orchestration.jobs import ingest_job
 from ecom_platform.orchestration.maintenance import MAINTENANCE_JOBS
 from ecom_platform.orchestration.resources import resources

@@ -27,7 +27,7 @@ from ecom_platform.orchestration.dagster_private import (
 )
 from ecom_platform.orchestration.instance import CODE_LOCATION, first_use
 from ecom_platform.orchestration.stale_runs import end_stale_runs
-from ecom_platform.postgres.refusals import refusal
+from ecom_platform.store.refusals import refusal
 
 _CONFIGURATION = "dagster.yaml"
 

@@ -1,7 +1,7 @@
 """What Dagster's history says of the platform's state.
 
 Belongs here: the newest run, and how each check came out last, read from the instance as it is. Does not
-belong here: making the instance (``instance``), or what counts as wrong (``ecom_platform.status``).
+belong here: making the instance (``instance``), or what counts as wrong (``ecom_platform.cli.status``).
 """
 
 from __future__ import annotations

@@ -5,15 +5,15 @@ from typing import Self
 import dagster as dg
 from pydantic import Field, model_validator
 
-from ecom_platform.landing.corrections import file_below, replay_as_they_are, replay_corrected
-from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
-from ecom_platform.landing.trace import trace
+from ecom_platform.oncall.corrections import file_below, replay_as_they_are, replay_corrected
+from ecom_platform.oncall.requeue import reconcile, reload_files, reload_since
+from ecom_platform.oncall.trace import trace
 from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
 from ecom_platform.orchestration.times import utc
 from ecom_platform.orchestration.workload import Workload
-from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.reporting.report import write_report
+from ecom_platform.store.lock import ingest_lock
 from ecom_platform.streaming.ingest import ingest
 
 

@@ -12,22 +12,22 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_platform.events.schema import COLUMNS, Column, Kind
-from ecom_platform.postgres.audit import DuplicateAudit, Finding
-from ecom_platform.postgres.connection import Database
+from ecom_platform.feeds.declaration import COLUMNS, Column, ColumnKind
 from ecom_platform.settings import DEFAULT_SCHEMA, Settings, load_settings
+from ecom_platform.store.audit import DuplicateAudit, Finding
+from ecom_platform.store.connection import Database
 
 OWNERS = ["team:data-platform"]
 GROUP = "ecommerce"
 
 # A file holds text; this is what the text of a column must be, in words that the UI has icons for.
 _FILE_TYPES = {
-    Kind.UUID: "uuid",
-    Kind.POSITIVE_INTEGER: "integer",
-    Kind.TEXT: "text",
-    Kind.CHOICE: "text",
-    Kind.TIMESTAMP: "timestamp",
-    Kind.PRICE: "decimal",
+    ColumnKind.UUID: "uuid",
+    ColumnKind.POSITIVE_INTEGER: "integer",
+    ColumnKind.TEXT: "text",
+    ColumnKind.CHOICE: "text",
+    ColumnKind.TIMESTAMP: "timestamp",
+    ColumnKind.PRICE: "decimal",
 }
 REQUIRED = dg.TableColumnConstraints(nullable=False)
 _LINEAGE = [

@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 
 from ecom_platform.errors import StorageError
-from ecom_platform.postgres.embedded.file_lock import FileLock, is_locked
+from ecom_platform.file_lock import FileLock, is_locked
 
 _SUFFIX = ".lock"
 # Held to the end of the process, not of the run's last resource: in between the run is not over yet.

@@ -21,9 +21,9 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.jobs import WAITING_TAG
 from ecom_platform.orchestration.workload import Workload
-from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.provision import provide
 from ecom_platform.settings import Settings, load_settings
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.provision import provide
 from ecom_platform.streaming import session as spark
 
 

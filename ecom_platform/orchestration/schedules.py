@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
-from ecom_platform.landing.retention import delete_expired
+from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.run_retention import expire_runs
-from ecom_platform.postgres.retention import expire
-from ecom_platform.postgres.upkeep import tend
+from ecom_platform.store.retention import expire
+from ecom_platform.store.upkeep import tend
 
 
 @dg.op

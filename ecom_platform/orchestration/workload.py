@@ -12,8 +12,8 @@ from datetime import datetime
 
 import dagster as dg
 
-from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.settings import Settings
+from ecom_platform.store.connection import Connection, Database
 
 
 def _nothing_follows(database: Database, settings: Settings) -> Iterator[str]:  # noqa: ARG001

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ecom_platform.reporting import svg, units
+from ecom_platform.reporting import svg
+from ecom_platform.reporting import wording as units
 from ecom_platform.reporting.figures import (
     BOOKKEEPING,
     COMMIT,

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ecom_platform.postgres import metrics
-from ecom_platform.postgres.connection import Connection
-from ecom_platform.postgres.metrics import Batch, Files, Metric, Relation
 from ecom_platform.reporting.sampler import PARTS as PROCESSES
 from ecom_platform.reporting.sampler import WORKERS
+from ecom_platform.store import metrics
+from ecom_platform.store.connection import Connection
+from ecom_platform.store.metrics import BatchRow, Files, Metric, Relation
 
 # Where the time of a micro-batch goes, in the order in which it is spent.
 WAITING, LISTING, PLANNING = "waiting", "listing", "planning"
@@ -51,7 +51,7 @@ class Run:
     """Everything that was measured of a run, and the same figures of the runs before it."""
 
     run_id: str
-    batches: list[Batch]
+    batches: list[BatchRow]
     files: Files
     rejects: list[tuple[str, int]]
     relations: list[Relation]
@@ -130,7 +130,7 @@ def gather(connection: Connection, run_id: str, tables: Sequence[str] = ()) -> R
     )
 
 
-def wall_seconds(batches: Sequence[Batch], cores: int) -> list[dict[str, float]]:
+def wall_seconds(batches: Sequence[BatchRow], cores: int) -> list[dict[str, float]]:
     """Seconds of each micro-batch by part; ``cores`` stands in for slots that were not recorded.
 
     Times of tasks are sums over tasks that ran side by side. Together they are scaled to what they took:
@@ -143,7 +143,7 @@ def wall_seconds(batches: Sequence[Batch], cores: int) -> list[dict[str, float]]
     trigger: what lies between its batches is *bookkeeping*.
     """
     result = []
-    before: Batch | None = None
+    before: BatchRow | None = None
     for batch in batches:
         share = _side_by_side(batch, cores) / 1000
         spent = {
@@ -167,7 +167,7 @@ def wall_seconds(batches: Sequence[Batch], cores: int) -> list[dict[str, float]]
     return result
 
 
-def _side_by_side(batch: Batch, cores: int) -> float:
+def _side_by_side(batch: BatchRow, cores: int) -> float:
     """By which the sums over the tasks of a batch are multiplied to be the time that they took."""
     summed = batch.decode_ms + batch.store_ms + batch.commit_ms
     if not summed:

@@ -15,12 +15,13 @@ from pathlib import Path
 from statistics import median
 from string import Template
 
-from ecom_platform.postgres.loads import Load, Loads
-from ecom_platform.reporting import charts, svg, units
+from ecom_platform.reporting import charts, svg
+from ecom_platform.reporting import wording as units
 from ecom_platform.reporting.blocks import card, cards, table
 from ecom_platform.reporting.figures import COMPARED, PARTS, Run
 from ecom_platform.reporting.sampler import PARTS as PROCESSES
 from ecom_platform.reporting.verdict import Verdict
+from ecom_platform.store.loads import Load, Loads
 
 _TEMPLATE = Path(__file__).with_name("page.html.template")
 

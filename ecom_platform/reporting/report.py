@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ecom_platform.errors import StorageError
-from ecom_platform.postgres import metrics
-from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.loads import last_loads
 from ecom_platform.reporting.figures import MAY_VANISH, Run, derived_metrics, gather
 from ecom_platform.reporting.page import loads_card, plain_first_screen, render
 from ecom_platform.reporting.verdict import Evidence, Verdict, judge
+from ecom_platform.store import metrics
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.loads import last_loads
 
 FILE_NAME = "report.html"
 

@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 import psutil
 
 from ecom_platform import memory
-from ecom_platform.postgres.metrics import Metric
+from ecom_platform.store.metrics import Metric
 
 DRIVER, JVM, WORKERS, POSTGRES = "driver", "JVM", "Python workers", "PostgreSQL"
 PARTS = (DRIVER, JVM, WORKERS, POSTGRES)

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from ecom_platform.commands import json_option, zone_of
+from ecom_platform.cli.on_call import json_option, zone_of
+from ecom_platform.cli.runner import run_job
 from ecom_platform.errors import UsageError
-from ecom_platform.output import print_json
-from ecom_platform.runner import run_job
+from ecom_platform.processes.output import print_json
 from ecom_platform.settings import DEFAULT_EVENTS, load_settings
 from ecom_platform.shop import MAIN_JOB
 from ecom_platform.shop.generations import require_not_off, require_shop
@@ -80,13 +80,8 @@ def shop() -> None:
 @json_option
 def remove_shop(yes: bool, as_json: bool) -> int:
     """Take out everything that was generated: events, rejects, ledger, files."""
-    from ecom_platform.postgres.provision import provide
     from ecom_platform.shop.removal import remove, survey
-    from ecom_platform.waits import spoken
-
-    def waiting(holder: str) -> None:
-        at_most = spoken(settings.lock_wait_seconds)
-        click.echo(f"Waiting for the ingest lock, held by {holder}; for {at_most} at most.", err=True)
+    from ecom_platform.store.provision import provide
 
     settings = load_settings()
     with provide(settings) as database:
@@ -95,7 +90,7 @@ def remove_shop(yes: bool, as_json: bool) -> int:
             found = survey(connection, zone)
         done = None
         if yes and not found.nothing:
-            done = remove(database, zone, settings.lock_wait_seconds, waiting)
+            done = remove(database, zone, settings.lock_wait_seconds)
     answer: dict[str, Any] = {"success": yes or found.nothing, "removed": done is not None}
     answer |= (done or found).as_json()
     if found.nothing:

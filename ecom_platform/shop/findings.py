@@ -1,7 +1,7 @@
 """What the tables say of generated events: the evidence behind the shop's checks of the files and the load.
 
 Belongs here: an expectation that follows from a generation, beside what was found. Does not belong here: what
-holds for any events (``postgres.audit``), the sales figures (``rollups``).
+holds for any events (``store.audit``), the sales figures (``rollups``).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
-from ecom_platform.postgres.audit import Finding, named
-from ecom_platform.postgres.connection import Connection
-from ecom_platform.postgres.statements import queries
 from ecom_platform.shop import SQL
 from ecom_platform.shop.generations import Generation
+from ecom_platform.store.audit import Finding, named
+from ecom_platform.store.connection import Connection
+from ecom_platform.store.statements import queries
 
 
 def generated_files(generation: Generation | None, records: Mapping[str, int]) -> Finding:

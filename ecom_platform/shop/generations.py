@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from ecom_platform.errors import UsageError
-from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.statements import queries
 from ecom_platform.settings import Settings
 from ecom_platform.shop import SQL
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.statements import queries
 
 
 @dataclass(frozen=True, slots=True)

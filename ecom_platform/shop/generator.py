@@ -26,8 +26,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ecom_platform.errors import StorageError, UsageError
-from ecom_platform.events import arrow
-from ecom_platform.events.schema import (
+from ecom_platform.feeds import arrow
+from ecom_platform.feeds.declaration import (
     BY_NAME,
     CATEGORIES,
     COUNTRIES,

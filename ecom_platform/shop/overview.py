@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from ecom_platform.postgres.connection import Connection
-from ecom_platform.postgres.statements import queries
 from ecom_platform.shop import SQL
+from ecom_platform.store.connection import Connection
+from ecom_platform.store.statements import queries
 
 # The period that the figures are of, ending with the last day that has events.
 PERIOD_DAYS = 30

@@ -11,16 +11,16 @@ import dagster as dg
 from pydantic import Field
 
 from ecom_platform.landing import identity
-from ecom_platform.landing.records import count_records
 from ecom_platform.orchestration.assets.user_events import user_events
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, check_result, file_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.times import utc
-from ecom_platform.postgres.metrics import Metric, record
 from ecom_platform.settings import DEFAULT_EVENTS
 from ecom_platform.shop import findings, generations
+from ecom_platform.shop.generated_files import count_records
 from ecom_platform.shop.generations import Generation, require_shop
 from ecom_platform.shop.generator import GeneratorConfig, WrittenFile, generate_tables, write_files
+from ecom_platform.store.metrics import Metric, record
 
 
 class RawEventsConfig(dg.Config):

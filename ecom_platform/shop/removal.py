@@ -6,19 +6,19 @@ here: the rows (``generations``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.lock import claim_lock
+from ecom_platform.landing.claim_lock import claim_lock
 from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, numbered
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.shop import generations
 from ecom_platform.shop.generations import GeneratedRows
 from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.lock import ingest_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,13 @@ def remove(
     database: Database,
     zone: LandingZone,
     lock_wait_seconds: float,
-    on_wait: Callable[[str], None] = lambda holder: None,
 ) -> Generated:
     """Take it all out, and bring the sales figures up to date; says what was taken out.
 
     Everybody else's rows and files stay. The files go before the transaction is committed: ended in between,
     all rows are still there, and called again it goes on. Raises :class:`LockedError` while somebody loads.
     """
-    with ingest_lock(database, lock_wait_seconds, on_wait):
+    with ingest_lock(database, lock_wait_seconds):
         with claim_lock(database, zone) as connection:
             file_ids = generations.file_ids(connection)
             paths = _on_disk(connection, zone, file_ids)

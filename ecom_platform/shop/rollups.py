@@ -24,11 +24,11 @@ from typing import Any, TypeVar
 from psycopg import IsolationLevel
 from psycopg.errors import InsufficientPrivilege, LockNotAvailable
 
-from ecom_platform.postgres.audit import Finding, named
-from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.scope import looking
-from ecom_platform.postgres.statements import queries
 from ecom_platform.shop import SQL
+from ecom_platform.store.audit import Finding, named
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.scope import looking
+from ecom_platform.store.statements import queries
 
 _T = TypeVar("_T")
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from ecom_platform.postgres.connection import Database
 from ecom_platform.shop.rollups import first_day
+from ecom_platform.store.connection import Database
 
 _FILE = "first_sales_day"
 # As far as a first run of the generator reaches back, where no figures have been counted yet.

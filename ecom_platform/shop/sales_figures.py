@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from ecom_platform.errors import UsageError
-from ecom_platform.events.schema import BY_NAME
+from ecom_platform.feeds.declaration import BY_NAME
 from ecom_platform.orchestration.assets.user_events import user_events
 from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import (

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-from ecom_platform.postgres.connection import Connection
-from ecom_platform.reporting import svg, units
+from ecom_platform.reporting import svg
+from ecom_platform.reporting import wording as units
 from ecom_platform.reporting.blocks import card, cards, table
 from ecom_platform.reporting.page import header
 from ecom_platform.shop.overview import PERIOD_DAYS, Day, Shop, Steps, overview
+from ecom_platform.store.connection import Connection
 
 
 def first_screen(connection: Connection, now: datetime, loads: str) -> str:

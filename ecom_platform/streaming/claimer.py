@@ -16,8 +16,8 @@ from ecom_platform.landing.claim import claim_files
 from ecom_platform.landing.scan import LandedFile, Scan
 from ecom_platform.landing.watch import Watch
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.ledger import ClaimedFile
+from ecom_platform.store.connection import Database
+from ecom_platform.store.ledger import ClaimedFile
 from ecom_platform.streaming.dispatch import Dispatcher
 
 log = logging.getLogger(__name__)

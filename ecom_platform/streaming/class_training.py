@@ -15,16 +15,15 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-from ecom_platform.settings import Settings, load_settings, read_environment
-from ecom_platform.streaming.class_archive import (
+from ecom_platform.java.class_archive import (
     LEAN_OPTIONS,
     QUIET,
     archive_path,
     base_path,
     option_string,
 )
-from ecom_platform.streaming.environment import java_environment
-from ecom_platform.streaming.java import Java, find_java
+from ecom_platform.java.discovery import Java, find_java, java_environment
+from ecom_platform.settings import Settings, load_settings, read_environment
 from ecom_platform.streaming.paths import hadoop_path
 from ecom_platform.streaming.session import close_session, open_session
 

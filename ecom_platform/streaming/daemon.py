@@ -27,7 +27,7 @@ sys.meta_path.insert(0, _WithoutPandas())
 
 from pyspark.daemon import manager  # noqa: E402
 
-import ecom_platform.postgres.sink  # noqa: E402, F401 (loaded for the workers)
+import ecom_platform.store.sink  # noqa: E402, F401 (loaded for the workers)
 
 if __name__ == "__main__":
     manager()

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from itertools import count
 from pathlib import Path
 
-from ecom_platform.postgres.ledger import ClaimedFile
+from ecom_platform.store.ledger import ClaimedFile
 from ecom_platform.streaming.units import BatchPlan, plan_units, write_unit
 
 

@@ -21,19 +21,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import ecom_platform
+from ecom_platform.java.discovery import JVM_VARIABLES
 from ecom_platform.settings import Settings
 
 _PREFIXES = ("SPARK_", "_SPARK_", "PYSPARK_", "_PYSPARK_", "HADOOP_", "HDFS_", "YARN_", "HIVE_")
-# The JVM's own, of whichever maker; what YARN sets in its containers; and how Python workers begin and end.
-_NAMES = frozenset(
+# The JVM's own; what YARN sets in its containers; and how Python workers begin and end.
+_NAMES = JVM_VARIABLES | frozenset(
     {
-        "JDK_JAVA_OPTIONS",
-        "JAVA_TOOL_OPTIONS",
-        "_JAVA_OPTIONS",
-        "IBM_JAVA_OPTIONS",
-        "OPENJ9_JAVA_OPTIONS",
-        "JAVA_OPTS",
-        "CLASSPATH",
         "CONTAINER_ID",
         "LOCAL_DIRS",
         "PYTHONSTARTUP",
@@ -56,11 +50,6 @@ _PYTHON = "PYTHON"
 def not_taken_over(environ: Mapping[str, str], settings: Settings) -> list[str]:
     """The names of what is set and kept from Spark, but for what concerns Python alone."""
     return [name for name in _foreign(environ, settings) if not name.startswith(_PYTHON)]
-
-
-def java_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment in which a Java is asked something."""
-    return {name: value for name, value in environ.items() if name not in _NAMES}
 
 
 def isolate(settings: Settings, java_home: Path) -> None:

@@ -1,7 +1,7 @@
 """What Spark's executors say of themselves: their tasks, garbage collection and heap, wherever they run.
 
 Belongs here: asking the session's own store, which it keeps with its UI off. Does not belong here: Python
-workers, which hand their figures in with each unit (``postgres.outcome``), or judging (``reporting``).
+workers, which hand their figures in with each unit (``store.outcome``), or judging (``reporting``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from ecom_platform.postgres.metrics import Metric
+from ecom_platform.store.metrics import Metric
 from ecom_platform.streaming import spark_private
 
 log = logging.getLogger(__name__)

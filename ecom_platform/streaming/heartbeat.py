@@ -1,7 +1,7 @@
 """The heartbeat of the live mode: the database is told every few seconds that it is there.
 
 Belongs here: the thread and its patience with a database that is away. Does not belong here: what is
-written (``postgres.live_status``).
+written (``store.live_status``).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import socket
 import threading
 from collections.abc import Callable
 
-from ecom_platform.postgres import live_status
-from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.live_status import HEARTBEAT_SECONDS, Pulse
+from ecom_platform.store import live_status
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.live_status import HEARTBEAT_SECONDS, Pulse
 
 log = logging.getLogger(__name__)
 

@@ -17,15 +17,16 @@ from pyspark.sql import SparkSession
 
 from ecom_platform.landing.accounting import require_ends
 from ecom_platform.landing.claim import Recovery, claim_files, recover
+from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.landing.own_files import OwnFiles
 from ecom_platform.landing.put_away import look_back
-from ecom_platform.landing.retention import delete_expired
-from ecom_platform.landing.scan import Scan, scan
+from ecom_platform.landing.scan import Scan
+from ecom_platform.landing.watch import scan
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.lock import POLL_SECONDS, IngestLock
 from ecom_platform.settings import Settings
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
+from ecom_platform.store.lock import Holder, IngestLock
 from ecom_platform.streaming.query import StreamJob, StreamResult, run_bounded
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def ingest(
     zone.prepare()
     with IngestLock(database) as lock:
         beside = _Beside(settings, database, zone, produced)
-        if not _wait_for(lock, settings, beside, on_wait):
+        if not lock.take(settings.lock_wait_seconds, on_wait, beside.progress):
             return beside.result()
         recovery = recover(database, zone)
         job = StreamJob(database, zone, settings.checkpoint_dir, run_id, settings.batch_files)
@@ -140,31 +141,6 @@ class _Rounds:
         return bool(again) and self._left > 0
 
 
-def _wait_for(lock: IngestLock, settings: Settings, beside: _Beside, on_wait: Callable[[str], None]) -> bool:
-    """Take the lock; ``False`` if the live mode has done our work meanwhile.
-
-    Files that get done are a reason to wait on, so the patience begins anew with each.
-    """
-    deadline = time.monotonic() + settings.lock_wait_seconds
-    told: str | None = None
-    while not lock.try_take():
-        holder = lock.holder()
-        if holder is not None and holder.live:
-            before, now = beside.unfinished, beside.look()
-            if now == 0:
-                return False
-            if before is not None and now < before:
-                deadline = time.monotonic() + settings.lock_wait_seconds
-        if time.monotonic() >= deadline:
-            raise lock.refuse(holder, settings.lock_wait_seconds)
-        name = str(holder or "another program")
-        if name != told:
-            on_wait(name)
-            told = name
-        time.sleep(POLL_SECONDS)
-    return True
-
-
 class _Beside:
     """An ingest beside a live mode: its own files, which the other loads."""
 
@@ -181,6 +157,15 @@ class _Beside:
     def file_ids(self) -> frozenset[int]:
         """Ledger ids of the files that the live mode has taken from us."""
         return self._own.file_ids if self._own is not None else frozenset()
+
+    def progress(self, holder: Holder | None) -> bool | None:
+        """While ``holder`` has the lock: ``False`` when a live mode has done our work, ``True``: some."""
+        if holder is None or not holder.live:
+            return None
+        before, now = self.unfinished, self.look()
+        if now == 0:
+            return False
+        return True if before is not None and now < before else None
 
     def look(self) -> int:
         """How many of our files are not in a final state yet; the first look says which are ours."""

@@ -22,16 +22,16 @@ from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
-from ecom_platform.errors import DatabaseError, EcomError, IngestError, JvmLostError
+from ecom_platform.errors import DatabaseError, EcomError, IngestError, JvmLostError, LockedError
 from ecom_platform.landing.claim import recover
+from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.landing.put_away import look_back
-from ecom_platform.landing.retention import delete_expired
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.live_status import Pulse
-from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, POLL_SECONDS, IngestLock
 from ecom_platform.settings import Settings
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
+from ecom_platform.store.live_status import Pulse
+from ecom_platform.store.lock import LIVE_APPLICATION_NAME, IngestLock
 from ecom_platform.streaming.claimer import Claimer
 from ecom_platform.streaming.dispatch import Dispatcher
 from ecom_platform.streaming.heartbeat import Heartbeat
@@ -172,20 +172,17 @@ class LiveMode:
 
         A process that has been loading waits for ever: whoever holds the lock now will give it back.
         """
-        deadline = time.monotonic() + self._settings.lock_wait_seconds
-        told = False
-        while not lock.try_take():
-            holder = lock.holder()
-            if not self._began and time.monotonic() >= deadline:
-                # Somebody else is live, or loads: this one never was.
-                self._heartbeat.withdraw()
-                raise lock.refuse(holder, self._settings.lock_wait_seconds)
-            if not told:
-                self._say(f"waiting for the ingest lock, held by {holder or 'another program'}")
-                told = True
-            if self._stopping.wait(POLL_SECONDS):
-                return False
-        return True
+        try:
+            return lock.take(
+                None if self._began else self._settings.lock_wait_seconds,
+                lambda holder: self._say(f"waiting for the ingest lock, held by {holder}"),
+                lambda holder: False if self._stopping.is_set() else None,
+                self._stopping.wait,
+            )
+        except LockedError:
+            # Somebody else is live, or loads: this one never was.
+            self._heartbeat.withdraw()
+            raise
 
     def _run_query(self, lock: IngestLock) -> None:
         """One query, until it has had enough micro-batches, something fails, or the end."""

@@ -28,8 +28,8 @@ from pyspark.sql import SparkSession
 
 from ecom_platform.errors import ClusterError, DatabaseError, EcomError
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import Settings
+from ecom_platform.store.connection import Database
 from ecom_platform.streaming import spark_private
 from ecom_platform.streaming.cluster import driver_address
 

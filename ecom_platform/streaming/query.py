@@ -2,7 +2,7 @@
 
 Belongs here: starting the query, what happens to each micro-batch, and turning its end into a
 result or an error. Does not belong here: deciding what is loaded (``landing``), how a unit is
-stored (``postgres.sink``).
+stored (``store.sink``).
 
 The query's checkpoint is scratch. The ledger knows which files are finished, in the same
 transaction as their rows, so a query always starts from the oldest unfinished file with a new
@@ -34,9 +34,9 @@ from ecom_platform.errors import EcomError, IngestError, JvmLostError, StorageEr
 from ecom_platform.landing.claim import changed_since_claimed, give_back
 from ecom_platform.landing.put_away import put_away
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.outcome import FileOutcome, UnitFile, UnitResult
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
+from ecom_platform.store.outcome import FileOutcome, UnitFile, UnitResult
 from ecom_platform.streaming.executors import ExecutorUse, executor_use, since
 from ecom_platform.streaming.paths import hadoop_path
 from ecom_platform.streaming.units import plan_batches, plan_units, read_unit, write_units
@@ -392,7 +392,7 @@ def _loader(url: str, claimed: str, batch_id: int) -> Callable[[Row], str]:
 def _write_result(url: str, files: list[UnitFile], batch_id: int) -> str:
     """An expected failure travels as data, since an exception would arrive as text."""
     # Only tasks load units; the driver is spared the import.
-    from ecom_platform.postgres.sink import load_unit
+    from ecom_platform.store.sink import load_unit
 
     try:
         result = load_unit(url, files, batch_id)

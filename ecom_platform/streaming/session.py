@@ -27,11 +27,12 @@ from pyspark.java_gateway import launch_gateway
 from pyspark.sql import SparkSession
 
 from ecom_platform.errors import ClusterError, JavaError, PrerequisiteError, SettingsError, StorageError
+from ecom_platform.java import class_archive
+from ecom_platform.java.discovery import find_java
 from ecom_platform.settings import Settings
-from ecom_platform.streaming import class_archive, spark_private
+from ecom_platform.streaming import spark_private
 from ecom_platform.streaming.cluster import AUTHENTICATION, cluster_config, secret_config
 from ecom_platform.streaming.environment import choose_python, isolate
-from ecom_platform.streaming.java import find_java
 from ecom_platform.streaming.probe import require_cluster
 from ecom_platform.waits import announced
 

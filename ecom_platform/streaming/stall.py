@@ -1,7 +1,7 @@
 """For how long there has been work and none of it was finished.
 
 Belongs here: telling a query that is stuck from one that has nothing to do, or much. Does not belong
-here: when that is too long (``postgres.live_status``).
+here: when that is too long (``store.live_status``).
 """
 
 from __future__ import annotations

@@ -18,10 +18,10 @@ from typing import NoReturn
 import pyspark
 
 from ecom_platform.errors import EcomError, UsageError
+from ecom_platform.java.class_archive import java_options
+from ecom_platform.java.discovery import find_java
 from ecom_platform.settings import Settings, load_settings, read_environment
-from ecom_platform.streaming.class_archive import java_options
 from ecom_platform.streaming.cluster import AUTHENTICATION, SECRET_VARIABLE
-from ecom_platform.streaming.java import find_java
 
 _CLASSES = {
     "master": "org.apache.spark.deploy.master.Master",

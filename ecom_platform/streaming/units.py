@@ -3,7 +3,7 @@
 Belongs here: the pure decision, and the unit files that Spark streams. A unit file is a few
 hundred bytes of JSON that name claimed files; Spark's own file source reads these, never a file
 of events, so that what is loaded together is our decision and stays a matter of whole files.
-Does not belong here: the streaming query, or loading a unit (``postgres.sink``).
+Does not belong here: the streaming query, or loading a unit (``store.sink``).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ecom_platform.errors import StorageError
-from ecom_platform.postgres.ledger import ClaimedFile
-from ecom_platform.postgres.outcome import UnitFile
+from ecom_platform.store.ledger import ClaimedFile
+from ecom_platform.store.outcome import UnitFile
 
 # Below this, a second task costs more (a Python worker, a connection) than it saves.
 MIN_UNIT_BYTES = 8 * 1024**2

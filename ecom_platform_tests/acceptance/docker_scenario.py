@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ecom_platform.events.schema import HEADER
+from ecom_platform.feeds.declaration import HEADER
 from ecom_platform_tests.acceptance.stack import TOP, Stack, engine_answers, launch, run, stack, wait_for
 from ecom_platform_tests.acceptance.ui import clean_environment, ecom_dev
 

@@ -15,9 +15,9 @@ import pytest
 
 from benchmarks.server import Address, Server, running
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.settings import load_settings
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Connection, Database
 from ecom_platform_tests.acceptance.cluster import HOST, Cluster, standalone_cluster
 from ecom_platform_tests.acceptance.ui import clean_environment
 from ecom_platform_tests.reference import compare

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ecom_platform.postgres.embedded import EmbeddedServer
+from ecom_platform.server import EmbeddedServer
 from ecom_platform_tests.acceptance.test_main_job import ECOM, Platform
 
 pytestmark = pytest.mark.usefixtures("starts_spark")

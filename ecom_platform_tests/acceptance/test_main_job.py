@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from ecom_platform.postgres.embedded import EmbeddedServer
+from ecom_platform.server import EmbeddedServer
 from ecom_platform_tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("starts_spark")

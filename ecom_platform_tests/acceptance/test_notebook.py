@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from ecom_platform.postgres.embedded import EmbeddedServer
+from ecom_platform.server import EmbeddedServer
 from ecom_platform_tests.acceptance.test_main_job import Platform
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "explore.ipynb"

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import psutil
 
-from ecom_platform.postgres.connection import Database
+from ecom_platform.store.connection import Database
 from ecom_platform_tests.acceptance import ui
 from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.waiting import wait_until
 
 URL = (
     "from ecom_platform.settings import load_settings; "
-    "from ecom_platform.postgres.provision import embedded_server; "
+    "from ecom_platform.store.provision import embedded_server; "
     "print(embedded_server(load_settings()).url)"
 )
 

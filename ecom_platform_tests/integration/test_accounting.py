@@ -13,13 +13,13 @@ import pytest
 from ecom_platform.errors import IngestError
 from ecom_platform.landing.accounting import disk_matches_ledger, require_ends
 from ecom_platform.landing.claim import recover
-from ecom_platform.landing.requeue import reconcile
 from ecom_platform.landing.zone import LandingZone
+from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.sensors.ledger_age import ledger_age
-from ecom_platform.postgres.audit import Finding
-from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import Settings
+from ecom_platform.store.audit import Finding
+from ecom_platform.store.connection import Database
 from ecom_platform.streaming.query import _read_result, _write_result
 from ecom_platform_tests.landing import Landing, csv_file, line
 

@@ -19,12 +19,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from ecom_platform.alerts import delivery, outbox
-from ecom_platform.alerts.dispatch import Dispatcher
 from ecom_platform.alerts.outbox import raise_problem, resolve_problem
+from ecom_platform.alerts.shifts import Shifts
 from ecom_platform.alerts.targets import targets
 from ecom_platform.errors import DatabaseError
-from ecom_platform.postgres.alerts import make_tables, provide_outbox
-from ecom_platform.postgres.connection import Database
+from ecom_platform.store.alerts import make_tables, provide_outbox
+from ecom_platform.store.connection import Database
 from ecom_platform_tests.alerting import PASSWORD, problem, rows
 from ecom_platform_tests.receivers import mailbox, talker, webhook
 from ecom_platform_tests.waiting import wait_until
@@ -49,9 +49,9 @@ def no_second_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def deliver(
-    database: Database, *urls: str, patience: float = 240, dispatcher: Dispatcher | None = None
+    database: Database, *urls: str, patience: float = 240, dispatcher: Shifts | None = None
 ) -> list[str]:
-    return (dispatcher or Dispatcher()).dispatch(database, targets(urls), patience)
+    return (dispatcher or Shifts()).dispatch(database, targets(urls), patience)
 
 
 # -- the outbox ----------------------------------------------------------------------------------
@@ -118,7 +118,7 @@ class TestOutbox:
             raise_problem(database, problem())
             deliver(database, ours.url)
             assert (len(ours.received), len(theirs.received)) == (1, 0)
-            deliver(database, theirs.url, dispatcher=Dispatcher("theirs"))
+            deliver(database, theirs.url, dispatcher=Shifts("theirs"))
             assert (len(ours.received), len(theirs.received)) == (1, 1)
 
     def test_the_tables_alone(self, database: Database) -> None:
@@ -210,7 +210,7 @@ class TestTargets:
         assert sum(attempts for target, state, _, attempts in found if state == "pending") == 1
 
     def test_a_slow_one_delays_neither_the_others_nor_the_tick(self, database: Database) -> None:
-        dispatcher = Dispatcher()
+        dispatcher = Shifts()
         gate = threading.Event()
         with webhook(gate=gate) as slow, webhook() as quick:
             raise_problem(database, problem())
@@ -241,7 +241,7 @@ class TestTargets:
         assert rows(database, "SELECT state, attempts FROM alert_deliveries") == [("delivered", 3)]
 
     def test_a_slow_mail_server_delays_nobody(self, database: Database) -> None:
-        dispatcher = Dispatcher()
+        dispatcher = Shifts()
         gate = threading.Event()
         with mailbox(gate=gate) as slow, webhook() as quick:
             raise_problem(database, problem())
@@ -312,7 +312,7 @@ class TestTargets:
     ) -> None:
         """Not held on to for ever: what is raised later is sent as well."""
         monkeypatch.setattr(delivery, "DEADLINE_SECONDS", 0.5)
-        dispatcher = Dispatcher()
+        dispatcher = Shifts()
         with talker(b"", b"x", pause=0.02) as endless:
             url = f"json://127.0.0.1:{endless.port}/x?cto=60&rto=60"
             for number in range(3):
@@ -362,7 +362,7 @@ class TestTargets:
 
 def test_a_thousand_problems_none_lost(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     """To a web server, a mail server, one that is down and one that comes back, while they are raised."""
-    dispatcher = Dispatcher()
+    dispatcher = Shifts()
     number = 1_000
     with (
         webhook() as hook,
@@ -415,9 +415,9 @@ def test_killed_in_the_middle_of_sending(database: Database) -> None:
     """The process dies between the target's answer and writing it down; the next one sends again."""
     program = (
         "import sys, time\n"
-        "from ecom_platform.alerts.dispatch import Dispatcher\n"
+        "from ecom_platform.alerts.shifts import Shifts\n"
         "from ecom_platform.alerts.targets import targets\n"
-        "from ecom_platform.postgres.connection import Database\n"
+        "from ecom_platform.store.connection import Database\n"
         "Dispatcher().dispatch(Database(sys.argv[1]), targets(sys.argv[2:]), 60)\n"
     )
     for index in range(200):  # several messages

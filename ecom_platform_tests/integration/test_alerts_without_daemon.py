@@ -18,9 +18,9 @@ from ecom_platform.errors import DatabaseError, SettingsError, StorageError
 from ecom_platform.orchestration.alerting import ended
 from ecom_platform.orchestration.alerting.ended import LOCATION, tell_of_run
 from ecom_platform.orchestration.alerting.position import Position
-from ecom_platform.orchestration.alerting.sensor import Watch
-from ecom_platform.postgres.connection import Database
+from ecom_platform.orchestration.alerting.sensor import AlertWatch
 from ecom_platform.settings import Settings, load_settings
+from ecom_platform.store.connection import Database
 from ecom_platform_tests.receivers import Receiver, webhook
 from ecom_platform_tests.waiting import wait_until
 
@@ -110,7 +110,7 @@ class TestCommands:
             assert shop.run(settings).startswith("Told: json://127.0.0.1 #")  # the same problem
             assert titles(hook) == ["[ERROR] orders: check sums failed"]
             assert "what to do: If it fails, count again." in hook.texts[0]
-            Watch().tick(instance, cursor, LOCATION)
+            AlertWatch().tick(instance, cursor, LOCATION)
             assert len(hook.received) == 1
         shop.good = True
         assert shop.run(settings) == ""
@@ -183,7 +183,7 @@ class TestOutage:
     ) -> None:
         cursor = Position.beginning(datetime.now(UTC), 0).dump()
         environment(hook.url, postgres_url=DOWN)
-        watch = Watch()
+        watch = AlertWatch()
         with dg.DagsterInstance.get() as instance:
             with pytest.raises(DatabaseError):
                 watch.tick(instance, cursor, LOCATION)
@@ -202,6 +202,6 @@ class TestOutage:
         assert titles(hook) == ["[ERROR] PostgreSQL cannot be used", "[RECOVERED] PostgreSQL cannot be used"]
 
 
-def _telling(watch: Watch) -> bool:
+def _telling(watch: AlertWatch) -> bool:
     thread = watch._outage._thread
     return thread is not None and thread.is_alive()

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import audit
-from ecom_platform.postgres.audit import Finding
-from ecom_platform.postgres.connection import Connection, Database
+from ecom_platform.store import audit
+from ecom_platform.store.audit import Finding
+from ecom_platform.store.connection import Connection, Database
 from ecom_platform_tests.landing import Landing, csv_file, line
 
 ROWS = 5

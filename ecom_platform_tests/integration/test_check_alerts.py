@@ -22,12 +22,12 @@ from dagster._core.workspace.autodiscovery import loadable_targets_from_python_f
 from sqlalchemy import text
 
 from ecom_platform.errors import DatabaseError
-from ecom_platform.landing.corrections import replay_corrected
+from ecom_platform.oncall.corrections import replay_corrected
 from ecom_platform.orchestration.alerting import check_alerts, sensor
 from ecom_platform.orchestration.alerting.platform import file_source
 from ecom_platform.orchestration.alerting.position import OVERLAP, Position
-from ecom_platform.orchestration.alerting.sensor import Watch
-from ecom_platform.postgres.connection import Database
+from ecom_platform.orchestration.alerting.sensor import AlertWatch
+from ecom_platform.store.connection import Database
 from ecom_platform_tests.alerting import PASSWORD, Ticking, rows
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.receivers import Receiver, webhook
@@ -509,7 +509,7 @@ def test_the_heartbeat_comes_once_a_minute_while_all_is_well(
         def broken(*arguments: Any) -> Iterator[Any]:
             raise RuntimeError("the tables cannot be read")
 
-        other = Watch(sources=[broken])
+        other = AlertWatch(sources=[broken])
         with pytest.raises(RuntimeError, match="cannot be read"):
             other.tick(project.instance, str(project.cursor), "")
         wait_until(lambda: not beating())
@@ -529,7 +529,7 @@ def test_no_heartbeat_while_another_sensor_fails(
         monkeypatch.setenv("ECOM_HEARTBEAT_URL", life.url.replace("json://", "http://"))
         project = start(dg.Definitions())
         landing = Ticking(project.instance, "new_csv_files")
-        watch = Watch()
+        watch = AlertWatch()
         for _ in range(3):
             landing.tick(TickStatus.FAILURE)
             summary, _ = watch.tick(project.instance, str(project.cursor), "here")
@@ -555,7 +555,7 @@ def test_problems_are_delivered_although_something_cannot_be_watched(
             dg.AssetCheckEvaluation(asset_key=dg.AssetKey("a"), check_name="c", passed=False, metadata={})
         )
         with pytest.raises(RuntimeError):
-            Watch(sources=[broken]).tick(project.instance, str(project.cursor), "")
+            AlertWatch(sources=[broken]).tick(project.instance, str(project.cursor), "")
         assert [message["title"] for message in hook.received] == ["[ERROR] a: check c failed"]
 
 

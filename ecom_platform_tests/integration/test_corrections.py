@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.events.decoding import decode
-from ecom_platform.events.schema import HEADER
-from ecom_platform.landing.corrections import Replayed, replay_as_they_are, replay_corrected
+from ecom_platform.feeds.declaration import HEADER
+from ecom_platform.files.decoding import decode
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import audit
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.rejects import Verdict, open_rejects, replay
+from ecom_platform.oncall.corrections import Replayed, replay_as_they_are, replay_corrected
+from ecom_platform.store import audit
+from ecom_platform.store.connection import Database
+from ecom_platform.store.rejects import ReplayVerdict, open_rejects, replay
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until
 
@@ -61,7 +61,7 @@ class TestWhichReject:
     def test_not_one_in_which_the_id_stands_elsewhere(self, landing: Landing, tmp_path: Path) -> None:
         of_another = bad(SECOND).replace(b"PROD1000", FIRST.encode())
         drop(landing, "a.csv", of_another, bad(FIRST))
-        assert correct(landing, tmp_path, line(FIRST)).verdicts == {Verdict.INSERTED: 1}
+        assert correct(landing, tmp_path, line(FIRST)).verdicts == {ReplayVerdict.INSERTED: 1}
         assert left(landing) == [("a.csv", 2)]
 
     @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ class TestWhichReject:
         self, landing: Landing, tmp_path: Path, refused: Callable[[str], bytes]
     ) -> None:
         drop(landing, "a.csv", bad(SECOND), refused(FIRST), bad(THIRD))
-        assert correct(landing, tmp_path, line(FIRST)).verdicts == {Verdict.INSERTED: 1}
+        assert correct(landing, tmp_path, line(FIRST)).verdicts == {ReplayVerdict.INSERTED: 1}
         assert left(landing) == [("a.csv", 2), ("a.csv", 4 + refused(FIRST).count(b"\n"))]
 
     @pytest.mark.parametrize("known", [True, False])
@@ -95,7 +95,7 @@ class TestWhichReject:
         )
         if not known:
             execute(landing, "UPDATE ingested_files SET header = NULL")
-        assert correct(landing, tmp_path, line(FIRST)).verdicts == {Verdict.INSERTED: 1}
+        assert correct(landing, tmp_path, line(FIRST)).verdicts == {ReplayVerdict.INSERTED: 1}
         assert left(landing) == [("a.csv", 2)]
 
     def test_by_its_place_only_where_the_id_was_wrong(self, landing: Landing, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ class TestWhichReject:
         rows = [line(key) + b",a.csv,%d" % number for key, number in ((THIRD, 2), (FIRST, 4), (THIRD, 5))]
         done = correct(landing, tmp_path, *rows, header=f"{HEADER},file_name,line_number")
         assert done.unmatched == [f"row 1: {THIRD} (a.csv, line 2 has the id {FIRST})"]
-        assert done.verdicts == {Verdict.INSERTED: 2}
+        assert done.verdicts == {ReplayVerdict.INSERTED: 2}
         assert left(landing) == [("a.csv", 2)]
 
     def test_by_its_place_where_a_name_came_again(self, landing: Landing, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ class TestWhichReject:
         drop(landing, "a.csv", bad(SECOND))
         rows = [line(key) + b",a.csv,2" for key in (SECOND, FIRST)]
         done = correct(landing, tmp_path, *rows, header=f"{HEADER},file_name,line_number")
-        assert (done.unmatched, done.verdicts) == ([], {Verdict.INSERTED: 2})
+        assert (done.unmatched, done.verdicts) == ([], {ReplayVerdict.INSERTED: 2})
         with landing.database.open() as connection:
             stored = connection.execute("SELECT event_id::text, file_id FROM user_events ORDER BY 2")
             assert stored.fetchall() == [(FIRST, 1), (SECOND, 2)]
@@ -120,7 +120,7 @@ class TestWhichReject:
     def test_each_of_an_id_once_the_oldest_first(self, landing: Landing, tmp_path: Path) -> None:
         drop(landing, "a.csv", bad(FIRST), bad(FIRST))
         done = correct(landing, tmp_path, line(FIRST), line(FIRST), line(FIRST))
-        assert done.verdicts == {Verdict.INSERTED: 1, Verdict.DUPLICATE: 1}
+        assert done.verdicts == {ReplayVerdict.INSERTED: 1, ReplayVerdict.DUPLICATE: 1}
         assert done.unmatched == [f"row 3: {FIRST}"]
         assert left(landing) == []
 
@@ -181,20 +181,20 @@ class TestTheOrderOfColumns:
 
     def test_is_kept_with_the_file(self, refused: Landing) -> None:
         next(refused.zone.archive.rglob("*a.csv")).unlink()
-        assert replay_as_they_are(refused.database, refused.zone).verdicts == {Verdict.INSERTED: 1}
+        assert replay_as_they_are(refused.database, refused.zone).verdicts == {ReplayVerdict.INSERTED: 1}
         assert self.stored(refused) == [(7, "4711")]
 
     def test_is_read_from_a_file_that_was_loaded_before_it_was_kept(self, refused: Landing) -> None:
         execute(refused, "UPDATE ingested_files SET header = NULL")
-        assert replay_as_they_are(refused.database, refused.zone).verdicts == {Verdict.INSERTED: 1}
+        assert replay_as_they_are(refused.database, refused.zone).verdicts == {ReplayVerdict.INSERTED: 1}
         assert self.stored(refused) == [(7, "4711")]
 
     def test_is_not_guessed(self, refused: Landing) -> None:
         execute(refused, "UPDATE ingested_files SET header = NULL")
         next(refused.zone.archive.rglob("*a.csv")).unlink()
         done = replay_as_they_are(refused.database, refused.zone)
-        assert (done.verdicts, done.loaded) == ({Verdict.ORDER_UNKNOWN: 1}, 0)
-        assert "order of the columns" in Verdict.ORDER_UNKNOWN
+        assert (done.verdicts, done.loaded) == ({ReplayVerdict.ORDER_UNKNOWN: 1}, 0)
+        assert "order of the columns" in ReplayVerdict.ORDER_UNKNOWN
         assert (self.stored(refused), left(refused)) == ([], [("a.csv", 2)])
 
     def test_below_blank_lines(self, landing: Landing) -> None:
@@ -204,7 +204,7 @@ class TestTheOrderOfColumns:
         execute(
             landing, "UPDATE rejected_events SET raw = replace(encode(raw, 'escape'), 'NaN', '1.50')::bytea"
         )
-        assert replay_as_they_are(landing.database, landing.zone).verdicts == {Verdict.INSERTED: 1}
+        assert replay_as_they_are(landing.database, landing.zone).verdicts == {ReplayVerdict.INSERTED: 1}
 
 
 def test_two_replays_of_a_reject_at_once_count_it_once(landing: Landing) -> None:
@@ -213,7 +213,7 @@ def test_two_replays_of_a_reject_at_once_count_it_once(landing: Landing) -> None
     with landing.database.open() as connection:
         (reject,) = open_rejects(connection)
     (chunk,) = decode(io.BytesIO(csv_file(line(FIRST))), datetime.now(UTC))
-    verdicts: list[Verdict] = []
+    verdicts: list[ReplayVerdict] = []
 
     def second() -> None:
         with landing.database.transaction() as connection:
@@ -221,12 +221,12 @@ def test_two_replays_of_a_reject_at_once_count_it_once(landing: Landing) -> None
 
     thread = threading.Thread(target=second)
     with landing.database.transaction() as connection:
-        assert replay(connection, reject.reject_id, chunk.rows) is Verdict.INSERTED
+        assert replay(connection, reject.reject_id, chunk.rows) is ReplayVerdict.INSERTED
         thread.start()
         with landing.database.open(autocommit=True) as watcher:
             wait_until(lambda: bool(watcher.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall()))
     thread.join()
-    assert verdicts == [Verdict.GONE]
+    assert verdicts == [ReplayVerdict.GONE]
     with landing.database.open() as connection:
         assert audit.counts_reconcile(connection).passed
         assert connection.execute(

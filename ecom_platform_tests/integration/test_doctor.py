@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from ecom_platform.doctor import Prerequisite, examine, require
+from ecom_platform.cli.doctor import Prerequisite, examine, require
 from ecom_platform.errors import PrerequisiteError
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.embedded import EmbeddedServer
+from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import Settings, load_settings
+from ecom_platform.store.connection import Database
 
 
 def examined(environment: dict[str, str]) -> dict[str, Prerequisite]:

@@ -15,14 +15,14 @@ from pyspark.sql import SparkSession
 from ecom_platform.errors import IngestError, LockedError
 from ecom_platform.landing.accounting import disk_matches_ledger
 from ecom_platform.landing.claim import claim
-from ecom_platform.landing.requeue import reconcile
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.lock import ingest_lock
+from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.settings import Settings
 from ecom_platform.shop.generator import GeneratorConfig, write_files
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
+from ecom_platform.store.lock import ingest_lock
 from ecom_platform.streaming.ingest import IngestResult, ingest
 from ecom_platform.streaming.query import StreamResult
 from ecom_platform_tests.dirt import write_dirty_files

@@ -13,9 +13,9 @@ import pytest
 
 from ecom_platform import waits
 from ecom_platform.errors import JavaError
+from ecom_platform.java.discovery import find_java
 from ecom_platform.settings import load_settings
 from ecom_platform.streaming import session
-from ecom_platform.streaming.java import find_java
 
 pytestmark = [
     pytest.mark.usefixtures("starts_programs"),

@@ -21,13 +21,13 @@ from ecom_platform.landing import identity
 from ecom_platform.landing.archive_check import archive_matches_ledger
 from ecom_platform.landing.claim import claim_files, recover
 from ecom_platform.landing.put_away import put_away
-from ecom_platform.landing.requeue import reconcile, reload_files
 from ecom_platform.landing.scan import look
-from ecom_platform.landing.trace import trace
 from ecom_platform.landing.zone import LandingZone, numbered
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Database
+from ecom_platform.oncall.requeue import reconcile, reload_files
+from ecom_platform.oncall.trace import trace
 from ecom_platform.settings import Settings
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
 from ecom_platform_tests.waiting import wait_until
 

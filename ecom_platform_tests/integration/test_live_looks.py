@@ -9,16 +9,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ecom_platform.landing.requeue import reload_files
 from ecom_platform.landing.zone import LandingZone
+from ecom_platform.oncall.requeue import reload_files
 from ecom_platform.orchestration.resources import PostgresResource
 from ecom_platform.orchestration.sensors import live_looks
 from ecom_platform.orchestration.sensors.live_mode import live_mode
-from ecom_platform.postgres import live_status
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.live_status import Pulse
-from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, IngestLock
 from ecom_platform.settings import Settings
+from ecom_platform.store import live_status
+from ecom_platform.store.connection import Database
+from ecom_platform.store.live_status import Pulse
+from ecom_platform.store.lock import LIVE_APPLICATION_NAME, IngestLock
 from ecom_platform_tests.landing import Landing, csv_file, line
 
 # Dagster's own, of what it calls within itself.

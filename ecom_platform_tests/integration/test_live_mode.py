@@ -21,12 +21,12 @@ import pytest
 from ecom_platform.landing.archive_check import archive_matches_ledger
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.embedded import EmbeddedServer
-from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, IngestLock
-from ecom_platform.postgres.schema import migrate
+from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import load_settings
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
+from ecom_platform.store.lock import LIVE_APPLICATION_NAME, IngestLock
+from ecom_platform.store.schema import migrate
 from ecom_platform_tests.acceptance.ui import free_port
 from ecom_platform_tests.dirt import write_dirty_files
 from ecom_platform_tests.landing import csv_file, line

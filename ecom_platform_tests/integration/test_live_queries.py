@@ -12,9 +12,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import Settings
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
 from ecom_platform.streaming import live
 from ecom_platform.streaming.live import LiveMode
 from ecom_platform.streaming.query import QUERY_NAME

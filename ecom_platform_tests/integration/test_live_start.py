@@ -8,10 +8,10 @@ import threading
 import pytest
 
 from ecom_platform.errors import EcomError, IngestError
-from ecom_platform.postgres import live_status
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.lock import ingest_lock
 from ecom_platform.settings import Settings
+from ecom_platform.store import live_status
+from ecom_platform.store.connection import Database
+from ecom_platform.store.lock import ingest_lock
 from ecom_platform.streaming.live import LiveMode
 from ecom_platform_tests.waiting import wait_until
 

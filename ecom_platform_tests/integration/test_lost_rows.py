@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.landing.corrections import replay_as_they_are
-from ecom_platform.landing.requeue import reload_files
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import audit
-from ecom_platform.postgres.audit import Finding
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.schema import head
+from ecom_platform.oncall.corrections import replay_as_they_are
+from ecom_platform.oncall.requeue import reload_files
+from ecom_platform.store import audit
+from ecom_platform.store.audit import Finding
+from ecom_platform.store.connection import Database
+from ecom_platform.store.schema import head
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until
 

@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import audit, ledger
-from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import Settings
+from ecom_platform.store import audit, ledger
+from ecom_platform.store.connection import Database
 from ecom_platform_tests.landing import Landing, csv_file, line
 
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")

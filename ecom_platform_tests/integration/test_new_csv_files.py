@@ -34,10 +34,10 @@ from ecom_platform.orchestration.presence import appear, leave
 from ecom_platform.orchestration.sensors import new_csv_files as sensor
 from ecom_platform.orchestration.sensors.new_csv_files import new_csv_files, survey
 from ecom_platform.orchestration.stale_runs import end_stale_runs
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, ingest_lock
 from ecom_platform.settings import Settings
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
+from ecom_platform.store.lock import LIVE_APPLICATION_NAME, ingest_lock
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until
 

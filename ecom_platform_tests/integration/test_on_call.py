@@ -15,20 +15,20 @@ import psycopg
 import pytest
 
 from ecom_platform.errors import StorageError, UsageError
-from ecom_platform.events.schema import HEADER
+from ecom_platform.feeds.declaration import HEADER
 from ecom_platform.landing.claim import claim, finish, recover
-from ecom_platform.landing.corrections import replay_as_they_are, replay_corrected
-from ecom_platform.landing.requeue import reconcile, reload_files, reload_since
 from ecom_platform.landing.scan import look
-from ecom_platform.landing.trace import trace
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import audit, ledger, rejects
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.embedded import EmbeddedServer, binary
-from ecom_platform.postgres.outcome import FileOutcome, UnitFile
-from ecom_platform.postgres.rejects import Verdict
-from ecom_platform.postgres.schema import migrate
-from ecom_platform.postgres.statements import queries
+from ecom_platform.oncall.corrections import replay_as_they_are, replay_corrected
+from ecom_platform.oncall.requeue import reconcile, reload_files, reload_since
+from ecom_platform.oncall.trace import trace
+from ecom_platform.server import EmbeddedServer, binary
+from ecom_platform.store import audit, ledger, rejects
+from ecom_platform.store.connection import Database
+from ecom_platform.store.outcome import FileOutcome, UnitFile
+from ecom_platform.store.rejects import ReplayVerdict
+from ecom_platform.store.schema import migrate
+from ecom_platform.store.statements import queries
 from ecom_platform_tests import runbook
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
 
@@ -216,15 +216,19 @@ class TestRejects:
 
     def test_what_is_still_bad_stays(self, landing: Landing) -> None:
         drop(landing, "a.csv", b"bad")
-        assert replay_as_they_are(landing.database, landing.zone).verdicts == {Verdict.STILL_REJECTED: 1}
+        assert replay_as_they_are(landing.database, landing.zone).verdicts == {
+            ReplayVerdict.STILL_REJECTED: 1
+        }
         assert_ledger_holds(landing)
 
     def test_a_conflict_whose_rival_is_gone(self, landing: Landing) -> None:
         key = str(uuid.uuid4())
         drop(landing, "a.csv", line(key), line(key).replace(b"19.99", b"20.00"))
-        assert replay_as_they_are(landing.database, landing.zone).verdicts == {Verdict.STILL_CONFLICTS: 1}
+        assert replay_as_they_are(landing.database, landing.zone).verdicts == {
+            ReplayVerdict.STILL_CONFLICTS: 1
+        }
         execute(landing, "DELETE FROM user_events")
-        assert replay_as_they_are(landing.database, landing.zone).verdicts == {Verdict.INSERTED: 1}
+        assert replay_as_they_are(landing.database, landing.zone).verdicts == {ReplayVerdict.INSERTED: 1}
         assert replay_as_they_are(landing.database, landing.zone).verdicts == {}
         assert stored(landing) == 1
 
@@ -235,7 +239,7 @@ class TestRejects:
         )
         fixed = tmp_path / "fixed.csv"
         fixed.write_bytes(csv_file(line(first), line(second)))
-        assert replay_corrected(landing.database, fixed).verdicts == {Verdict.INSERTED: 2}
+        assert replay_corrected(landing.database, fixed).verdicts == {ReplayVerdict.INSERTED: 2}
         again = replay_corrected(landing.database, fixed)
         assert (again.loaded, len(again.unmatched)) == (0, 2)
         assert stored(landing) == 3
@@ -245,7 +249,7 @@ class TestRejects:
         drop(landing, "a.csv", line("nonsense"))
         fixed = tmp_path / "fixed.csv"
         fixed.write_bytes(f"{HEADER},file_name,line_number\n".encode() + line() + b",a.csv,2\n")
-        assert replay_corrected(landing.database, fixed).verdicts == {Verdict.INSERTED: 1}
+        assert replay_corrected(landing.database, fixed).verdicts == {ReplayVerdict.INSERTED: 1}
         assert_ledger_holds(landing)
 
     def test_columns_in_another_order(self, landing: Landing) -> None:
@@ -259,7 +263,7 @@ class TestRejects:
             landing,
             "UPDATE rejected_events SET raw = replace(convert_from(raw, 'UTF8'), '19.999', '19.99')::bytea",
         )
-        assert replay_as_they_are(landing.database, landing.zone).verdicts == {Verdict.INSERTED: 1}
+        assert replay_as_they_are(landing.database, landing.zone).verdicts == {ReplayVerdict.INSERTED: 1}
 
     def test_a_file_of_corrections_with_other_columns(self, landing: Landing, tmp_path: Path) -> None:
         fixed = tmp_path / "fixed.csv"

@@ -8,11 +8,11 @@ import uuid
 import pytest
 from pyspark.sql import SparkSession
 
-from ecom_platform.console import print_summary
+from ecom_platform.cli.console import print_summary
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.execution import RunSummary
-from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import Settings
+from ecom_platform.store.connection import Database
 from ecom_platform.streaming.ingest import ingest
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from ecom_platform.events.decoding import EventFile
-from ecom_platform.landing.corrections import replay_as_they_are
+from ecom_platform.files.decoding import EventFile
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import audit, ledger, sink
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.outcome import FileOutcome, UnitFile
-from ecom_platform.postgres.rejects import Verdict
+from ecom_platform.oncall.corrections import replay_as_they_are
+from ecom_platform.store import audit, ledger, sink
+from ecom_platform.store.connection import Database
+from ecom_platform.store.outcome import FileOutcome, UnitFile
+from ecom_platform.store.rejects import ReplayVerdict
 from ecom_platform_tests.landing import Landing, counts, csv_file
 
 TRIGGER = """
@@ -135,10 +135,10 @@ class TestRows:
         alter(landing, "ADD CONSTRAINT cheap CHECK (price < 50)")
         landing.load(landing.drop(a__csv=csv_file(row("1.00"), row("77.00"))))
         verdicts = replay_as_they_are(landing.database, landing.zone).verdicts
-        assert dict(verdicts) == {Verdict.STILL_REJECTED: 1}
+        assert dict(verdicts) == {ReplayVerdict.STILL_REJECTED: 1}
         alter(landing, "DROP CONSTRAINT cheap")
         verdicts = replay_as_they_are(landing.database, landing.zone).verdicts
-        assert dict(verdicts) == {Verdict.INSERTED: 1}
+        assert dict(verdicts) == {ReplayVerdict.INSERTED: 1}
         all_is_well(landing)
 
 

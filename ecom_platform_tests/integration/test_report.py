@@ -19,15 +19,15 @@ import psutil
 import pytest
 
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger, live_status, metrics, retention, upkeep
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.loads import last_loads
-from ecom_platform.postgres.lock import LIVE_APPLICATION_NAME, IngestLock
-from ecom_platform.postgres.metrics import Activity, Metric, activity
-from ecom_platform.postgres.sink import load_unit
 from ecom_platform.reporting.report import Report, write_report
 from ecom_platform.reporting.sampler import Point, Usage, sampling
 from ecom_platform.reporting.verdict import Cause, Verdict
+from ecom_platform.store import ledger, live_status, metrics, retention, upkeep
+from ecom_platform.store.connection import Database
+from ecom_platform.store.loads import last_loads
+from ecom_platform.store.lock import LIVE_APPLICATION_NAME, IngestLock
+from ecom_platform.store.metrics import Activity, Metric, activity
+from ecom_platform.store.sink import load_unit
 from ecom_platform.streaming.executors import ExecutorUse, executor_metrics
 from ecom_platform.streaming.query import batch_figures
 from ecom_platform_tests.landing import Landing, csv_file, line

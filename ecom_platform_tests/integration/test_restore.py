@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.landing.requeue import reconcile
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.schema import migrate
+from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.settings import with_schema
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
+from ecom_platform.store.schema import migrate
 from ecom_platform_tests import runbook
 from ecom_platform_tests.landing import Landing, csv_file, line
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.events.schema import COLUMN_NAMES
-from ecom_platform.landing.corrections import replay_corrected
-from ecom_platform.landing.requeue import reload_files
+from ecom_platform.feeds.declaration import COLUMN_NAMES
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import audit
-from ecom_platform.postgres.audit import Finding
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.scope import looking, row_count
+from ecom_platform.oncall.corrections import replay_corrected
+from ecom_platform.oncall.requeue import reload_files
 from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, Days, reconciles, refresh
+from ecom_platform.store import audit
+from ecom_platform.store.audit import Finding
+from ecom_platform.store.connection import Database
+from ecom_platform.store.scope import looking, row_count
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until, wait_until_counted
 

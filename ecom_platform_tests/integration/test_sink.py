@@ -20,15 +20,15 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ecom_platform.events.decoding import decode
-from ecom_platform.events.schema import COLUMN_NAMES, HEADER
-from ecom_platform.landing.corrections import replay_as_they_are
+from ecom_platform.feeds.declaration import COLUMN_NAMES, HEADER
+from ecom_platform.files.decoding import decode
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import adbc, ledger, sink
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.outcome import UnitFile
-from ecom_platform.postgres.rejects import Verdict
-from ecom_platform.postgres.statements import text
+from ecom_platform.oncall.corrections import replay_as_they_are
+from ecom_platform.store import adbc, ledger, sink
+from ecom_platform.store.connection import Database
+from ecom_platform.store.outcome import UnitFile
+from ecom_platform.store.rejects import ReplayVerdict
+from ecom_platform.store.statements import text
 from ecom_platform_tests.dirt import SPOILERS, write_dirty_files
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
 from ecom_platform_tests.waiting import somebody_waits, wait_until
@@ -451,11 +451,11 @@ class TestBreakingIt:
 
 LOAD = """
 import functools, os, signal, sys
-from ecom_platform.events.decoding import decode
-from ecom_platform.postgres.outcome import UnitFile
-from ecom_platform.postgres.rejects import Verdict
-from ecom_platform.postgres.statements import text
-from ecom_platform.postgres import sink
+from ecom_platform.files.decoding import decode
+from ecom_platform.store.outcome import UnitFile
+from ecom_platform.store.rejects import ReplayVerdict
+from ecom_platform.store.statements import text
+from ecom_platform.store import sink
 sink.BUFFER_ROWS, sink.decode = 50, functools.partial(decode, chunk_bytes=4_000)
 url, batch_id, kill_at, *files = sys.argv[1:]
 def hook(step):
@@ -635,5 +635,5 @@ def test_a_row_that_differs_in_any_one_column_is_in_conflict(landing: Landing, a
     outcomes = landing.load(files) if at_once else [*landing.load(files[:1]), *landing.load(files[1:])]
     assert [counts(outcome) for outcome in outcomes] == [(8, 8, 0, 0), (8, 0, 0, 8)]
     assert [raw for _, _, _, raw in landing.rejects()] == changed
-    assert replay_as_they_are(landing.database, landing.zone).verdicts == {Verdict.STILL_CONFLICTS: 8}
+    assert replay_as_they_are(landing.database, landing.zone).verdicts == {ReplayVerdict.STILL_CONFLICTS: 8}
     landing.check()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.events.decoding import decode
+from ecom_platform.files.decoding import decode
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import sink
-from ecom_platform.postgres.connection import Database
+from ecom_platform.store import sink
+from ecom_platform.store.connection import Database
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
 from ecom_platform_tests.waiting import wait_until
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from ecom_platform.cli.status import status
 from ecom_platform.orchestration.history import read_history
-from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import Settings, load_settings
-from ecom_platform.status import status
+from ecom_platform.store.connection import Database
 
 pytestmark = pytest.mark.usefixtures("starts_programs")
 

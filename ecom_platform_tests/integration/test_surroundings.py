@@ -20,22 +20,22 @@ import pytest
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
-from ecom_platform.doctor import examine
+from ecom_platform.cli.doctor import examine
 from ecom_platform.errors import DatabaseError
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import adbc
-from ecom_platform.postgres.alerts import make_tables
-from ecom_platform.postgres.client import psql_command
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.conninfo import taken_over
-from ecom_platform.postgres.embedded import EmbeddedServer, binary
-from ecom_platform.postgres.embedded.account import server_account
-from ecom_platform.postgres.lock import ingest_lock
-from ecom_platform.postgres.refusals import refusal
-from ecom_platform.postgres.schema import migrate, require_usable, require_writable
-from ecom_platform.postgres.sink import load_unit
-from ecom_platform.postgres.statements import queries, text
+from ecom_platform.server import EmbeddedServer, binary
+from ecom_platform.server.account import server_account
 from ecom_platform.settings import load_settings, with_schema
+from ecom_platform.store import adbc
+from ecom_platform.store.alerts import make_tables
+from ecom_platform.store.client import psql_command
+from ecom_platform.store.connection import Database
+from ecom_platform.store.conninfo import taken_over
+from ecom_platform.store.lock import ingest_lock
+from ecom_platform.store.refusals import refusal
+from ecom_platform.store.schema import migrate, require_usable, require_writable
+from ecom_platform.store.sink import load_unit
+from ecom_platform.store.statements import queries, text
 from ecom_platform_tests.landing import Landing, counts, csv_file
 from ecom_platform_tests.pooler import transaction_pooler
 from ecom_platform_tests.waiting import wait_until

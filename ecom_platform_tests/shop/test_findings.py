@@ -7,8 +7,8 @@ import uuid
 import pyarrow as pa
 
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres.connection import Database
 from ecom_platform.shop import findings
+from ecom_platform.store.connection import Database
 from ecom_platform_tests.landing import Landing, csv_file, line
 
 

@@ -14,13 +14,11 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 
-from ecom_platform import output
 from ecom_platform.errors import SettingsError, UsageError
 from ecom_platform.landing.archive_check import archive_matches_ledger
-from ecom_platform.landing.requeue import reconcile, reload_files
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres import audit, ledger
-from ecom_platform.postgres.connection import Database
+from ecom_platform.oncall.requeue import reconcile, reload_files
+from ecom_platform.processes import output
 from ecom_platform.reporting.report import write_report
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.shop import findings, generations
@@ -28,6 +26,8 @@ from ecom_platform.shop.commands import shop
 from ecom_platform.shop.generations import require_shop
 from ecom_platform.shop.generator import GeneratorConfig, write_files
 from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles, refresh
+from ecom_platform.store import audit, ledger
+from ecom_platform.store.connection import Database
 from ecom_platform_tests.landing import Landing, csv_file, line
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

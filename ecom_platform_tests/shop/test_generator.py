@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecom_platform.errors import StorageError, UsageError
-from ecom_platform.events.decoding import decode
-from ecom_platform.events.schema import EVENT_ARROW_SCHEMA, HEADER
+from ecom_platform.feeds.declaration import EVENT_ARROW_SCHEMA, HEADER
+from ecom_platform.files.decoding import decode
 from ecom_platform.shop import generator
 from ecom_platform.shop.generator import GeneratorConfig, WrittenFile, generate_tables, write_files
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.metrics import Metric
 from ecom_platform.reporting.report import write_report
 from ecom_platform.shop.overview import Shop, overview
 from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh
 from ecom_platform.shop.screen import first_screen
+from ecom_platform.store.connection import Database
+from ecom_platform.store.metrics import Metric
 from ecom_platform_tests.integration.test_report import Run
 from ecom_platform_tests.landing import csv_file, line
 

@@ -17,10 +17,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ecom_platform.landing.corrections import replay_as_they_are
-from ecom_platform.landing.requeue import reload_files
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.postgres.connection import Database
+from ecom_platform.oncall.corrections import replay_as_they_are
+from ecom_platform.oncall.requeue import reload_files
 from ecom_platform.shop import rollups
 from ecom_platform.shop.rollups import (
     CONVERSION_FUNNEL,
@@ -31,6 +30,7 @@ from ecom_platform.shop.rollups import (
     refresh,
     refresh_all,
 )
+from ecom_platform.store.connection import Database
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until_counted
 

@@ -6,7 +6,8 @@ import logging
 
 import pytest
 
-from ecom_platform import doctor, settings
+from ecom_platform import settings
+from ecom_platform.cli import doctor
 from ecom_platform.errors import SettingsError
 from ecom_platform.settings import load_alert_settings, load_settings
 from ecom_platform.variables import OF_THE_STACK, strangers

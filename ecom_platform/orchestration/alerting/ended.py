@@ -12,16 +12,16 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from ecom_platform.alerts import outage, outbox
-from ecom_platform.alerts.dispatch import Dispatcher
 from ecom_platform.alerts.problem import Raised, Resolved, Sign, Window
+from ecom_platform.alerts.shifts import Shifts
 from ecom_platform.alerts.targets import targets
 from ecom_platform.alerts.unbegun import NOBODY, PATIENCE_SECONDS, key, told
 from ecom_platform.errors import DatabaseError
 from ecom_platform.orchestration.alerting.platform import file_source
 from ecom_platform.orchestration.alerting.reading import Place, signs_of_run
 from ecom_platform.orchestration.alerting.sensor import descriptions, secrets
-from ecom_platform.postgres.provision import provide
 from ecom_platform.settings import Settings
+from ecom_platform.store.provision import provide
 
 # The code location's name in workspace.yaml: what the sensor takes a run for that has none itself.
 LOCATION = "ecom_platform"
@@ -53,7 +53,7 @@ def _tell(settings: Settings, defs: dg.Definitions, job: str, run_id: str, began
             outbox.apply(connection, found, secrets=hidden)
             own = list(file_source(connection, Window(began, began), now, settings.alerts))
             outbox.apply(connection, own, secrets=hidden)
-        Dispatcher().dispatch(database, targets(settings.alerts.urls), PATIENCE_SECONDS)
+        Shifts().dispatch(database, targets(settings.alerts.urls), PATIENCE_SECONDS)
         outage.up(settings.alerts)
         if not any(isinstance(sign, Raised) for sign in [*found, *own]):
             return ""

@@ -15,9 +15,9 @@ from ecom_platform.alerts.files import file_signs
 from ecom_platform.alerts.problem import Sign, Window
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.alerting.sensor import check_alerts
-from ecom_platform.postgres.connection import Connection, Database
-from ecom_platform.postgres.provision import provide
 from ecom_platform.settings import AlertSettings, load_settings
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.provision import provide
 
 
 @contextmanager

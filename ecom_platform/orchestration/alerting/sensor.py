@@ -16,20 +16,20 @@ from typing import Any
 import dagster as dg
 
 from ecom_platform.alerts import outbox
-from ecom_platform.alerts.dispatch import Dispatcher
-from ecom_platform.alerts.heartbeat import Heartbeat
+from ecom_platform.alerts.dead_mans_switch import DeadMansSwitch
 from ecom_platform.alerts.outage import Outage
 from ecom_platform.alerts.problem import Kind, Sign, Window
 from ecom_platform.alerts.redaction import secrets_of
+from ecom_platform.alerts.shifts import Shifts
 from ecom_platform.alerts.targets import targets
 from ecom_platform.errors import DatabaseError
 from ecom_platform.orchestration.alerting import runs, signs, ticks
 from ecom_platform.orchestration.alerting.position import Position
 from ecom_platform.orchestration.alerting.reading import EventReader, beginning
 from ecom_platform.orchestration.alerting.signs import Described, undescribed
-from ecom_platform.postgres.alerts import provide_outbox
-from ecom_platform.postgres.connection import Connection, Database
 from ecom_platform.settings import AlertSettings, AlertVariables, load_alert_settings
+from ecom_platform.store.alerts import provide_outbox
+from ecom_platform.store.connection import Connection, Database
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def check_alerts(
     """
     names = variables or AlertVariables()
     load_alert_settings(names)  # what is wrong with them is said now, not at the first alert
-    watch = Watch(name, names, sources, provide)
+    watch = AlertWatch(name, names, sources, provide)
 
     @dg.sensor(
         name=name,
@@ -97,7 +97,7 @@ def descriptions(repository: dg.RepositoryDefinition | None) -> Described:
     return described
 
 
-class Watch:
+class AlertWatch:
     """What the sensor keeps between ticks: the open database, the targets' threads, the last heartbeat.
 
     Nothing of it has to survive the process: what must, is in the cursor and in the outbox.
@@ -116,8 +116,8 @@ class Watch:
         self._provide = provide
         self._held: tuple[ExitStack, Database] | None = None
         self._reader = EventReader()
-        self._dispatcher = Dispatcher(name)
-        self._heartbeat = Heartbeat()
+        self._dispatcher = Shifts(name)
+        self._heartbeat = DeadMansSwitch()
         self._outage = Outage()
         # The daemon ticks one at a time, but the UI can test a sensor meanwhile.
         self._lock = threading.Lock()

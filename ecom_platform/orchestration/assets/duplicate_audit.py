@@ -8,7 +8,7 @@ from ecom_platform.orchestration.assets.user_events import user_events
 from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, audit_schema, table_metadata, table_name
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
-from ecom_platform.postgres.audit import record_duplicate_audit
+from ecom_platform.store.audit import record_duplicate_audit
 
 
 @dg.asset(

@@ -8,12 +8,12 @@ import dagster as dg
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, table_metadata, table_name, table_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
 from ecom_platform.orchestration.workload import Workload
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.metrics import Metric, activity, record
-from ecom_platform.postgres.provision import server_process
-from ecom_platform.postgres.scope import row_count
 from ecom_platform.reporting.figures import QUANTILES, latency_metrics
 from ecom_platform.reporting.sampler import sampling
+from ecom_platform.store import ledger
+from ecom_platform.store.metrics import Metric, activity, record
+from ecom_platform.store.provision import server_process
+from ecom_platform.store.scope import row_count
 from ecom_platform.streaming.executors import executor_metrics
 from ecom_platform.streaming.ingest import IngestResult, ingest
 from ecom_platform.streaming.query import StreamResult

@@ -1,7 +1,7 @@
 """Watching the live mode: once a minute, whether it is alive and how it gets on; every five, what it loaded.
 
 Belongs here: turning its row and its recent micro-batches into events of `user_events`, and requesting runs
-that look at what it has loaded. Does not belong here: the verdict (``postgres.live_status``), when such a run
+that look at what it has loaded. Does not belong here: the verdict (``store.live_status``), when such a run
 is due (``live_looks``), telling anybody (alerts follow failed checks).
 
 No materialization is made here: one without an evaluation of the checks would turn a failed one grey. The run
@@ -19,15 +19,15 @@ import dagster as dg
 
 from ecom_platform.orchestration.assets.user_events import user_events
 from ecom_platform.orchestration.checks import archive
-from ecom_platform.orchestration.checks import user_events as user_events_checks
-from ecom_platform.orchestration.checks.live_mode import live_mode_is_alive
+from ecom_platform.orchestration.checks import table as user_events_checks
+from ecom_platform.orchestration.checks.live_mode_is_alive import live_mode_is_alive
 from ecom_platform.orchestration.jobs import LIVE_TAG, ingest_job
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import PostgresResource
 from ecom_platform.orchestration.sensors.live_looks import look_is_due
 from ecom_platform.orchestration.workload import Workload
-from ecom_platform.postgres import live_status
-from ecom_platform.postgres.live_status import LiveStatus, RecentFigures
+from ecom_platform.store import live_status
+from ecom_platform.store.live_status import LiveStatus, RecentFigures
 
 SECONDS = 60
 # Those that a run which looks evaluates.

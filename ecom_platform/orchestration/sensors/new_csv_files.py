@@ -19,7 +19,8 @@ from ecom_platform.errors import StorageError
 from ecom_platform.landing import arrivals, identity, put_away
 from ecom_platform.landing.accounting import OnDisk, files_in
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
-from ecom_platform.landing.scan import Scan, scan
+from ecom_platform.landing.scan import Scan
+from ecom_platform.landing.watch import scan
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.jobs import INGEST_JOB, WAITING_TAG, ingest_job
 from ecom_platform.orchestration.stale_runs import (
@@ -30,12 +31,12 @@ from ecom_platform.orchestration.stale_runs import (
     takes_pool,
     unknown_runs,
 )
-from ecom_platform.postgres import ledger, lock
-from ecom_platform.postgres.alerts import open_problems
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.ledger import Leftover
-from ecom_platform.postgres.provision import provide
 from ecom_platform.settings import Settings, load_settings
+from ecom_platform.store import ledger, lock
+from ecom_platform.store.alerts import open_problems
+from ecom_platform.store.connection import Database
+from ecom_platform.store.ledger import Leftover
+from ecom_platform.store.provision import provide
 
 # Long enough for a file to settle within the tick that sees it first (ECOM_SETTLE_SECONDS is 1).
 LOOK_SECONDS = 1.5

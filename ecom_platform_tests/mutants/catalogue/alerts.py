@@ -6,7 +6,7 @@ from ecom_platform_tests.mutants.mutant import Mutant
 _PROBLEM = "ecom_platform/alerts/problem.py"
 _PROBLEM_TESTS = "ecom_platform_tests/unit/alerts/test_problem.py"
 _OUTBOX = "ecom_platform/alerts/outbox.py"
-_SQL = "ecom_platform/postgres/sql/alerts.sql"
+_SQL = "ecom_platform/store/sql/alerts.sql"
 _TESTS = "ecom_platform_tests/integration/test_alerts.py"
 _REDACTION = "ecom_platform/alerts/redaction.py"
 _SECRETS = "ecom_platform_tests/unit/alerts/test_secrets.py"

@@ -3,9 +3,9 @@
 from ecom_platform_tests.mutants.catalogue import promises
 from ecom_platform_tests.mutants.mutant import Mutant
 
-_CHECKS = "ecom_platform/postgres/sql/checks.sql"
-_SCOPE_SQL = "ecom_platform/postgres/sql/scope.sql"
-_SCOPE = "ecom_platform/postgres/scope.py"
+_CHECKS = "ecom_platform/store/sql/checks.sql"
+_SCOPE_SQL = "ecom_platform/store/sql/scope.sql"
+_SCOPE = "ecom_platform/store/scope.py"
 _AUDIT_TESTS = "ecom_platform_tests/integration/test_audit.py"
 _MISSED = "ecom_platform_tests/integration/test_scope.py::TestNothingIsMissed"
 _ROLLUPS_SQL = "ecom_platform/shop/sql/rollups.sql"
@@ -16,7 +16,7 @@ MUTANTS = (
     Mutant(
         name="the ledger's total alone is held against its parts",
         promise=promises.COUNTS,
-        file="ecom_platform/postgres/audit.py",
+        file="ecom_platform/store/audit.py",
         original="        not unbalanced and read == accounted,",
         mutated="        read == accounted or not unbalanced,",
         tests=(f"{_AUDIT_TESTS}::test_counts_that_make_up_for_each_other_do_not_reconcile",),
@@ -32,7 +32,7 @@ MUTANTS = (
     Mutant(
         name="deleted rejects are not noticed",
         promise=promises.DELETED,
-        file="ecom_platform/postgres/audit.py",
+        file="ecom_platform/store/audit.py",
         original='        differing += queries("checks").rejects_that_differ(look.connection)\n',
         mutated="",
         tests=(f"{_AUDIT_TESTS}::test_deleted_rejects_name_their_file",),
@@ -48,7 +48,7 @@ MUTANTS = (
     Mutant(
         name="no note is made of deleted rows",
         promise=promises.LARGE_TABLE,
-        file="ecom_platform/postgres/migrations/versions/0009_whole_checks.sql",
+        file="ecom_platform/store/migrations/versions/0009_whole_checks.sql",
         original="CREATE TRIGGER note_unchecked_deleted AFTER DELETE ON user_events",
         mutated="CREATE TRIGGER note_unchecked_deleted AFTER UPDATE ON user_events",
         tests=(f"{_MISSED}::test_deleted_rows_of_an_old_file",),
@@ -72,7 +72,7 @@ MUTANTS = (
     Mutant(
         name="an emptied table leaves the checks content with what they had found",
         promise=promises.LARGE_TABLE,
-        file="ecom_platform/postgres/migrations/versions/0009_whole_checks.sql",
+        file="ecom_platform/store/migrations/versions/0009_whole_checks.sql",
         original="    DELETE FROM whole_checks;\n",
         mutated="",
         tests=(f"{_MISSED}::test_an_emptied_table",),
@@ -125,7 +125,7 @@ MUTANTS = (
     Mutant(
         name="a replayed row is not noted for the rollups",
         promise=promises.ROLLUPS,
-        file="ecom_platform/postgres/rejects.py",
+        file="ecom_platform/store/rejects.py",
         original='        queries("replay").note_event(connection, event_id=values[0])\n',
         mutated="        pass\n",
         tests=(f"{_ROLLUPS_TESTS}::test_a_replayed_row_is_counted",),

@@ -3,15 +3,15 @@
 from ecom_platform_tests.mutants.catalogue import promises
 from ecom_platform_tests.mutants.mutant import Mutant
 
-_DECODING = "ecom_platform/events/decoding.py"
-_TESTS = "ecom_platform_tests/unit/events/test_decoding.py"
-_VALIDATION_TESTS = "ecom_platform_tests/unit/events/test_validation.py"
+_DECODING = "ecom_platform/files/decoding.py"
+_TESTS = "ecom_platform_tests/unit/files/test_decoding.py"
+_VALIDATION_TESTS = "ecom_platform_tests/unit/feeds/test_validation.py"
 
 MUTANTS = (
     Mutant(
         name="the last line is lost when it has no line end",
         promise=promises.ONE_PLACE,
-        file="ecom_platform/events/splitting.py",
+        file="ecom_platform/files/splitting.py",
         original='        ending = b"\\n" if missing_end else b""',
         mutated='        ending = b""',
         tests=(f"{_TESTS}::test_the_last_line_needs_no_line_end",),
@@ -35,7 +35,7 @@ MUTANTS = (
     Mutant(
         name="a price with three decimals passes the quick path",
         promise=promises.ONE_PLACE,
-        file="ecom_platform/events/conversion.py",
+        file="ecom_platform/feeds/conversion.py",
         original="right &= (points.sum(axis=0) <= 1) & (decimals <= _PRICE_TYPE.scale)",
         mutated="right &= points.sum(axis=0) <= 1",
         tests=(f"{_TESTS}::test_a_broken_column_rule",),
@@ -43,7 +43,7 @@ MUTANTS = (
     Mutant(
         name="a view with a price passes",
         promise=promises.ONE_PLACE,
-        file="ecom_platform/events/validation.py",
+        file="ecom_platform/feeds/validation.py",
         original="    if unpriced and values[_PRICE] is not None:",
         mutated="    if unpriced and values[_PRICE] == 0:",
         tests=(f"{_VALIDATION_TESTS}::test_a_price_where_none_belongs_and_none_where_one_belongs",),
@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant(
         name="the time zone of an event's time is ignored by the quick path",
         promise=promises.AS_WRITTEN,
-        file="ecom_platform/events/conversion.py",
+        file="ecom_platform/feeds/conversion.py",
         original='    return np.where(digits[0] == _code("-"), -total, total), right',
         mutated="    return np.zeros_like(total), right",
         tests=(

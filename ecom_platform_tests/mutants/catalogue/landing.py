@@ -134,10 +134,10 @@ MUTANTS = (
     Mutant(
         name="the ingest lock is held without asking who else has it",
         promise=promises.LANDED,
-        file="ecom_platform/postgres/sql/lock.sql",
+        file="ecom_platform/store/sql/lock.sql",
         original="SELECT pg_try_advisory_lock(",
         mutated="SELECT true OR pg_try_advisory_lock(",
-        tests=("ecom_platform_tests/unit/postgres/test_lock.py::test_a_bounded_ingest",),
+        tests=("ecom_platform_tests/unit/store/test_lock.py::test_a_bounded_ingest",),
     ),
     Mutant(
         name="a file is renamed before its ledger row is committed",

@@ -3,8 +3,8 @@
 from ecom_platform_tests.mutants.catalogue import promises
 from ecom_platform_tests.mutants.mutant import Mutant
 
-_SINK = "ecom_platform/postgres/sink.py"
-_SQL = "ecom_platform/postgres/sql/sink.sql"
+_SINK = "ecom_platform/store/sink.py"
+_SQL = "ecom_platform/store/sql/sink.sql"
 _TESTS = "ecom_platform_tests/integration/test_sink.py"
 _STORED = f"{_TESTS}::TestWhatIsStored"
 _BROKEN = f"{_TESTS}::TestBreakingIt"
@@ -24,7 +24,7 @@ MUTANTS = (
     Mutant(
         name="a lost key is no reason for the check of unique ids to fail",
         promise=promises.ONCE,
-        file="ecom_platform/postgres/sql/checks.sql",
+        file="ecom_platform/store/sql/checks.sql",
         original="AND i.indisunique AND i.indisvalid AND i.indpred IS NULL",
         mutated="AND i.indisunique AND i.indisvalid",
         tests=("ecom_platform_tests/integration/test_audit.py::TestUniqueness",),
@@ -73,7 +73,7 @@ MUTANTS = (
     Mutant(
         name="a replayed reject stays counted as rejected",
         promise=promises.COUNTS,
-        file="ecom_platform/postgres/sql/oncall.sql",
+        file="ecom_platform/store/sql/oncall.sql",
         original="    rows_rejected = rows_rejected - 1,",
         mutated="    rows_rejected = rows_rejected,",
         tests=(
@@ -208,7 +208,7 @@ MUTANTS = (
     Mutant(
         name="the country is left out of the comparison of contents",
         promise=promises.ONE_PLACE,
-        file="ecom_platform/postgres/statements.py",
+        file="ecom_platform/store/statements.py",
         original="    content = [name for name in COLUMN_NAMES if name != _KEY]",
         mutated='    content = [name for name in COLUMN_NAMES if name not in (_KEY, "user_location")]',
         tests=(f"{_TESTS}::test_a_row_that_differs_in_any_one_column_is_in_conflict",),
@@ -216,7 +216,7 @@ MUTANTS = (
     Mutant(
         name="a reject is replayed without being locked",
         promise=promises.COUNTS,
-        file="ecom_platform/postgres/sql/oncall.sql",
+        file="ecom_platform/store/sql/oncall.sql",
         original="WHERE reject_id = :reject_id AND replayed_at IS NULL\nFOR UPDATE;",
         mutated="WHERE reject_id = :reject_id AND replayed_at IS NULL;",
         tests=(

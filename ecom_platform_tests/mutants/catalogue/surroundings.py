@@ -3,8 +3,8 @@
 from ecom_platform_tests.mutants.catalogue import promises
 from ecom_platform_tests.mutants.mutant import Mutant
 
-_CONNINFO = "ecom_platform/postgres/conninfo.py"
-_SESSION = "ecom_platform/postgres/sql/session.sql"
+_CONNINFO = "ecom_platform/store/conninfo.py"
+_SESSION = "ecom_platform/store/sql/session.sql"
 _TESTS = "ecom_platform_tests/integration/test_surroundings.py"
 
 MUTANTS = (
@@ -27,7 +27,7 @@ MUTANTS = (
     Mutant(
         name="a database of another encoding is taken",
         promise=promises.AS_WRITTEN,
-        file="ecom_platform/postgres/connection.py",
+        file="ecom_platform/store/connection.py",
         original="    if encoding != ENCODING:",
         mutated="    if not encoding:",
         tests=(f"{_TESTS}::TestDefaults::test_a_database_of_another_encoding_is_refused_by_name",),
@@ -59,7 +59,7 @@ MUTANTS = (
     Mutant(
         name="two platforms in one database share the ingest lock",
         promise=promises.ONE_SCHEMA,
-        file="ecom_platform/postgres/sql/lock.sql",
+        file="ecom_platform/store/sql/lock.sql",
         original="SELECT pg_try_advisory_lock(CASE current_schema() WHEN 'public' THEN :key "
         "ELSE hashtextextended(current_schema(), :key) END);",
         mutated="SELECT pg_try_advisory_lock(:key);",

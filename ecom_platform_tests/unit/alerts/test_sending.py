@@ -15,9 +15,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from ecom_platform.alerts import delivery, heartbeat
+from ecom_platform.alerts import dead_mans_switch as heartbeat
+from ecom_platform.alerts import delivery
+from ecom_platform.alerts.dead_mans_switch import DeadMansSwitch
 from ecom_platform.alerts.delivery import Courier, Outcome
-from ecom_platform.alerts.heartbeat import Heartbeat
 from ecom_platform.alerts.messages import Message
 from ecom_platform.alerts.targets import targets
 from ecom_platform_tests.receivers import mailbox, talker, webhook
@@ -73,7 +74,7 @@ class TestEndless:
         self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(heartbeat, "_DEADLINE_SECONDS", 0.5)
-        heart = Heartbeat()
+        heart = DeadMansSwitch()
         with talker(b"HTTP/1.1 200 OK\r\nX-Endless: ", b"x", pause=0.02) as endless:
             for minute in range(3):
                 assert heart.beat(f"http://127.0.0.1:{endless.port}/", now=60.0 * minute)

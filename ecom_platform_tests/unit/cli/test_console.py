@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from ecom_platform import console as module
+from ecom_platform.cli import console as module
 from ecom_platform.orchestration.execution import CheckOutcome, RunSummary
-from ecom_platform.postgres.ledger import RunProgress
 from ecom_platform.settings import load_settings
+from ecom_platform.store.ledger import RunProgress
 
 
 def outcome(name: str, severity: str, passed: bool) -> CheckOutcome:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("starts_programs")
 
 _BEGIN = """
 import sys, threading, time
-from ecom_platform import interrupts, output
+from ecom_platform.processes import interrupts, output
 output.protect()
 interrupts.listen()
 def ready():

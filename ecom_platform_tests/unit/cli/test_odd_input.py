@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import SettingsError, StorageError, UsageError
-from ecom_platform.landing.trace import trace
 from ecom_platform.landing.zone import LandingZone
+from ecom_platform.oncall.trace import trace
 from ecom_platform.orchestration.execution import of_storage
 from ecom_platform.orchestration.times import utc
-from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import load_settings, read_environment
+from ecom_platform.store.connection import Database
 
 
 def ecom(*arguments: str | bytes, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -22,7 +22,7 @@ from ecom_platform.landing.arrivals import (
     waiting,
 )
 from ecom_platform.landing.scan import LandedFile
-from ecom_platform.postgres.ledger import Leftover
+from ecom_platform.store.ledger import Leftover
 
 NOW = 1_800_000_000.0
 PATIENCE = Patience()

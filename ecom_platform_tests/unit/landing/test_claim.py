@@ -10,8 +10,8 @@ from ecom_platform.errors import StorageError
 from ecom_platform.landing.claim import claim, recover
 from ecom_platform.landing.scan import LandedFile, look
 from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone
-from ecom_platform.postgres import ledger
-from ecom_platform.postgres.connection import Database
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
 
 
 def drop(zone: LandingZone, name: str, text: str = "x") -> LandedFile:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from ecom_platform.landing.retention import delete_expired, expired_days
+from ecom_platform.landing.expiry import delete_expired, expired_days
 from ecom_platform.landing.zone import LandingZone
 
 TODAY = date(2026, 3, 10)

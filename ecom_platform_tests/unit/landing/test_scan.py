@@ -14,9 +14,9 @@ from ecom_platform.landing.scan import (
     look,
     refusal,
     rests,
-    scan,
     unfinished_by,
 )
+from ecom_platform.landing.watch import scan
 
 NOW = 1_000_000.0
 
@@ -172,7 +172,7 @@ class TestScan:
         put(tmp_path, "b.csv", age=50)
         put(tmp_path, "a.csv", age=60)
         clock = Clock()
-        found = scan(tmp_path, 1.0, 10.0, sleep=clock.sleep, clock=clock)
+        found = scan(tmp_path, 1.0, 10.0, sleep=clock.sleep, clock=clock, timer=clock)
         assert [file.name for file in found.settled] == ["a.csv", "b.csv"]
         assert found.unsettled == []
 
@@ -187,7 +187,7 @@ class TestScan:
             clock._events.append(grow)
 
         clock._events.append(grow)
-        found = scan(tmp_path, 1.0, 10.0, sleep=clock.sleep, clock=clock)
+        found = scan(tmp_path, 1.0, 10.0, sleep=clock.sleep, clock=clock, timer=clock)
         assert [file.name for file in found.unsettled] == ["growing.csv"]
         assert found.settled == []
         assert clock.now - NOW >= 10.0
@@ -195,7 +195,7 @@ class TestScan:
     def test_a_trusted_file_is_taken_at_once(self, tmp_path: Path) -> None:
         put(tmp_path, "ours.csv", age=0)
         clock = Clock()
-        found = scan(tmp_path, 1.0, 10.0, {"ours.csv"}, sleep=clock.sleep, clock=clock)
+        found = scan(tmp_path, 1.0, 10.0, {"ours.csv"}, sleep=clock.sleep, clock=clock, timer=clock)
         assert [file.name for file in found.settled] == ["ours.csv"]
         assert clock.now == NOW
 
@@ -203,17 +203,17 @@ class TestScan:
         for name in ("slow.csv", "done.csv"):
             put(tmp_path, name, age=PATIENT_SECONDS - 1)
         clock = Clock()
-        found = scan(tmp_path, 1.0, 0.5, slow={"slow.csv"}, sleep=clock.sleep, clock=clock)
+        found = scan(tmp_path, 1.0, 0.5, slow={"slow.csv"}, sleep=clock.sleep, clock=clock, timer=clock)
         assert [file.name for file in found.settled] == ["done.csv"]
         assert [file.name for file in found.unsettled] == ["slow.csv"]
-        found = scan(tmp_path, 0, 10.0, slow={"slow.csv"}, sleep=clock.sleep, clock=clock)
+        found = scan(tmp_path, 0, 10.0, slow={"slow.csv"}, sleep=clock.sleep, clock=clock, timer=clock)
         assert [file.name for file in found.settled] == ["done.csv", "slow.csv"]
         assert clock.now - NOW >= 1
 
     def test_a_file_taken_away_between_two_looks_is_forgotten(self, tmp_path: Path) -> None:
         put(tmp_path, "gone.csv", age=0)
         clock = Clock((tmp_path / "gone.csv").unlink)
-        found = scan(tmp_path, 1.0, 10.0, sleep=clock.sleep, clock=clock)
+        found = scan(tmp_path, 1.0, 10.0, sleep=clock.sleep, clock=clock, timer=clock)
         assert (found.settled, found.unsettled) == ([], [])
 
 

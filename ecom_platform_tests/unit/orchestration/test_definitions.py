@@ -14,20 +14,20 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from pydantic import ValidationError
 
 from ecom_platform.errors import SettingsError, UsageError
-from ecom_platform.events.schema import COLUMN_NAMES, COLUMNS
+from ecom_platform.feeds.declaration import COLUMN_NAMES, COLUMNS
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.maintenance import ReloadConfig
 from ecom_platform.orchestration.metadata import check_result, table_metadata
 from ecom_platform.orchestration.resources import resources
 from ecom_platform.orchestration.times import utc
 from ecom_platform.orchestration.workload import Workload
-from ecom_platform.postgres.audit import Finding
-from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import load_settings
 from ecom_platform.shop.raw_events import RawEventsConfig
 from ecom_platform.shop.rollups import HOURLY_SALES, Days, reconciles
 from ecom_platform.shop.sales_days import known_first_day, remember_first_day
 from ecom_platform.shop.sales_figures import RecountConfig, recount_job
+from ecom_platform.store.audit import Finding
+from ecom_platform.store.connection import Database
 from ecom_platform_tests.landing import Landing, csv_file, line
 
 CHECKS = {

@@ -12,9 +12,9 @@ import pytest
 from ecom_platform.orchestration.resources import PostgresResource
 from ecom_platform.orchestration.sensors.live_mode import live_mode
 from ecom_platform.orchestration.workload import Workload
-from ecom_platform.postgres import live_status
-from ecom_platform.postgres.connection import Database
-from ecom_platform.postgres.live_status import Pulse
+from ecom_platform.store import live_status
+from ecom_platform.store.connection import Database
+from ecom_platform.store.live_status import Pulse
 
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ecom_platform.postgres.metrics import Batch, Files, Metric
 from ecom_platform.reporting import charts
 from ecom_platform.reporting.figures import (
     BOOKKEEPING,
@@ -26,15 +25,16 @@ from ecom_platform.reporting.figures import (
 )
 from ecom_platform.reporting.sampler import DRIVER, WORKERS
 from ecom_platform.reporting.verdict import Cause, Evidence, judge
+from ecom_platform.store.metrics import BatchRow, Files, Metric
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def batch(number: int, at: float, seconds: float, **values: float) -> Batch:
+def batch(number: int, at: float, seconds: float, **values: float) -> BatchRow:
     usual: dict[str, float] = dict.fromkeys(
         ("listing_ms", "planning_ms", "bookkeeping_ms", "decode_ms", "store_ms", "commit_ms"), 0.0
     )
-    return Batch(
+    return BatchRow(
         number=number,
         started_at=START + timedelta(seconds=at),
         finished_at=START + timedelta(seconds=at + seconds),
@@ -50,7 +50,7 @@ def batch(number: int, at: float, seconds: float, **values: float) -> Batch:
     )
 
 
-def run(batches: list[Batch], measured: list[Metric] | None = None) -> Run:
+def run(batches: list[BatchRow], measured: list[Metric] | None = None) -> Run:
     files = Files(len(batches), 0, 100, 1_000 * len(batches), 1_000 * len(batches), 0, 0, 0, 0, 0)
     return Run("run", batches, files, [], [], measured or [], {})
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.postgres.loads import Load, Loads
 from ecom_platform.reporting import page, svg
 from ecom_platform.reporting.page import loads_card, plain_first_screen, render
+from ecom_platform.store.loads import Load, Loads
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEMPLATE = Path(page.__file__).with_name("page.html.template").read_text()

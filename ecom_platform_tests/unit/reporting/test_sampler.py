@@ -13,7 +13,6 @@ import psutil
 import pytest
 
 from ecom_platform import memory
-from ecom_platform.postgres.embedded import EmbeddedServer
 from ecom_platform.reporting.sampler import (
     DRIVER,
     JVM,
@@ -26,6 +25,7 @@ from ecom_platform.reporting.sampler import (
     _Watch,
     sampling,
 )
+from ecom_platform.server import EmbeddedServer
 from ecom_platform_tests.conftest import _named
 from ecom_platform_tests.waiting import wait_until
 

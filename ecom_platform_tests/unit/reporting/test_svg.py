@@ -5,7 +5,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ecom_platform.reporting import svg, units
+from ecom_platform.reporting import svg
+from ecom_platform.reporting import wording as units
 
 
 @pytest.mark.parametrize(

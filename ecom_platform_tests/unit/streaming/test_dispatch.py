@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ecom_platform.postgres.ledger import ClaimedFile
+from ecom_platform.store.ledger import ClaimedFile
 from ecom_platform.streaming.dispatch import Dispatcher
 from ecom_platform.streaming.units import BatchPlan, read_unit
 

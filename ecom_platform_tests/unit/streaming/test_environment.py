@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import SettingsError
+from ecom_platform.java.class_archive import option_string
 from ecom_platform.settings import load_settings
-from ecom_platform.streaming.class_archive import option_string
 from ecom_platform.streaming.environment import isolate, not_taken_over
 
 FOREIGN = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import ClusterError, DatabaseError
-from ecom_platform.postgres.connection import Database
 from ecom_platform.settings import Settings
+from ecom_platform.store.connection import Database
 from ecom_platform.streaming.probe import Answer, _judge, _look, _unseen
 
 VERSIONS = {name: importlib.metadata.version(name) for name in ("ecom_platform", "pyspark", "pyarrow")}

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecom_platform.postgres.outcome import UnitResult
+from ecom_platform.store.outcome import UnitResult
 from ecom_platform.streaming.query import batch_figures, weighted_quantile
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecom_platform.postgres.ledger import ClaimedFile
+from ecom_platform.store.ledger import ClaimedFile
 from ecom_platform.streaming.units import (
     MAX_UNIT_BYTES,
     MIN_UNIT_BYTES,

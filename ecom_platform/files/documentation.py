@@ -1,0 +1,60 @@
+"""``docs/events.md``, written from the declaration of the event.
+
+Belongs here: turning the declaration and the reason codes into Markdown. A test holds the file
+against it, so the docs cannot fall behind. ``python -m ecom_platform.files.documentation``
+prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ecom_platform.feeds.declaration import COLUMNS, HEADER, Column
+from ecom_platform.feeds.validation import ReasonCode
+from ecom_platform.files.decoding import FileReason
+
+_INTRODUCTION = f"""# Events and files
+
+*Written from the declaration of the event by `python -m ecom_platform.files.documentation`.*
+
+A file is CSV in UTF-8 with a header line, the nine columns in any order:
+
+    {HEADER}
+
+The same data in another dress loads as such: a byte-order mark, CRLF line ends, quoted values with
+commas, line ends or doubled quotes in them, upper-case UUIDs, a last line without a line end, gzip
+(a name that ends in `.gz`). Blank lines are passed over. Times are `YYYY-MM-DD HH:MM:SS`, with `T` or a
+space, with up to six decimals, with `Z` or an offset; a time without an offset is UTC.
+"""
+
+
+def render() -> str:
+    """The whole document."""
+    parts = [
+        _INTRODUCTION,
+        "## Columns\n",
+        _table(("column", "in PostgreSQL", "what it is", "values"), (_column(column) for column in COLUMNS)),
+        "## Why a row is refused\n",
+        "A row that cannot be loaded is kept in `rejected_events`; the other rows of its file load. The\n"
+        "first rule that is broken, in this order, gives the reason.\n",
+        _table(("reason", "meaning"), ((f"`{code}`", code.description) for code in ReasonCode)),
+        "## Why a file is quarantined\n",
+        "None of its rows are loaded; it lies in `quarantine/` with a reason file beside it.\n",
+        _table(("reason", "meaning"), ((f"`{code}`", code.description) for code in FileReason)),
+    ]
+    return "\n".join(parts)
+
+
+def _column(column: Column) -> tuple[str, str, str, str]:
+    values = ", ".join(column.domain) if len(column.domain) < 10 else f"{len(column.domain)} codes"
+    null = " null" if column.nullable else ""
+    return f"`{column.name}`", f"`{column.sql}`{null}", column.description, values if column.domain else ""
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    print(render(), end="")

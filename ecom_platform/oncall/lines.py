@@ -1,0 +1,106 @@
+"""Finding the rows of one event in a file, however large and however packed.
+
+Belongs here: which lines may hold an id, and what they decode to. Does not belong here: what a valid
+row is (``files.decoding``), or which of them is the stored one (``trace``).
+
+Decoding a whole file takes half a minute for 2 GB, searching its text a few seconds. So the
+lines in which the id stands are searched for and only these decoded, unless one of them is part of a
+record that spans lines.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, cast
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ecom_platform.files.decoding import UnreadableFile, decode, header_line, open_events
+from ecom_platform.files.splitting import MAX_LINE_BYTES
+
+_BLOCK_BYTES = 4 << 20
+
+
+def rows_with(path: Path, event_id: UUID) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The valid rows with this id: the line where each begins, and the row itself, in the file's order.
+
+    Yields nothing for a file that is gone or cannot be read.
+    """
+    try:
+        found = _searched(path, event_id)
+        yield from _decoded(path, event_id) if found is None else found
+    except (OSError, EOFError, zlib.error, UnreadableFile):
+        return
+
+
+def _searched(path: Path, event_id: UUID) -> list[tuple[int, pa.RecordBatch]] | None:
+    """By the lines in which the id stands; ``None`` if one of them is part of a longer record."""
+    found: list[tuple[int, pa.RecordBatch]] = []
+    with path.open("rb") as plain:
+        stream = cast(BinaryIO, gzip.GzipFile(fileobj=plain) if path.name.endswith(".gz") else plain)
+        header, number = header_line(stream)
+        for lines in _lines_with(stream, str(event_id).encode(), number + 1):
+            # Where a value in quotes goes on in the next line, the quotes of this one are odd.
+            if any(line.count(b'"') % 2 for _, line in lines):
+                return None
+            text = io.BytesIO(b"\n".join([header, *(line for _, line in lines)]) + b"\n")
+            for position, row in _rows(text, event_id):
+                found.append((lines[position - 2][0], row))
+    return found
+
+
+def _lines_with(stream: BinaryIO, key: bytes, number: int) -> Iterator[list[tuple[int, bytes]]]:
+    """Number and bytes of the lines in which ``key`` stands, in any case, for some text at a time.
+
+    ``number`` is that of the first line of the stream.
+    """
+    rest = b""
+    while block := stream.read(_BLOCK_BYTES):
+        end = block.rfind(b"\n") + 1
+        if not end:
+            # Of a line that is too long to be an event its beginning will do.
+            rest = (rest + block)[: MAX_LINE_BYTES + 1]
+            continue
+        text, rest = rest + block[:end], block[end:]
+        yield from _found(text, key, number)
+        number += text.count(b"\n")
+    yield from _found(rest, key, number)
+
+
+def _found(text: bytes, key: bytes, number: int) -> Iterator[list[tuple[int, bytes]]]:
+    lowered = text.lower()
+    lines: list[tuple[int, bytes]] = []
+    counted = 0
+    at = lowered.find(key)
+    while at >= 0:
+        begin = text.rfind(b"\n", 0, at) + 1
+        end = text.find(b"\n", at)
+        end = len(text) if end < 0 else end
+        number += text.count(b"\n", counted, begin)
+        counted = begin
+        lines.append((number, text[begin:end]))
+        at = lowered.find(key, end)
+    if lines:
+        yield lines
+
+
+def _decoded(path: Path, event_id: UUID) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """By decoding all of the file."""
+    with open_events(path) as source:
+        yield from _rows(source.stream, event_id)
+
+
+def _rows(stream: BinaryIO, event_id: UUID) -> Iterator[tuple[int, pa.RecordBatch]]:
+    wanted = pa.scalar(event_id.bytes, pa.binary(16))
+    for chunk in decode(stream, datetime.now(UTC)):
+        rows = chunk.rows.filter(pc.equal(chunk.rows["event_id"], wanted))
+        for position in range(rows.num_rows):
+            row = rows.slice(position, 1)
+            yield row["line_number"][0].as_py(), row

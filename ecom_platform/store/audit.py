@@ -1,0 +1,288 @@
+"""What the tables say about themselves: the evidence behind the asset checks and the audit.
+
+Belongs here: questions to the database whose answer is a :class:`Finding`, an expectation beside
+what was found. Does not belong here: Dagster, which shows findings as check results, or repairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg.errors import SerializationFailure
+
+from ecom_platform.feeds.declaration import (
+    CATEGORIES,
+    COUNTRIES,
+    DEVICES,
+    EARLIEST_EVENT_TIME,
+    EVENT_TYPES,
+    LATEST_EVENT_TIME_AHEAD,
+    MAX_PRICE,
+    UNPRICED_EVENT_TYPE,
+)
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.ledger import stored_rows
+from ecom_platform.store.scope import looking
+from ecom_platform.store.statements import queries
+
+# A finding names at most this many files; the count is always the whole one.
+NAMED_FILES = 20
+# How often a look that also writes is begun anew because of somebody else's writing.
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One expectation held against the data. ``details`` says where, when it does not hold."""
+
+    check: str
+    passed: bool
+    expected: int | float | str
+    found: int | float | str
+    description: str
+    details: dict[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateAudit:
+    """Rows and distinct ids of the table; duplicates that came in, by cause, over all files."""
+
+    rows: int
+    distinct_ids: int
+    duplicates_within_file: int
+    duplicates_across_files: int
+    duplicates_redropped_file: int
+    id_conflicts: int
+
+
+def record_duplicate_audit(
+    database: Database, run_id: str, *, whole_up_to: int | None = None
+) -> DuplicateAudit:
+    """Count, store the counts as a row of ``duplicate_audit``, and return them.
+
+    Of a table that is not looked at as a whole (``scope``) the rows are counted; that their ids are
+    distinct is taken from the unique index, if it is there.
+    """
+    with looking(database, "duplicate_audit", whole_up_to=whole_up_to) as look:
+        if look.scope.whole or not queries("checks").unique_index(look.connection):
+            rows, distinct = queries("checks").id_counts(look.connection)
+        else:
+            rows = distinct = stored_rows(look.connection)
+        row = queries("audit").record_audit(look.connection, run_id=run_id, rows=rows, distinct_ids=distinct)
+        look.found_right(rows == distinct)
+    return DuplicateAudit(*(int(value) for value in row))
+
+
+def newest_audit(connection: Connection) -> Finding:
+    """The newest audit found no duplicate in the table."""
+    row = queries("audit").newest_audit(connection)
+    rows, distinct = (0, 0) if row is None else (row[0], row[1])
+    return Finding(
+        "audit_finds_no_duplicates",
+        row is not None and rows == distinct,
+        "an audit" if row is None else f"{rows} distinct ids",
+        "no audit yet" if row is None else f"{distinct} distinct ids",
+        "As many distinct ids as rows, by the newest audit.",
+        {} if row is None else {"audited_at": f"{row[2]:%Y-%m-%d %H:%M:%S} UTC"},
+    )
+
+
+def row_rules(database: Database, now: datetime, *, whole_up_to: int | None = None) -> list[Finding]:
+    """Every rule about a single row, in one pass over the table or what changed of it (``scope``)."""
+    with looking(database, "row_rules", whole_up_to=whole_up_to) as look:
+        look.define_views()
+        findings = _judge_rows(_row_rule_counts(look.connection, now), look.scope.details())
+        look.found_right(all(finding.passed for finding in findings))
+    return findings
+
+
+def _judge_rows(counts: Mapping[str, int], scope: Mapping[str, str | int]) -> list[Finding]:
+    rows = counts["rows"]
+
+    def none(check: str, description: str, *columns: str) -> Finding:
+        broken = {column: counts[column] for column in columns}
+        total = sum(broken.values())
+        details = {"rows_looked_at": rows, **scope, **(broken if len(columns) > 1 else {})}
+        expected = f"no {description[0].lower()}{description[1:].removesuffix('.')}"
+        return Finding(check, total == 0, expected, f"{total} rows", description, details)
+
+    return [
+        none("no_missing_values", "Rows that lack a value every event has.", "nulls"),
+        none(
+            "price_only_on_sales", "Rows with a price on a view, or none on another event.", "price_presence"
+        ),
+        none("price_is_plausible", "Prices that are not positive, not finite or too large.", "price_value"),
+        none(
+            "values_in_domain",
+            "Rows whose type, category, device, country or user is not a declared one.",
+            *("event_type", "category", "user_device", "user_location", "user_id"),
+        ),
+        none("event_time_is_plausible", "Events before 2000 or more than a day ahead.", "event_time"),
+    ]
+
+
+_RULE_COUNTS = (
+    "rows",
+    "nulls",
+    "price_presence",
+    "price_value",
+    "event_type",
+    "category",
+    "user_device",
+    "user_location",
+    "user_id",
+    "event_time",
+)
+
+
+def _row_rule_counts(connection: Connection, now: datetime) -> dict[str, int]:
+    row = queries("checks").row_rules(
+        connection,
+        unpriced=UNPRICED_EVENT_TYPE,
+        max_price=MAX_PRICE,
+        event_types=list(EVENT_TYPES),
+        categories=list(CATEGORIES),
+        devices=list(DEVICES),
+        countries=list(COUNTRIES),
+        earliest=EARLIEST_EVENT_TIME,
+        latest=now + LATEST_EVENT_TIME_AHEAD,
+    )
+    return dict(zip(_RULE_COUNTS, (int(value) for value in row), strict=True))
+
+
+def unique_ids(connection: Connection) -> Finding:
+    """``event_id`` is unique: promised by a valid index over every row.
+
+    Where the promise is there, PostgreSQL keeps it with every row, and counting is the audit's part;
+    where it is gone, the data are counted here, to say how many rows are there twice.
+    """
+    expected = "a valid unique index"
+    description = "No event is stored twice: the constraint is in place."
+    if queries("checks").unique_index(connection):
+        return Finding("event_id_is_unique", True, expected, expected, description)
+    rows, distinct = queries("checks").id_counts(connection)
+    found = f"no valid unique index, and {rows - distinct} rows too many"
+    return Finding(
+        "event_id_is_unique",
+        False,
+        expected,
+        found,
+        description,
+        {"rows": rows, "rows_too_many": rows - distinct},
+    )
+
+
+def counts_reconcile(connection: Connection) -> Finding:
+    """``read = inserted + duplicate + rejected`` for every file and in total."""
+    unbalanced = list(queries("checks").unbalanced_files(connection))
+    files, read, inserted, duplicate, rejected, reject_rows = queries("checks").ledger_sums(connection)
+    accounted = inserted + duplicate + rejected
+    return Finding(
+        "counts_reconcile",
+        not unbalanced and read == accounted,
+        f"{read} rows read",
+        f"{accounted} rows accounted for",
+        "Every row that was read is inserted, a duplicate or rejected; per file and in total.",
+        {
+            "files": files,
+            "rows_inserted": inserted,
+            "rows_duplicate": duplicate,
+            "rows_rejected": rejected,
+            "rejected_rows_kept": reject_rows,
+            **named((name, f"{found} of {expected}") for _, name, expected, found in unbalanced),
+        },
+    )
+
+
+def table_matches_ledger(database: Database, *, whole_up_to: int | None = None) -> Finding:
+    """The table holds, file by file, what the ledger says was inserted and rejected.
+
+    Of a table that is not looked at as a whole (``scope``): the files whose rows changed. The ledger follows
+    the rows first: what a file lost and another one brought back is written down.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(SerializationFailure):  # a reject of such a file was replayed meanwhile
+            return _table_matches_ledger(database, whole_up_to)
+    return _table_matches_ledger(database, whole_up_to)
+
+
+def _table_matches_ledger(database: Database, whole_up_to: int | None) -> Finding:
+    with looking(database, "table_matches_ledger", whole_up_to=whole_up_to) as look:
+        look.define_views()
+        if queries("checks").any_lost(look.connection):
+            queries("checks").follow_lost_events(look.connection)
+            queries("checks").follow_lost_files(look.connection)
+        differing = [*queries("checks").files_that_differ(look.connection)]
+        differing += queries("checks").rejects_that_differ(look.connection)
+        look.found_right(not differing)
+    expected = "as many rows of every file as the ledger counts"
+    return Finding(
+        "table_matches_ledger",
+        not differing,
+        expected,
+        _differing([(wanted, there) for _, _, wanted, there in differing]) if differing else expected,
+        "Rows deleted or added behind the platform's back would show here, with the file they are of.",
+        look.scope.details()
+        | named(
+            (f"{name} (file {file_id})", f"{there} of {wanted}") for file_id, name, wanted, there in differing
+        ),
+    )
+
+
+def _differing(counts: list[tuple[int, int]]) -> str:
+    """``counts``: how many rows of a file there should be, and how many there are."""
+    missing = sum(max(wanted - there, 0) for wanted, there in counts)
+    added = sum(max(there - wanted, 0) for wanted, there in counts)
+    parts = [
+        f"{number} rows {what}" for number, what in ((missing, "are missing"), (added, "too many")) if number
+    ]
+    return f"{len(counts)} {'file differs' if len(counts) == 1 else 'files differ'}: {', '.join(parts)}"
+
+
+def few_rejects(connection: Connection, limit: float) -> Finding:
+    """Of the rows that the newest run read, and of those of each of its files, at most a share of ``limit``
+    is rejected now."""
+    (_, _, read, rejected), *files = queries("checks").newest_rejects(connection, limit=limit)
+    found = f"{rejected} of {read} rows"
+    if rejected <= limit * read and files:
+        _, name, rows, bad = files[0]
+        found += f", but {bad} of {rows} in {name}"
+    return Finding(
+        "few_rows_rejected",
+        rejected <= limit * read and not files,
+        f"at most {limit:.1%} of the rows rejected",
+        found,
+        "The files are what they should be, give or take a few rows.",
+        {
+            "rows_read": read,
+            "rows_rejected": rejected,
+            **named((f"{name} (file {number})", f"{bad} of {rows}") for number, name, rows, bad in files),
+        },
+    )
+
+
+def freshness(connection: Connection, now: datetime, window: timedelta) -> Finding:
+    """The last file was loaded within ``window``."""
+    newest: datetime | None = queries("checks").newest_load(connection)
+    age = None if newest is None else now - newest
+    return Finding(
+        "loaded_recently",
+        age is not None and age <= window,
+        f"a file loaded within {window}",
+        "no file loaded yet" if newest is None else f"{newest.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        "Data keeps coming.",
+        {} if age is None else {"age_seconds": int(age.total_seconds())},
+    )
+
+
+def named(entries: Iterable[tuple[str, Any]]) -> dict[str, str | int]:
+    """The first files with what is wrong with each, as metadata."""
+    listed = list(entries)
+    named: dict[str, str | int] = {name: str(text) for name, text in listed[:NAMED_FILES]}
+    if len(listed) > NAMED_FILES:
+        named["more_files"] = len(listed) - NAMED_FILES
+    return named

@@ -1,0 +1,137 @@
+"""Rows that were refused: showing them, and loading those that have become valid.
+
+Belongs here: the groups, and the replay of one reject, which is one transaction: the reject marked,
+the event stored (or found to be stored already), the counts of its file moved from rejected to
+inserted or duplicate. Does not belong here: where a corrected row comes from (``oncall.corrections``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+from psycopg import DataError, IntegrityError
+from psycopg.errors import ProgramLimitExceeded, RaiseException, WithCheckOptionViolation
+
+from ecom_platform.feeds.declaration import COLUMN_NAMES
+from ecom_platform.feeds.validation import ReasonCode
+from ecom_platform.store.connection import Connection
+from ecom_platform.store.statements import queries, text
+
+_PAGE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class RejectGroup:
+    """The open rejects of one reason, with the first of them as an example."""
+
+    reason: str
+    rows: int
+    file_name: str
+    line_number: int
+    raw: bytes
+    # What PostgreSQL said of the example, where it refused it.
+    message: str | None = None
+
+    @property
+    def description(self) -> str:
+        return ReasonCode(self.reason).description
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReject:
+    """A reject that has not been replayed. ``header``: the columns in the order of its file, if known."""
+
+    reject_id: int
+    file_id: int
+    file_name: str
+    line_number: int
+    raw: bytes
+    reason: str
+    header: tuple[str, ...] | None
+
+
+class ReplayVerdict(StrEnum):
+    """What became of a reject that was tried again."""
+
+    INSERTED = "inserted"
+    DUPLICATE = "duplicate"
+    STILL_CONFLICTS = "still conflicts"
+    STILL_REJECTED = "still rejected"
+    ORDER_UNKNOWN = "still rejected: the order of the columns of its file is not known, and the file is gone"
+    GONE = "replayed meanwhile"
+
+
+def groups(connection: Connection) -> list[RejectGroup]:
+    """The open rejects by reason, the most frequent first."""
+    rows = queries("oncall").reject_groups(connection)
+    return [
+        RejectGroup(reason, count, name, line, bytes(raw), message)
+        for reason, count, name, line, raw, message in rows
+    ]
+
+
+def open_rejects(connection: Connection) -> Iterator[OpenReject]:
+    """The open rejects, in the order they were refused; bounded memory."""
+    after = 0
+    while True:
+        page = [
+            OpenReject(
+                key, file_id, name, line, bytes(raw), reason, tuple(header.split(",")) if header else None
+            )
+            for key, file_id, name, line, raw, reason, header in queries("oncall").open_rejects(
+                connection, after=after, limit=_PAGE
+            )
+        ]
+        if not page:
+            return
+        yield from page
+        after = page[-1].reject_id
+
+
+def replay(connection: Connection, reject_id: int, event: pa.RecordBatch) -> ReplayVerdict:
+    """Store ``event``, one decoded row, in the place of a reject; the caller commits.
+
+    Safe to repeat and to run beside another replay: the reject's row is locked first.
+    """
+    locked = queries("oncall").lock_reject(connection, reject_id=reject_id)
+    if locked is None:
+        return ReplayVerdict.GONE
+    file_id, reason = locked
+    values = _values(event)
+    try:
+        with connection.transaction():
+            queries("replay").refuse_at_once(connection)
+            inserted = connection.execute(text("replay", "insert_event"), (*values, file_id)).rowcount
+    except (DataError, IntegrityError, RaiseException, ProgramLimitExceeded, WithCheckOptionViolation):
+        return ReplayVerdict.STILL_REJECTED
+    if not inserted and not _same_content(connection, values):
+        return ReplayVerdict.STILL_CONFLICTS
+    if inserted:
+        queries("replay").note_event(connection, event_id=values[0])
+    queries("oncall").mark_replayed(connection, reject_id=reject_id)
+    queries("oncall").account_replayed(
+        connection, file_id=file_id, inserted=inserted, conflicting=int(reason == ReasonCode.ID_CONFLICT)
+    )
+    if inserted:
+        queries("oncall").settle_lost(connection, event_id=values[0], file_id=file_id)
+    return ReplayVerdict.INSERTED if inserted else ReplayVerdict.DUPLICATE
+
+
+def is_stored(connection: Connection, event: pa.RecordBatch) -> bool:
+    """Whether ``event``, one decoded row, is in the table with exactly these values."""
+    return _same_content(connection, _values(event))
+
+
+def _same_content(connection: Connection, values: list[Any]) -> bool:
+    found = connection.execute(text("replay", "same_content"), (*values, values[0])).fetchone()
+    return found is not None and bool(found[0])
+
+
+def _values(event: pa.RecordBatch) -> list[Any]:
+    (row,) = event.select(list(COLUMN_NAMES)).to_pylist()
+    return [UUID(bytes=value) if name == "event_id" else value for name, value in row.items()]

@@ -1,0 +1,116 @@
+"""How much of the table a check looks at.
+
+Belongs here: deciding between the whole of ``user_events`` and what changed since the check last found it
+right, and remembering that. Does not belong here: the checks themselves (``audit``, ``rollups``).
+
+A small table is looked at as a whole each time. Of one with more than ``ECOM_WHOLE_CHECK_ROWS`` rows a run
+looks at the files whose rows came, went or were changed since (triggers note them, migration 0009), so its
+cost follows the load and not the table; and at the whole again when that is more than a day ago, when the
+last look at the whole did not find it right, or when somebody asks for the check itself, as the daily audit
+does. Rows that were *added* past the platform leave no note: the whole shows them. What was wrong is
+therefore right again only when it was looked at again: by its note, or with the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import IsolationLevel
+
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.ledger import stored_rows
+from ecom_platform.store.statements import queries
+
+# A day, and the time by which a daily audit may begin later or take longer than the one before.
+WHOLE_EVERY_SECONDS = 25 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one look covers. ``whole_at``: when the whole was last found right, if it rests on that."""
+
+    check: str
+    whole: bool
+    whole_at: datetime | None = None
+
+    def details(self) -> dict[str, str | int]:
+        """For the finding: what was looked at, if it was not the whole."""
+        if self.whole:
+            return {}
+        return {
+            "looked_at": "what changed since the whole table was",
+            "whole_table_looked_at": f"{self.whole_at:%Y-%m-%d %H:%M:%S} UTC",
+        }
+
+
+class Look:
+    """One look at one snapshot."""
+
+    def __init__(self, connection: Connection, scope: Scope) -> None:
+        self.connection, self.scope = connection, scope
+        self._right = False
+
+    def define_views(self) -> None:
+        """Let ``looked_at`` and ``looked_at_files`` be the rows and the files that it is about.
+
+        They go with the session, which ends with the look.
+        """
+        if self.scope.whole:
+            queries("scope").look_at_all(self.connection)
+            return
+        queries("scope").create_changed_files(self.connection)
+        queries("scope").fill_changed_files(self.connection, check=self.scope.check)
+        queries("scope").look_at_changed(self.connection)
+
+    def found_right(self, right: bool) -> None:
+        """Say how it ended: what was found right need not be looked at again until it changes."""
+        self._right = right
+
+    def settle(self) -> None:
+        if not self._right:
+            # What an earlier look found right is not what this one saw.
+            queries("scope").forget_whole(self.connection, check=self.scope.check, whole=self.scope.whole)
+            return
+        queries("scope").forget_notes(self.connection, check=self.scope.check)
+        if self.scope.whole:
+            queries("scope").record_whole(self.connection, check=self.scope.check)
+
+
+@contextmanager
+def looking(database: Database, check: str, *, whole_up_to: int | None = None) -> Iterator[Look]:
+    """A connection at one snapshot, and what ``check`` is to look at.
+
+    ``whole_up_to``: rows up to which the whole table is looked at in any case; ``None``: whatever its size.
+    Another look of the same check waits for this one; nobody else does.
+    """
+    with database.open(autocommit=True) as connection:
+        queries("scope").lock_check(connection, check=check)
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        with connection.transaction():
+            look = Look(connection, _decide(connection, check, whole_up_to))
+            yield look
+            look.settle()
+
+
+def row_count(connection: Connection, whole_up_to: int | None) -> int:
+    """Rows of the table: counted, or of a large one those of the ledger, to which a check holds it."""
+    if _in_any_case(connection, whole_up_to):
+        return stored_rows(connection)
+    return int(queries("scope").rows_by_the_ledger(connection))
+
+
+def _in_any_case(connection: Connection, whole_up_to: int | None) -> bool:
+    return whole_up_to is None or queries("scope").rows_by_the_ledger(connection) <= whole_up_to
+
+
+def _decide(connection: Connection, check: str, whole_up_to: int | None) -> Scope:
+    if _in_any_case(connection, whole_up_to):
+        return Scope(check, whole=True)
+    newest = queries("scope").newest_whole(connection, check=check)
+    # One in the future is of a clock that was set back since.
+    if newest is None or not 0 <= newest[1] <= WHOLE_EVERY_SECONDS:
+        return Scope(check, whole=True)
+    return Scope(check, whole=False, whole_at=newest[0])

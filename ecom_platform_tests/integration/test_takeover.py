@@ -1,0 +1,112 @@
+"""A database and a landing zone of earlier versions are gone on with, also from the middle of a load."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from pyspark.sql import SparkSession
+
+from ecom_platform.landing.accounting import disk_matches_ledger
+from ecom_platform.landing.archive_check import archive_matches_ledger
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.server import binary
+from ecom_platform.settings import Settings
+from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles, refresh
+from ecom_platform.store import audit, ledger
+from ecom_platform.store.connection import Database
+from ecom_platform.store.schema import migrate
+from ecom_platform.streaming.ingest import ingest
+from ecom_platform_tests.reference import compare
+
+LEFT = Path(__file__).parents[1] / "takeover"
+VERSIONS = sorted(folder.name for folder in LEFT.glob("schema_*"))
+# By position in what was dropped: first.csv 1, 2; second.csv 3; halfway.csv 4, 5; waiting.csv 6.
+EVENTS = [uuid.UUID(int=number) for number in range(1, 7)]
+
+
+@pytest.fixture(params=VERSIONS)
+def left(request: pytest.FixtureRequest, database: Database, settings: Settings) -> Iterator[LandingZone]:
+    """What a version left, in ``database`` and in the landing folder of ``settings``."""
+    folder = LEFT / request.param
+    with database.open(autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    parts = conninfo_to_dict(database.url)
+    psql = [binary("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", parts["host"], "-U", parts["user"]]
+    script = folder / "database.sql"
+    subprocess.run(
+        [*map(str, psql), "-d", str(parts["dbname"]), "-f", script], check=True, stdout=subprocess.DEVNULL
+    )
+    shutil.copytree(folder / "landing", settings.landing_dir)
+    (settings.landing_dir / "dot-ecom").rename(settings.landing_dir / ".ecom")
+    yield LandingZone.of(settings)
+
+
+def test_it_is_loaded_on(
+    left: LandingZone, database: Database, settings: Settings, spark: SparkSession
+) -> None:
+    migrate(database)
+    result = ingest(settings, database, lambda: spark, "the next run")
+    assert (result.totals.loaded, result.totals.rows_inserted) == (2, 3)
+    assert (result.refused, result.unsettled) == ({}, ())
+    with database.open() as connection:
+        stored = [row[0] for row in connection.execute("SELECT event_id FROM user_events ORDER BY 1")]
+        states = connection.execute("SELECT name, state FROM ingested_files ORDER BY name").fetchall()
+        rejects = connection.execute(
+            "SELECT file_name, line_number, reason FROM rejected_events ORDER BY 1"
+        ).fetchall()
+        files = ledger.states(
+            connection,
+            [
+                row[0]
+                for row in connection.execute("SELECT file_id FROM ingested_files WHERE state = 'loaded'")
+            ],
+        )
+    assert stored == EVENTS
+    assert states == [
+        ("broken.csv", "quarantined"),
+        *((name, "loaded") for name in ("first.csv", "halfway.csv", "second.csv", "waiting.csv")),
+    ]
+    assert rejects == [("first.csv", 5, "missing_fields"), ("second.csv", 4, "id_conflict")]
+    compared = compare(database, {key: left.path_of(state) for key, state in files.items()})
+    assert (compared.lost, compared.doubled, compared.differences) == (0, 0, [])
+
+
+def test_every_check_agrees(
+    left: LandingZone, database: Database, settings: Settings, spark: SparkSession
+) -> None:
+    migrate(database)
+    ingest(settings, database, lambda: spark, "the next run")
+    for rollup in (HOURLY_SALES, CONVERSION_FUNNEL):
+        refresh(database, rollup)
+    with database.open() as connection:
+        findings = [
+            audit.unique_ids(connection),
+            audit.counts_reconcile(connection),
+            archive_matches_ledger(connection, left, whole=True),
+        ]
+    findings += [
+        audit.table_matches_ledger(database),
+        disk_matches_ledger(database, left),
+        reconciles(database, HOURLY_SALES, "revenue_reconciles"),
+        reconciles(database, CONVERSION_FUNNEL, "funnel_reconciles"),
+    ]
+    assert [finding for finding in findings if not finding.passed] == []
+
+
+def test_a_file_that_was_loaded_before_is_dropped_again(
+    left: LandingZone, database: Database, settings: Settings, spark: SparkSession
+) -> None:
+    migrate(database)
+    (archived,) = left.archive.rglob("*-first.csv")
+    shutil.copy(archived, left.landing / "again.csv")
+    totals = ingest(settings, database, lambda: spark, "the next run").totals
+    assert (totals.rows_inserted, totals.rows_duplicate, totals.rows_rejected) == (3, 3, 1)
+    with database.open() as connection:
+        assert ledger.stored_rows(connection) == len(EVENTS)
