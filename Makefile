@@ -97,7 +97,7 @@ anew:
 	@rm -rf $(VENV)
 
 # The lock file names exact versions and hashes; where they come from is the machine's own setting.
-$(STAMP): requirements.lock requirements-uv.lock setup.py $(if $(WHOLE),,anew)
+$(STAMP): requirements.lock requirements-uv.lock pyproject.toml setup.py $(if $(WHOLE),,anew)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")'
 	@echo "setup: installing the environment into $(VENV) (once, about a minute)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -112,9 +112,9 @@ schema: setup ## Write ecom_platform/store/schema.sql anew, from what the migrat
 
 # The image's locks follow from the first one, so that it has the versions that are tested.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
-lock: setup ## Lock the dependencies again: setup.py, then what the image has of them
-	$(LOCK) --extra dev setup.py -o requirements.lock
-	$(LOCK) -c requirements.lock setup.py -o docker/requirements.lock
+lock: setup ## Lock the dependencies again: pyproject.toml, then what the image has of them
+	$(LOCK) --extra dev pyproject.toml -o requirements.lock
+	$(LOCK) -c requirements.lock pyproject.toml -o docker/requirements.lock
 	$(LOCK) -c requirements.lock docker/notebook.in -o docker/notebook.lock
 	$(LOCK) -c requirements.lock -c requirements-uv.lock docker/build.in -o docker/build.lock
 
