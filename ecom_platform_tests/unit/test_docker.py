@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +114,8 @@ def test_the_image_has_the_versions_that_are_tested(lock: str) -> None:
 
 
 def test_the_image_has_what_the_package_needs() -> None:
-    for statement in ast.parse((TOP / "setup.py").read_text()).body:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "RUNTIME":
-            needed = {re.split(r"[^a-z0-9-]", name)[0] for name in ast.literal_eval(statement.value)}
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[^a-z0-9-]", name)[0] for name in project["dependencies"]}
     assert "pyspark" in needed
     assert needed - set(pins(DOCKER / "requirements.lock")) == set()
 
