@@ -161,7 +161,7 @@ def _machine(folder: ServerFolder) -> dict[str, str]:
         "dynamic_shared_memory": "sysv" if sys.platform == "linux" else "posix",
         "max_wal_size": f"{max_wal_size // 1024**2}MB",
         # Never pglz: it takes longer than everything else that is done to a page of random keys, and makes
-        # it no smaller (docs/performance.md).
+        # it no smaller (docs/lab-book.md).
         "wal_compression": "lz4" if built_with("--with-lz4") else "off",
     }
 

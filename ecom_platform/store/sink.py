@@ -57,7 +57,7 @@ from ecom_platform.store.statements import text
 log = logging.getLogger(__name__)
 
 # Rows that are sorted and copied together. Random ids touch most pages of a large index, so the more
-# rows share a visit the better; a buffer of this size takes about 50 MB (docs/performance.md).
+# rows share a visit the better; a buffer of this size takes about 50 MB (docs/lab-book.md).
 BUFFER_ROWS = 250_000
 # Rows of ordinary length are fewer bytes; this is for those with very long values.
 BUFFER_BYTES = 64 * 1024**2
