@@ -418,7 +418,7 @@ def test_killed_in_the_middle_of_sending(database: Database) -> None:
         "from ecom_platform.alerts.shifts import Shifts\n"
         "from ecom_platform.alerts.targets import targets\n"
         "from ecom_platform.store.connection import Database\n"
-        "Dispatcher().dispatch(Database(sys.argv[1]), targets(sys.argv[2:]), 60)\n"
+        "Shifts().dispatch(Database(sys.argv[1]), targets(sys.argv[2:]), 60)\n"
     )
     for index in range(200):  # several messages
         raise_problem(database, problem(f"check/a/number_{index}", found="x" * 500))
@@ -426,7 +426,8 @@ def test_killed_in_the_middle_of_sending(database: Database) -> None:
     gate = threading.Event()
     with webhook(answer=lambda number: 200 if number == 1 or gate.wait() else 500) as hook:
         process = subprocess.Popen([sys.executable, "-c", program, database.url, hook.url])
-        hook.wait_for(lambda receiver: bool(receiver.received))
+        hook.wait_for(lambda receiver: bool(receiver.received) or process.poll() is not None)
+        assert process.poll() is None
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         gate.set()

@@ -23,7 +23,7 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout with an environment as `make setup` leaves it, as far as make looks at it."""
     folder = tmp_path / "a checkout"
     (folder / ".venv" / "bin").mkdir(parents=True)
-    for name in ("Makefile", "requirements.lock", "requirements-uv.lock", "setup.py"):
+    for name in ("Makefile", "requirements.lock", "requirements-uv.lock", "pyproject.toml", "setup.py"):
         shutil.copy(TOP / name, folder)
     (folder / "ecom_platform").mkdir()
     (folder / ".venv" / "bin" / "python").symlink_to(sys.executable)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-_BEGIN = "from ecom_platform import output; output.protect()\n"
+_BEGIN = "from ecom_platform.processes import output; output.protect()\n"
 _FULL = Path("/dev/full")
 
 

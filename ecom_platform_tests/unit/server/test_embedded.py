@@ -234,8 +234,12 @@ def test_acquiring_again_does_nothing_and_one_release_is_enough(
         raise AssertionError(f"the server runs: {arguments}")
 
     with monkeypatch.context() as patch:
-        for name in ("startup.start", "file_lock.FileLock.exclusive", "file_lock.FileLock.try_exclusive"):
-            patch.setattr(f"ecom_platform.server.{name}", unwanted)
+        for name in (
+            "server.startup.start",
+            "file_lock.FileLock.exclusive",
+            "file_lock.FileLock.try_exclusive",
+        ):
+            patch.setattr(f"ecom_platform.{name}", unwanted)
         patch.setattr(subprocess, "Popen", unwanted)
         server.acquire()
     assert running_pid(server) == pid
