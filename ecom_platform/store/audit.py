@@ -214,8 +214,7 @@ def _table_matches_ledger(database: Database, whole_up_to: int | None) -> Findin
     with looking(database, "table_matches_ledger", whole_up_to=whole_up_to) as look:
         look.define_views()
         if queries("checks").any_lost(look.connection):
-            queries("checks").follow_lost_events(look.connection)
-            queries("checks").follow_lost_files(look.connection)
+            queries("checks").follow_lost(look.connection)
         differing = [*queries("checks").files_that_differ(look.connection)]
         differing += queries("checks").rejects_that_differ(look.connection)
         look.found_right(not differing)

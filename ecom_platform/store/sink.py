@@ -77,8 +77,8 @@ _UNIQUE_VIOLATION = "23505"
 _SERIALIZATION = frozenset({"40001", "40P01"})
 _LOCK_NOT_AVAILABLE = "55P03"
 _CONNECTION_CLASSES = ("08", "57P")
-# Verdicts of a staged row whose id is not stored: not yet, and not any more.
-_UNSEEN, _GONE = "unseen", "gone"
+# The verdict of a staged row whose id is not stored: not yet, or after the insert not any more.
+_MISSING = "missing"
 _NO_ROOM = frozenset({"53100", "53200"})
 # Data and integrity, WITH CHECK OPTION, limits such as the size of an index entry; triggers, types.
 _REFUSAL_CLASSES = ("22", "23", "44", "54")
@@ -360,7 +360,7 @@ class _Unit:
         self._session.run(text("sink", "empty_staged"))
         self._session.copy("staged", rows, temporary=True)
         verdicts = self._session.rows(text("sink", "classify_known"))
-        leftovers = [row for row in verdicts if row["verdict"] != _UNSEEN]
+        leftovers = [row for row in verdicts if row["verdict"] != _MISSING]
         refused: list[dict[str, Any]] = []
         if len(leftovers) < len(verdicts):
             if self._insert_unseen():
@@ -372,7 +372,7 @@ class _Unit:
         for row in refused:
             _count_refused(self._tallies[row["file_id"]], row)
         for leftover in leftovers:
-            if leftover["verdict"] == _GONE:
+            if leftover["verdict"] == _MISSING:
                 raise _RowGoneError(f"A row that another transaction had stored was deleted: {leftover}.")
             _count_leftover(self._tallies[leftover["file_id"]], leftover)
 

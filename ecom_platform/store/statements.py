@@ -6,6 +6,7 @@ not belong here: SQL text, or running it.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import aiosql
 
 _SQL = Path(__file__).parent / "sql"
 _KEY = "event_id"
+_PLACE = re.compile(r"\{(\w+)\}")
 
 
 @cache
@@ -42,8 +44,14 @@ def _fragments() -> dict[str, str]:
 
 @cache
 def text(file: str, name: str) -> str:
-    """One statement's text, with ``{columns}`` and its kin filled from the declaration."""
-    statement = str(getattr(queries(file), name).sql)
-    for key, value in _fragments().items() if "{" in statement else ():
-        statement = statement.replace("{" + key + "}", value)
-    return statement
+    """One statement's text, with ``{columns}`` and its kin filled from the declaration.
+
+    ``{name}`` also stands for another statement of the same file, a part that several have.
+    """
+    statement = str(getattr(queries(file), name).sql).removesuffix(";")
+
+    def filled(match: re.Match[str]) -> str:
+        part = match[1]
+        return _fragments()[part] if part in _fragments() else text(file, part)
+
+    return _PLACE.sub(filled, statement)

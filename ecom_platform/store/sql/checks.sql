@@ -66,36 +66,18 @@ ORDER BY again.file_id, r.line_number;
 -- Whether rows were deleted of which it is not known that they came back.
 SELECT EXISTS (SELECT FROM lost_events) OR EXISTS (SELECT FROM lost_files);
 
--- name: follow_lost_events!
+-- name: follow_lost!
 -- Rows that a file lost and another one brought back count where they are now; the first file had them, too, so there
 -- they are duplicates. No more than a file is short of: a row that was added and deleted by hand never counted. Back
--- in the file that lost it, a row was restored by hand, and counts as it did.
-WITH back AS (
+-- in the file that lost it, a row was restored by hand, and counts as it did. Where the ids of what was lost are not
+-- known, a file of the same bytes that was loaded since has brought all of them back, or found them.
+WITH events_back AS (
     DELETE FROM lost_events AS l
     USING looked_at AS e
     WHERE l.event_id = e.event_id
     RETURNING l.file_id, l.file_id <> e.file_id AS moved
 ),
-moved AS (
-    SELECT b.file_id, count(*) AS rows FROM back AS b WHERE b.moved GROUP BY b.file_id
-),
-short AS (
-    SELECT m.file_id, least(m.rows, f.rows_inserted - coalesce(e.rows, 0)) AS rows
-    FROM moved AS m
-    JOIN looked_at_files AS f USING (file_id)
-    LEFT JOIN (
-        SELECT file_id, count(*) AS rows FROM looked_at WHERE file_id IN (SELECT file_id FROM moved) GROUP BY file_id
-    ) AS e USING (file_id)
-)
-UPDATE ingested_files AS f
-SET rows_inserted = f.rows_inserted - s.rows, rows_duplicate = f.rows_duplicate + s.rows
-FROM short AS s
-WHERE f.file_id = s.file_id AND s.rows > 0;
-
--- name: follow_lost_files!
--- The same where the ids are not known. A file of the same bytes that was loaded since has brought all of them back,
--- or found them.
-WITH back AS (
+files_back AS (
     DELETE FROM lost_files AS l
     USING ingested_files AS f
     WHERE f.file_id = l.file_id AND EXISTS (
@@ -104,6 +86,15 @@ WITH back AS (
             AND twin.finished_at > l.lost_at
     )
     RETURNING l.file_id, l.rows
+),
+back AS (
+    SELECT file_id, sum(rows)::bigint AS rows
+    FROM (
+        SELECT file_id, 1 AS rows FROM events_back WHERE moved
+        UNION ALL
+        SELECT file_id, rows FROM files_back
+    ) AS either
+    GROUP BY file_id
 ),
 short AS (
     SELECT b.file_id, least(b.rows, f.rows_inserted - coalesce(e.rows, 0)) AS rows

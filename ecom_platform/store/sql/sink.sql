@@ -45,34 +45,45 @@ SET LOCAL work_mem = '64MB';
 -- name: empty_staged#
 TRUNCATE staged, unseen, fresh;
 
--- name: classify_known
--- Every staged row whose id is stored, compared with the row that is stored under it. Ids that are not are
--- noted in the same statement: what one snapshot did not find is exactly what is left to do.
--- OFFSET 0 keeps this an index look-up per row, whatever the size of the table.
-WITH looked_up AS MATERIALIZED (
-    SELECT
-        s.event_id,
-        s.file_id,
-        s.line_number,
-        CASE
-            WHEN t.file_id IS NULL THEN 'unseen'
-            WHEN ROW({compared_s}) IS DISTINCT FROM ROW({compared_t}) THEN 'conflict'
-            WHEN s.file_id = t.file_id THEN 'within'
-            ELSE 'across'
-        END AS verdict
-    FROM staged AS s
-    LEFT JOIN LATERAL (
-        SELECT {compared}, file_id FROM user_events AS e WHERE e.event_id = s.event_id OFFSET 0
-    ) AS t ON true
-),
-noted AS (
-    INSERT INTO unseen SELECT DISTINCT event_id FROM looked_up WHERE verdict = 'unseen'
-)
+-- name: verdict#
+-- Part of the next ones: what a staged row is beside the stored one of its id.
+CASE
+    WHEN t.file_id IS NULL THEN 'missing'
+    WHEN ROW({compared_s}) IS DISTINCT FROM ROW({compared_t}) THEN 'conflict'
+    WHEN s.file_id = t.file_id THEN 'within'
+    ELSE 'across'
+END
+
+-- name: stored#
+-- Part of the next ones: the stored row. OFFSET 0 keeps this an index look-up per row, whatever the size of the table.
+LEFT JOIN LATERAL (
+    SELECT {compared}, file_id FROM user_events AS e WHERE e.event_id = s.event_id OFFSET 0
+) AS t ON true
+
+-- name: by_file_and_verdict
+-- Part of the next ones: how many rows of a file came to which verdict, and which are in conflict.
 SELECT
     file_id,
     verdict,
     count(*) AS rows,
     array_agg(line_number) FILTER (WHERE verdict = 'conflict') AS lines
+
+-- name: classify_known
+-- Every staged row whose id is stored, compared with the row that is stored under it. Ids that are not are
+-- noted in the same statement: what one snapshot did not find is exactly what is left to do.
+WITH looked_up AS MATERIALIZED (
+    SELECT
+        s.event_id,
+        s.file_id,
+        s.line_number,
+        {verdict} AS verdict
+    FROM staged AS s
+    {stored}
+),
+noted AS (
+    INSERT INTO unseen SELECT DISTINCT event_id FROM looked_up WHERE verdict = 'missing'
+)
+{by_file_and_verdict}
 FROM looked_up
 GROUP BY file_id, verdict;
 
@@ -92,28 +103,17 @@ INSERT INTO fresh SELECT event_id FROM inserted;
 -- name: classify_unseen
 -- Every row of an unseen id that was not inserted after all, compared as above. What kept it out may have been
 -- deleted since.
-SELECT
-    file_id,
-    verdict,
-    count(*) AS rows,
-    array_agg(line_number) FILTER (WHERE verdict = 'conflict') AS lines
+{by_file_and_verdict}
 FROM (
     SELECT
         s.file_id,
-        CASE
-            WHEN t.file_id IS NULL THEN 'gone'
-            WHEN ROW({compared_s}) IS DISTINCT FROM ROW({compared_t}) THEN 'conflict'
-            WHEN s.file_id = t.file_id THEN 'within'
-            ELSE 'across'
-        END AS verdict,
+        {verdict} AS verdict,
         s.line_number
     FROM (
         SELECT staged.*, row_number() OVER (PARTITION BY event_id ORDER BY file_id, line_number) AS copy
         FROM staged JOIN unseen USING (event_id)
     ) AS s
-    LEFT JOIN LATERAL (
-        SELECT {compared}, file_id FROM user_events AS e WHERE e.event_id = s.event_id OFFSET 0
-    ) AS t ON true
+    {stored}
     WHERE s.copy > 1 OR NOT EXISTS (SELECT FROM fresh AS f WHERE f.event_id = s.event_id)
 ) AS leftover
 GROUP BY file_id, verdict;
@@ -188,25 +188,14 @@ SELECT file_id, line_number, sqlstate, constraint_name, column_name FROM tried W
 
 -- name: classify_tried
 -- As classify_unseen: every row of the trial that was neither inserted nor refused.
-SELECT
-    file_id,
-    verdict,
-    count(*) AS rows,
-    array_agg(line_number) FILTER (WHERE verdict = 'conflict') AS lines
+{by_file_and_verdict}
 FROM (
     SELECT
         s.file_id,
-        CASE
-            WHEN t.file_id IS NULL THEN 'gone'
-            WHEN ROW({compared_s}) IS DISTINCT FROM ROW({compared_t}) THEN 'conflict'
-            WHEN s.file_id = t.file_id THEN 'within'
-            ELSE 'across'
-        END AS verdict,
+        {verdict} AS verdict,
         s.line_number
     FROM trial AS s
-    LEFT JOIN LATERAL (
-        SELECT {compared}, file_id FROM user_events AS e WHERE e.event_id = s.event_id OFFSET 0
-    ) AS t ON true
+    {stored}
     WHERE NOT EXISTS (
         SELECT FROM tried AS d WHERE d.file_id = s.file_id AND d.line_number = s.line_number
     )
