@@ -125,14 +125,14 @@ class _Rounds:
         )
         claim = claim_files(job.database, job.zone, self.found.settled)
         self.refused = {**self.found.refused, **claim.refused}
-        # Both, since the ledger may have forgotten by now what it was told.
-        file_ids = {file.file_id for file in claim.taken}
         with job.database.open() as connection:
-            file_ids.update(file.file_id for file in ledger.claimed(connection))
+            claimed = ledger.claimed(connection)
+        # Both, since the ledger may have forgotten by now what it was told.
+        file_ids = {file.file_id for file in [*claim.taken, *claimed]}
         again: list[str] = list(claim.changed)
         if file_ids:
             before = len(self.stream.landed_again) if self.stream is not None else 0
-            self.stream = run_bounded(self._session(), job, self._on_batch, self.stream)
+            self.stream = run_bounded(self._session(), job, claimed, self._on_batch, self.stream)
             # A file that was given back is another one when it is claimed again.
             self.file_ids = (self.file_ids | file_ids) - self.stream.given_back
             again += self.stream.landed_again[before:]

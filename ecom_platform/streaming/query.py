@@ -139,15 +139,16 @@ def weighted_quantile(values: Sequence[tuple[float, int]], quantile: float) -> f
 def run_bounded(
     session: SparkSession,
     job: StreamJob,
+    claimed: Sequence[ledger.ClaimedFile],
     on_batch: Callable[[StreamResult], None] = lambda result: None,
     result: StreamResult | None = None,
 ) -> StreamResult:
-    """Load everything that is claimed now, then end; goes on counting in ``result``, if there is one.
+    """Load the ``claimed`` files, then end; goes on counting in ``result``, if there is one.
 
     Raises the :class:`EcomError` that a task or a micro-batch ended in, else
     :class:`IngestError`; what was committed before stays committed.
     """
-    files, changed, returned = _at_rest(job)
+    files, changed, returned = _at_rest(job, claimed)
     again = result is not None
     result = result or StreamResult(application=session.sparkContext.applicationId)
     result.landed_again += returned
@@ -175,11 +176,12 @@ def run_bounded(
     return result
 
 
-def _at_rest(job: StreamJob) -> tuple[list[ledger.ClaimedFile], list[int], list[str]]:
-    """The claimed files; ids and names of those that were given back: Spark took its time to start, and
-    their writers went on."""
+def _at_rest(
+    job: StreamJob, files: Sequence[ledger.ClaimedFile]
+) -> tuple[list[ledger.ClaimedFile], list[int], list[str]]:
+    """The files that are what was claimed; ids and names of those that were given back: Spark took its time
+    to start, and their writers went on."""
     with job.database.open() as connection:
-        files = ledger.claimed(connection)
         changed = changed_since_claimed(connection, job.zone, files)
     returned = give_back(job.database, job.zone, changed) if changed else []
     return [file for file in files if file.file_id not in changed], changed, returned
