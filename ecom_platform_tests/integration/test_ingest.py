@@ -125,14 +125,14 @@ def forget_everything(platform: Platform) -> None:
 
 
 def test_a_database_that_forgets_the_claim_is_no_success(platform: Platform) -> None:
-    """Before the stream begins: it finds nothing to do, and ends without an error."""
+    """Before the stream begins: its tasks ask the ledger first."""
     platform.generate(300)
 
     def session() -> SparkSession:
         forget_everything(platform)
         return platform.spark
 
-    with pytest.raises(IngestError, match=r"does not know 3 of the 3 files.*ecom reconcile"):
+    with pytest.raises(IngestError, match=r"does not know 3 of 3 claimed files.*ecom reconcile"):
         ingest(platform.settings, platform.database, session, str(uuid.uuid4()))
 
 
