@@ -155,7 +155,7 @@ MUTANTS = (
         mutated="",
         tests=(
             "ecom_platform_tests/integration/test_ingest.py"
-            "::test_a_database_that_forgets_the_claim_is_no_success",
+            "::test_a_database_that_forgets_what_was_loaded_is_no_success",
         ),
     ),
     Mutant(

@@ -126,9 +126,9 @@ MUTANTS = (
         name="rows are committed before the ledger has their file",
         promise=promises.KILLED,
         file=_SINK,
-        original='        self._hook("rejected")\n        self._settle()\n',
-        mutated='        self._session.run("COMMIT")\n        self._session.run("BEGIN")\n'
-        '        self._hook("rejected")\n        self._settle()\n',
+        original='            self._hook("rejected")\n            self._settle()\n',
+        mutated='            self._session.run("COMMIT")\n            self._session.run("BEGIN")\n'
+        '            self._hook("rejected")\n            self._settle()\n',
         tests=(f"{_BROKEN}::test_the_process_is_killed_after_a_step[rejected]",),
     ),
     Mutant(
