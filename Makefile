@@ -12,9 +12,9 @@ ONLY ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Tests run side by side; with TESTS=path some of them. One process more than there are cores: some wait.
+# Tests run side by side; with TESTS=path some of them. Twice as many as there are cores: many wait for programs.
 TESTS ?=
-WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 2 )))
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder --durations 10 $(TESTS)
 
 # Compiled once, not by each of the hundred programs that the tests start, whatever the shell says of it.
