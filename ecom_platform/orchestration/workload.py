@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import dagster as dg
+from markupsafe import Markup
 
 from ecom_platform.settings import Settings
 from ecom_platform.store.connection import Connection, Database
@@ -38,8 +39,8 @@ class Workload:
     whole_files: Callable[[Connection, str], Collection[str]] = lambda connection, run_id: ()
     # Brings up to date what follows from the events, where a job loads without the assets; what was done.
     after_load: Callable[[Database, Settings], Iterator[str]] = _nothing_follows
-    # The first screen of the report, around a card of the last loads.
-    first_screen: Callable[[Connection, datetime, str], str] | None = None
+    # The first screen of the report, around a card of the last loads; HTML, as the card is.
+    first_screen: Callable[[Connection, datetime, Markup], Markup] | None = None
 
     def attached_to(self, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
         """Assets of the engine, with the arrows from its own drawn."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from markupsafe import Markup
+
 from ecom_platform.reporting import svg
 from ecom_platform.reporting import wording as units
 from ecom_platform.reporting.figures import (
@@ -41,7 +43,7 @@ SIZE_COLORS = {"table": svg.BLUE, "indexes": svg.ORANGE}
 _MOST_BARS = 80
 
 
-def throughput(run: Run) -> str:
+def throughput(run: Run) -> Markup:
     """Rows per second of each micro-batch."""
     groups = _groups(len(run.batches))
     values = []
@@ -52,7 +54,7 @@ def throughput(run: Run) -> str:
     return svg.bars(values, units.count, "Rows per second by micro-batch", [svg.TEAL])
 
 
-def durations(run: Run) -> str:
+def durations(run: Run) -> Markup:
     """Seconds of each micro-batch by part."""
     spent = wall_seconds(run.batches, run.cores)
     values = []
@@ -63,7 +65,7 @@ def durations(run: Run) -> str:
     return svg.stacked_bars(values, PART_COLORS, units.seconds, "Seconds of a micro-batch by part")
 
 
-def latency(run: Run) -> str:
+def latency(run: Run) -> Markup:
     """How long from landing to commit, and for which share of the rows."""
     curve = sorted((int(part[1:]), value) for part, value in run.parts("latency_seconds").items())
     points = [(value, percent / 100) for percent, value in curve]
@@ -77,17 +79,17 @@ def latency(run: Run) -> str:
     )
 
 
-def processors(run: Run) -> str:
+def processors(run: Run) -> Markup:
     """Cores in use over time, by process."""
     return _over_time(run, "cpu_cores", units.cores, "Cores in use by process")
 
 
-def memory(run: Run) -> str:
+def memory(run: Run) -> Markup:
     """Memory over time, by process; pages that processes share count once."""
     return _over_time(run, "memory_bytes", units.size, "Memory by process")
 
 
-def growth(run: Run) -> str:
+def growth(run: Run) -> Markup:
     """Size of `user_events` and its indexes over the last runs, this one at the right."""
     sizes = {"table": "table_bytes", "indexes": "index_bytes"}
     series = {}
@@ -103,7 +105,7 @@ def growth(run: Run) -> str:
     )
 
 
-def not_inserted(run: Run) -> str:
+def not_inserted(run: Run) -> Markup:
     """Rows that were read but not inserted, by cause."""
     rows = [
         (f"duplicate: {cause}", float(found), f"{found:,}")
@@ -111,14 +113,14 @@ def not_inserted(run: Run) -> str:
         if found
     ]
     rows += [(f"rejected: {reason}", float(found), f"{found:,}") for reason, found in run.rejects]
-    return svg.ranked(rows, "Duplicates and rejects by cause", svg.ORANGE) if rows else ""
+    return svg.ranked(rows, "Duplicates and rejects by cause", svg.ORANGE) if rows else Markup()
 
 
-def _over_time(run: Run, name: str, unit: svg.Format, label: str) -> str:
+def _over_time(run: Run, name: str, unit: svg.Format, label: str) -> Markup:
     series = run.series(name)
     moments = [moment for points in series.values() for moment, _ in points]
     if not moments:
-        return ""
+        return Markup()
     start = min(moments)
     span = (max(moments) - start).total_seconds() or 1.0
     scaled = {
@@ -139,7 +141,7 @@ def _named(first: int, after: int) -> str:
     return f"batch {first + 1}" if after == first + 1 else f"batches {first + 1} to {after}"
 
 
-def in_the_ui(run: Run) -> Sequence[tuple[str, str]]:
+def in_the_ui(run: Run) -> Sequence[tuple[str, Markup]]:
     """The plots that the asset's page shows, each with its name."""
     plots = (
         ("rows/s by micro-batch", throughput(run)),

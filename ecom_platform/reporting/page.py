@@ -1,76 +1,51 @@
 """The report as one HTML page that needs nothing but itself.
 
-Belongs here: what stands where, in words. Does not belong here: plots (``charts``), judgement (``verdict``),
-files (``report``), a workload's own first screen (``orchestration.workload``).
-
-Everything that comes from data is escaped: product names and reasons are other people's text.
+Belongs here: which figures stand on it, and in what words. Does not belong here: what stands where (the
+``*.html.j2`` beside it), plots (``charts``), judgement (``verdict``), files (``report``), a workload's own
+first screen (``orchestration.workload``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from html import escape
-from pathlib import Path
 from statistics import median
-from string import Template
+
+from markupsafe import Markup
 
 from ecom_platform.reporting import charts, svg
 from ecom_platform.reporting import wording as units
-from ecom_platform.reporting.blocks import card, cards, table
 from ecom_platform.reporting.figures import COMPARED, PARTS, Run
 from ecom_platform.reporting.sampler import PARTS as PROCESSES
+from ecom_platform.reporting.templates import fill
 from ecom_platform.reporting.verdict import Verdict
 from ecom_platform.store.loads import Load, Loads
 
-_TEMPLATE = Path(__file__).with_name("page.html.template")
 
-
-def render(run: Run | None, verdict: Verdict | None, first: str, now: datetime) -> str:
+def render(run: Run | None, verdict: Verdict | None, first: Markup, now: datetime) -> Markup:
     """The whole page, below its ``first`` screen. ``run`` is ``None`` until something was loaded."""
-    body = [first]
-    if run is None or verdict is None:
-        body.append(
-            '<section class="card"><p>Nothing has been loaded yet: <code>ecom run</code>.</p></section>'
-        )
-    else:
-        body.append(_engineering(run, verdict))
-    body.append(
-        "<footer>Amounts have no currency, as the events have none. Times are UTC. Every figure is in "
-        "<code>performance_metrics</code>.</footer>"
-    )
-    page = Template(_TEMPLATE.read_text(encoding="utf-8"))
-    return page.substitute(moment=written(now), body="\n".join(body))
+    pipeline = None if run is None or verdict is None else _pipeline(run, verdict)
+    return fill("reporting/page.html.j2", first=first, pipeline=pipeline, moment=written(now))
 
 
-def plain_first_screen(loads: str, now: datetime) -> str:
+def plain_first_screen(loads: Markup, now: datetime) -> Markup:
     """Of an engine that runs alone: the card of the last loads."""
-    return f'{header("The pipeline", "", now)}\n<div class="first">{loads}</div>'
-
-
-def header(title: str, period: str, now: datetime) -> str:
-    """The page's head. ``period``: the days that the first screen is about."""
-    return (
-        f'<header><h1>{title}</h1><span class="soft">{period}</span>'
-        f'<span class="soft">written {written(now)}</span></header>'
-    )
+    return fill("reporting/plain.html.j2", loads=loads, written=written(now))
 
 
 def written(now: datetime) -> str:
-    return f"{now.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{_minute(now)} UTC"
 
 
-def loads_card(loads: Loads) -> str:
+def _minute(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def loads_card(loads: Loads) -> Markup:
     """The last loads, as a card."""
-    return card("Last loads", _loads(loads))
-
-
-def _loads(loads: Loads) -> str:
-    if not loads.last:
-        return "<p>None yet.</p>"
-    rows = (
+    rows = [
         (
-            f"{load.moment.astimezone(UTC):%Y-%m-%d %H:%M}",
+            _minute(load.moment),
             _state(load),
             f"{load.loaded:,}",
             f"{load.rows_inserted:,}",
@@ -78,51 +53,44 @@ def _loads(loads: Loads) -> str:
             f"{load.rows_rejected:,}",
         )
         for load in loads.last
-    )
-    waiting = f"<p>{loads.waiting_files:,} files wait to be loaded.</p>" if loads.waiting_files else ""
-    heads = ("When", "State", "Files", "New events", "Duplicates", "Rejected")
-    return table("The last loads", heads, rows, words=2) + waiting
+    ]
+    waiting = f"{loads.waiting_files:,}" if loads.waiting_files else ""
+    return fill("reporting/loads.html.j2", rows=rows, waiting=waiting)
 
 
-def _state(load: Load) -> str:
+def _state(load: Load) -> tuple[str, bool]:
+    """In words, and whether they are a warning."""
     problems = ["interrupted"] if load.interrupted else []
     if load.quarantined:
         problems.append(f"{load.quarantined:,} files in quarantine")
     if load.rows_rejected:
         problems.append("rows rejected")
-    kind = "state warn" if problems else "state"
     fine = "loading" if load.loading else "complete"
-    return f'<span class="{kind}">{", ".join(problems) or fine}</span>'
+    return ", ".join(problems) or fine, bool(problems)
 
 
 # -- the engineering -----------------------------------------------------------------------------
 
 
-def _engineering(run: Run, verdict: Verdict) -> str:
-    short = escape(run.run_id.split("-")[0])
-    started = f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    return "\n".join(
-        [
-            f'<h2>The pipeline <small class="soft">run {short}, {started}</small></h2>',
-            f'<section class="card verdict"><p><strong>{escape(verdict.sentence)}</strong></p>'
-            f"<p>{escape(verdict.recommendation)}</p></section>",
-            cards(_pipeline_cards(run)),
-            '<div class="grid">',
-            *(card(title, plot + keys) for title, plot, keys in _plots(run) if plot),
-            "</div>",
-            "<h2>This run and the last ones</h2>",
-            card("", _comparison(run)),
-            "<h2>Every figure</h2>",
-            '<div class="grid">',
-            card("Where the time went", _parts(run)),
-            card("Sizes", _sizes(run)),
-            *(card(title, table) for title, table in _servers(run) if table),
-            "</div>",
-        ]
+def _pipeline(run: Run, verdict: Verdict) -> Markup:
+    return fill(
+        "reporting/pipeline.html.j2",
+        run=run.run_id.split("-")[0],
+        started=f"{run.started_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        verdict=verdict,
+        figures=_figures(run),
+        plots=_plots(run),
+        not_inserted=charts.not_inserted(run),
+        comparison=_comparison(run),
+        parts=_parts(run),
+        sizes=_sizes(run),
+        executors=_executors(run),
+        postgres=_postgres(run),
     )
 
 
-def _pipeline_cards(run: Run) -> list[tuple[str, str, str]]:
+def _figures(run: Run) -> list[tuple[str, str, str]]:
+    """Those in large type: name, value, note."""
     cpu = run.cpu_by_process
     p50, p95 = run.value("latency_p50_seconds"), run.value("latency_p95_seconds")
     mean = run.value("latency_mean_seconds")
@@ -132,32 +100,24 @@ def _pipeline_cards(run: Run) -> list[tuple[str, str, str]]:
         (
             "Rows per second",
             f"{run.rows_per_second:,.0f}",
-            f"<span>{run.files.rows_read:,} rows in {units.seconds(run.seconds)}, "
-            f"{len(run.batches)} micro-batch{'es' * (len(run.batches) > 1)}</span>",
+            f"{run.files.rows_read:,} rows in {units.seconds(run.seconds)}, "
+            f"{len(run.batches)} micro-batch{'es' * (len(run.batches) > 1)}",
         ),
         (
             "Latency, landing to commit",
             units.seconds(p95) if p95 is not None else "-",
-            f"<span>95%; half {units.seconds(p50)}, mean {units.seconds(mean)}</span>"
-            if p50 and mean
-            else "",
+            f"95%; half {units.seconds(p50)}, mean {units.seconds(mean)}" if p50 and mean else "",
         ),
-        (
-            "Processor time",
-            units.seconds(sum(cpu.values())) if cpu else "-",
-            f"<span>{', '.join(cpu)}</span>",
-        ),
+        ("Processor time", units.seconds(sum(cpu.values())) if cpu else "-", ", ".join(cpu)),
         (
             "Memory, at the most",
             units.size(peak) if peak else "-",
-            f"<span>{', '.join(_sampled(run, 'memory_peak_bytes'))}</span>",
+            ", ".join(_sampled(run, "memory_peak_bytes")),
         ),
         (
             "Generated",
             f"{rate:,.0f}/s" if rate else "-",
-            f"<span>{rate * seconds:,.0f} events in {units.seconds(seconds)}</span>"
-            if rate and seconds
-            else "",
+            f"{rate * seconds:,.0f} events in {units.seconds(seconds)}" if rate and seconds else "",
         ),
     ]
 
@@ -168,62 +128,45 @@ def _sampled(run: Run, name: str) -> list[str]:
     return [process for process in PROCESSES if process in known]
 
 
-def _plots(run: Run) -> Iterable[tuple[str, str, str]]:
+def _plots(run: Run) -> list[tuple[str, str, Markup, Mapping[str, str]]]:
+    """Title, note, picture (empty: there is nothing to plot), and the colours that are to be named."""
     cost, sampled = run.value("sampler_cpu_seconds"), run.value("sampled_seconds")
     measured = f"; measured at {cost / sampled:.2%} of the run" if cost and sampled else ""
-    yield "Rows per second <small>by micro-batch</small>", charts.throughput(run), ""
-    yield (
-        "Seconds of a micro-batch <small>by part</small>",
-        charts.durations(run),
-        svg.legend(charts.PART_COLORS, PARTS),
-    )
-    yield (
-        "Latency <small>share of rows committed after their file landed</small>",
-        charts.latency(run) if run.parts("latency_seconds") else "",
-        "",
-    )
-    yield (
-        "Growth <small>of user_events over the last runs</small>",
-        charts.growth(run),
-        svg.legend(charts.SIZE_COLORS, charts.SIZE_COLORS),
-    )
-    yield (
-        f"Processors <small>of {run.cores}, by process{measured}</small>",
-        charts.processors(run),
-        svg.legend(charts.PROCESS_COLORS, _sampled(run, "cpu_cores")),
-    )
-    yield (
-        "Memory <small>by process</small>",
-        charts.memory(run),
-        svg.legend(charts.PROCESS_COLORS, _sampled(run, "memory_bytes")),
-    )
-    yield (
-        "Rows that were not inserted <small>by cause</small>",
-        charts.not_inserted(run) or "<p>Every row that was read is new.</p>",
-        "",
-    )
+    latency = charts.latency(run) if run.parts("latency_seconds") else Markup()
+    cores, memory = _colors(run, "cpu_cores"), _colors(run, "memory_bytes")
+    return [
+        ("Rows per second", "by micro-batch", charts.throughput(run), {}),
+        ("Seconds of a micro-batch", "by part", charts.durations(run), charts.PART_COLORS),
+        ("Latency", "share of rows committed after their file landed", latency, {}),
+        ("Growth", "of user_events over the last runs", charts.growth(run), charts.SIZE_COLORS),
+        ("Processors", f"of {run.cores}, by process{measured}", charts.processors(run), cores),
+        ("Memory", "by process", charts.memory(run), memory),
+    ]
 
 
-def _comparison(run: Run) -> str:
-    rows = []
+def _colors(run: Run, name: str) -> dict[str, str]:
+    """The colours of the processes of which there is the figure."""
+    sampled = _sampled(run, name)
+    return {process: color for process, color in charts.PROCESS_COLORS.items() if process in sampled}
+
+
+def _comparison(run: Run) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
     for name, (shown, unit, more_is_better) in COMPARED.items():
         value = run.value(name)
         before = run.history.get(name, [])
         if value is None:
             continue
-        usual = median(before) if before else None
         rows.append(
             (
-                escape(shown),
+                shown,
                 _amount(value, unit),
-                _amount(usual, unit) if usual is not None else "-",
+                _amount(median(before), unit) if before else "-",
                 _standing(value, before, more_is_better),
                 svg.sparkline([*before, value], shown),
             )
         )
-    return table(
-        "Figures of the last runs", ("Figure", "This run", "Median before", "Standing", "Last runs"), rows
-    )
+    return rows
 
 
 def _standing(value: float, before: Sequence[float], more_is_better: bool | None) -> str:
@@ -245,28 +188,21 @@ def _amount(value: float, unit: str) -> str:
     return f"{value:,.0f}"
 
 
-def _parts(run: Run) -> str:
+def _parts(run: Run) -> list[tuple[str, str, str]]:
     spent = run.parts("part_seconds")
     total = sum(spent.values()) or 1.0
-    rows = [
+    return [
         (part, units.seconds(spent[part]), f"{spent[part] / total:.0%}") for part in PARTS if part in spent
     ]
-    return table("Where the time went", ("Part", "Time", "Share"), rows)
 
 
-def _servers(run: Run) -> Iterable[tuple[str, str]]:
-    """What Spark and PostgreSQL say of themselves, wherever they run."""
-    yield "Spark's executors <small>by their own account</small>", _executors(run)
-    yield "PostgreSQL <small>by its own statistics, while the run streamed</small>", _postgres(run)
-
-
-def _executors(run: Run) -> str:
+def _executors(run: Run) -> list[tuple[str, ...]]:
     spent, collected = run.parts("executor_task_seconds"), run.parts("executor_gc_seconds")
     tasks, failed = run.parts("executor_tasks"), run.parts("executor_failed_tasks")
     heap = run.parts("executor_heap_peak_bytes")
-    rows = [
+    return [
         (
-            escape(name),
+            name,
             f"{tasks.get(name, 0):,.0f}" + (f", {failed[name]:,.0f} failed" if failed.get(name) else ""),
             units.seconds(seconds),
             f"{collected.get(name, 0.0) / seconds:.1%}" if seconds else "-",
@@ -274,26 +210,22 @@ def _executors(run: Run) -> str:
         )
         for name, seconds in sorted(spent.items())
     ]
-    heads = ("Executor", "Tasks", "Task time", "Garbage collection", "Heap, at the most")
-    return table("Spark's executors", heads, rows) if rows else ""
 
 
-def _postgres(run: Run) -> str:
+def _postgres(run: Run) -> list[tuple[str, str]]:
     log, whole = run.value("postgres_wal_bytes"), run.value("postgres_full_pages")
     read, hit = run.value("postgres_blocks_read"), run.value("postgres_blocks_hit")
     if log is None or whole is None or read is None or hit is None:
-        return ""
-    rows = [
+        return []
+    return [
         ("Written to the log", units.size(log)),
         ("Pages that went into it whole", f"{whole:,.0f}"),
         ("Checkpoints", f"{run.value('postgres_checkpoints') or 0:,.0f}"),
         ("Blocks found in its cache", f"{hit / (hit + read):.1%}" if hit + read else "-"),
         ("Temporary files", units.size(run.value("postgres_temp_bytes") or 0)),
     ]
-    return table("PostgreSQL's statistics", ("Figure", "Value"), rows)
 
 
-def _sizes(run: Run) -> str:
+def _sizes(run: Run) -> list[tuple[str, str, str]]:
     files = ("CSV files of this run", units.size(run.files.csv_bytes), "")
-    rows = [(escape(r.name), units.size(r.table_bytes), units.size(r.index_bytes)) for r in run.relations]
-    return table("Sizes", ("What", "Table", "Indexes"), [files, *rows])
+    return [files, *((r.name, units.size(r.table_bytes), units.size(r.index_bytes)) for r in run.relations)]

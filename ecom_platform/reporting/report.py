@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from markupsafe import Markup
+
 from ecom_platform.errors import StorageError
 from ecom_platform.reporting.figures import MAY_VANISH, Run, derived_metrics, gather
 from ecom_platform.reporting.page import loads_card, plain_first_screen, render
@@ -35,7 +37,7 @@ def write_report(
     database: Database,
     folder: Path,
     run_id: str,
-    first_screen: Callable[[Connection, datetime, str], str] | None = None,
+    first_screen: Callable[[Connection, datetime, Markup], Markup] | None = None,
     tables: Sequence[str] = (),
 ) -> Report:
     """The report of ``run_id``, or of the last run that loaded something; written as a whole or not at all.

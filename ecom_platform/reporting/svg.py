@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
+
+from markupsafe import Markup
 
 from ecom_platform.reporting import wording as units
 
@@ -46,18 +48,19 @@ def ticks(top: float, wanted: int = 4) -> list[float]:
     return [step * number for number in range(math.ceil(top / step - 1e-9) + 1)]
 
 
-def picture(body: str, label: str, width: int = WIDTH, height: int = HEIGHT) -> str:
+def picture(body: str, label: str, width: int = WIDTH, height: int = HEIGHT) -> Markup:
     """A whole SVG picture; ``label`` is what is read aloud."""
-    return (
+    # All that can come from data is escaped where it is drawn.
+    return Markup(  # noqa: S704
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'height="{height}" role="img" aria-label="{escape(label)}"><style>{_STYLE}</style>{body}</svg>'
     )
 
 
-def data_uri(svg: str) -> str:
+def data_uri(svg: Markup) -> str:
     """The picture as an address that holds all of it, on a white ground of its own."""
     start = svg.index(">") + 1
-    ground = '<rect width="100%" height="100%" rx="6" fill="#fff"/>'
+    ground = Markup('<rect width="100%" height="100%" rx="6" fill="#fff"/>')
     encoded = base64.b64encode((svg[:start] + ground + svg[start:]).encode()).decode()
     return f"data:image/svg+xml;base64,{encoded}"
 
@@ -116,7 +119,7 @@ def bars(
     unit: Format,
     label: str,
     colors: Sequence[str] = (BLUE,),
-) -> str:
+) -> Markup:
     """One bar a value, from left to right; ``colors`` one for all, or one each."""
     return stacked_bars(
         [(name, {"": value}) for name, value in values],
@@ -133,7 +136,7 @@ def stacked_bars(
     unit: Format,
     label: str,
     each: Sequence[str] = (),
-) -> str:
+) -> Markup:
     """One bar a thing, its parts on top of one another in the order of ``colors``."""
     frame = _Frame(max((sum(parts.values()) for _, parts in values), default=0.0), unit)
     slot = frame.width / max(len(values), 1)
@@ -162,7 +165,7 @@ def stacked_areas(
     unit: Format,
     label: str,
     ends: tuple[str, str] = ("", ""),
-) -> str:
+) -> Markup:
     """Values over time, on top of one another; each series has the same times, within [0, 1]."""
     xs = sorted({x for points in series.values() for x, _ in points})
     tables = {name: dict(points) for name, points in series.items()}
@@ -194,7 +197,7 @@ def curve(
     label: str,
     color: str = BLUE,
     marked: Sequence[tuple[float, float, str]] = (),
-) -> str:
+) -> Markup:
     """A line through ``points``, filled to the axis; ``marked`` points carry a text."""
     right = max((x for x, _ in points), default=1.0) or 1.0
     frame = _Frame(max((y for _, y in points), default=1.0), unit_y)
@@ -220,7 +223,9 @@ def curve(
     return picture("".join(body), label)
 
 
-def ranked(rows: Sequence[tuple[str, float, str]], label: str, color: str = BLUE, width: int = WIDTH) -> str:
+def ranked(
+    rows: Sequence[tuple[str, float, str]], label: str, color: str = BLUE, width: int = WIDTH
+) -> Markup:
     """Bars from the left, one below the other: a name, a value that is the length, a text beside it."""
     thick, gap, names = 18, 9, 190
     room = width - names - 150
@@ -236,7 +241,7 @@ def ranked(rows: Sequence[tuple[str, float, str]], label: str, color: str = BLUE
     return picture("".join(body), label, width, max(len(rows), 1) * (thick + gap) + 12)
 
 
-def funnel(steps: Sequence[tuple[str, int]], label: str) -> str:
+def funnel(steps: Sequence[tuple[str, int]], label: str) -> Markup:
     """Steps as bars that narrow towards the middle, the share of the step before between them."""
     width, thick, gap = WIDTH, 46, 30
     top = max((value for _, value in steps), default=0) or 1
@@ -255,11 +260,11 @@ def funnel(steps: Sequence[tuple[str, int]], label: str) -> str:
     return picture("".join(body), label, width, len(steps) * (thick + gap) - gap + 12)
 
 
-def sparkline(values: Sequence[float], label: str, color: str = BLUE) -> str:
+def sparkline(values: Sequence[float], label: str, color: str = BLUE) -> Markup:
     """A small line of the last values, the newest marked."""
     width, height = 160, 32
     if not values:
-        return ""
+        return Markup()
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     step = (width - 12) / max(len(values) - 1, 1)
@@ -274,14 +279,3 @@ def sparkline(values: Sequence[float], label: str, color: str = BLUE) -> str:
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{color}"/>'
     )
     return picture(body, label, width, height)
-
-
-def legend(colors: Mapping[str, str], names: Iterable[str]) -> str:
-    """Names beside their colours, as HTML."""
-    shown = set(names)
-    items = [
-        f'<span><i style="background:{color}"></i>{escape(name)}</span>'
-        for name, color in colors.items()
-        if name in shown
-    ]
-    return f'<p class="legend">{"".join(items)}</p>'
