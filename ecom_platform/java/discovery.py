@@ -53,17 +53,6 @@ _PRINTED_VERSION = re.compile(r'version "([^"]+)"')
 # Spark's launcher always asks for this module; a JRE without it, such as the packaged one, refuses to start.
 _MODULE = "jdk.incubator.vector"
 
-_WRAPPER = """\
-#!/bin/sh
-# Made by ecom_platform/java/discovery.py: this Java has no module {module},
-# which Spark always asks for and can do without.
-for argument do
-    shift
-    [ "$argument" = --add-modules={module} ] || set -- "$@" "$argument"
-done
-exec {java} "$@"
-"""
-
 _log = logging.getLogger(__name__)
 
 
@@ -174,9 +163,22 @@ def _accepting_spark(java: Java, folder: Path) -> Java:
     return replace(java, home=home)
 
 
+def _wrapper(java: Path) -> str:
+    return f"""\
+#!/bin/sh
+# Made by ecom_platform/java/discovery.py: this Java has no module {_MODULE},
+# which Spark always asks for and can do without.
+for argument do
+    shift
+    [ "$argument" = --add-modules={_MODULE} ] || set -- "$@" "$argument"
+done
+exec {shlex.quote(str(java))} "$@"
+"""
+
+
 def _write_wrapper(wrapper: Path, java: Path) -> None:
     """Make ``wrapper`` run ``java``; again whenever the environment with ``java`` has moved."""
-    content = os.fsencode(_WRAPPER.format(module=_MODULE, java=shlex.quote(str(java))))
+    content = os.fsencode(_wrapper(java))
     try:
         if not (wrapper.is_file() and wrapper.read_bytes() == content and _executable(wrapper)):
             wrapper.parent.mkdir(parents=True, exist_ok=True)

@@ -33,11 +33,6 @@ _MESSAGE = "The process of this run is gone: it was killed, or its machine resta
 # A run that holds the pool, of whose process nothing is known, may say nothing for so long. A run of this
 # machine is known, so this is for what an older version left, or a Dagster home without its `presence/`.
 UNKNOWN_SECONDS = 900.0
-_UNKNOWN_MESSAGE = (
-    "Nothing is known of the process of this run, and it has said nothing for {:.0f} minutes, while nobody "
-    "holds the ingest lock. It is ended so that what lands is loaded. If it does run somewhere, it may go "
-    "on: nothing is loaded twice."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,12 @@ def unknown_runs(instance: dg.DagsterInstance, now: float) -> list[UnknownRun]:
 
 def end_unknown_run(instance: dg.DagsterInstance, unknown: UnknownRun) -> bool:
     """End a run that is overdue; whether it had not ended by itself. Its end is told as any failure is."""
-    return _end(instance, unknown.run.run_id, _UNKNOWN_MESSAGE.format(unknown.silent / 60))
+    message = (
+        "Nothing is known of the process of this run, and it has said nothing for "
+        f"{unknown.silent / 60:.0f} minutes, while nobody holds the ingest lock. It is ended so that what "
+        "lands is loaded. If it does run somewhere, it may go on: nothing is loaded twice."
+    )
+    return _end(instance, unknown.run.run_id, message)
 
 
 def end_stale_runs(instance: dg.DagsterInstance) -> list[str]:

@@ -153,9 +153,10 @@ def _machine(folder: ServerFolder) -> dict[str, str]:
     """What is filled into ``postgresql.conf.template``."""
     shared_buffers = max(64 * 1024**2, min(4 * 1024**3, memory.total_bytes() // 8))
     max_wal_size = max(1024**3, min(8 * 1024**3, shutil.disk_usage(folder.path).free // 8))
+    socket_folder = str(folder.socket_folder()).replace('"', '""')
     return {
         # An item of a list, so quoted as an item and then as a value.
-        "socket_folder": _quoted('"{}"'.format(str(folder.socket_folder()).replace('"', '""'))),
+        "socket_folder": _quoted(f'"{socket_folder}"'),
         "shared_buffers": f"{shared_buffers // 1024**2}MB",
         # macOS allows too little System V memory, Linux containers too little of the POSIX kind.
         "dynamic_shared_memory": "sysv" if sys.platform == "linux" else "posix",
