@@ -7,6 +7,9 @@ written where the thing, its value and the remedy are known.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class EcomError(Exception):
     """Something a person has to act on.
@@ -73,6 +76,38 @@ class StorageError(PrerequisiteError):
     """A folder cannot be written, or its disk is full."""
 
     code = "storage"
+
+
+class FeedError(EcomError):
+    """A feed cannot be loaded: its declaration, or its table, is not what it has to be."""
+
+    code = "feed"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One mistake in a declaration: in which file and line, what it is, and what to do."""
+
+    file: str
+    line: int
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, line {self.line}: {self.message}. {self.remedy}"
+
+
+class DeclarationError(FeedError):
+    """A declaration cannot be used; ``problems`` has every mistake in it."""
+
+    code = "declaration"
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Mistake]) -> None:
+        first, *others = problems
+        more = "".join(f"\n{other}" for other in others)
+        super().__init__(f"{first.file}, line {first.line}: {first.message}.", f"{first.remedy}{more}")
+        self.problems = tuple(problems)
 
 
 class LockedError(EcomError):

@@ -125,6 +125,7 @@ class Settings:
     lock_wait_seconds: float = 600.0
     # Days that loaded files stay in the archive; None: for ever.
     archive_days: int | None = None
+    feeds_dir: Path = Path("feeds")
     # Days that replayed rejects, micro-batches and measured figures stay.
     history_days: int = 90
     # Rows up to which a run's checks read the whole table; of a larger one, what changed.
@@ -481,6 +482,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(
         home=home,
         landing_dir=reader.path("ECOM_LANDING_DIR", home / "landing"),
+        feeds_dir=reader.path("ECOM_FEEDS_DIR", Path("feeds")),
         postgres_url=reader.with_password(postgres_url, password),
         spark_postgres_url=reader.with_password(spark_postgres_url, password),
         postgres_schema=schema,

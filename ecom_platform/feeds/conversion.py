@@ -13,15 +13,10 @@ it is what makes this fast.
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import product
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -34,47 +29,17 @@ from ecom_platform.feeds.declaration import (
     LATEST_EVENT_TIME_AHEAD,
     MAX_PRICE,
     UNPRICED_EVENT_TYPE,
-    Column,
     ColumnKind,
+    EventColumn,
 )
-
-Array = npt.NDArray[Any]
+from ecom_platform.feeds.places import Array, Places
+from ecom_platform.feeds.types.text_types import octets_of
 
 _ZERO, _POINT = ord("0"), ord(".")
 _MAX_INTEGER_DIGITS = 18  # any such number fits 64 bits
 _PRICE_TYPE: pa.Decimal128Type = BY_NAME["price"].arrow
 _MAX_CENTS = int(MAX_PRICE * 10**_PRICE_TYPE.scale)
 _MAX_PRICE_LENGTH = len(str(MAX_PRICE))
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where a field of many rows begins and ends in ``data``, which is padded at its end."""
-
-    data: bytes
-    begins: Array
-    ends: Array
-
-    @property
-    def lengths(self) -> Array:
-        lengths: Array = self.ends - self.begins
-        return lengths
-
-    def characters(self, width: int, rows: Array | slice = slice(None)) -> Array:
-        """The first ``width`` bytes of each field: a C-contiguous matrix of rows by width."""
-        # A view with an element at every byte; picking from it copies each field in one go.
-        windows: Array = np.ndarray(
-            len(self.data) - width + 1, dtype=f"V{width}", buffer=self.data, strides=(1,)
-        )
-        return windows[self.begins[rows]].view(np.uint8).reshape(-1, width)
-
-    def by_length(self, longest: int) -> Iterator[tuple[int, Array | slice]]:
-        """The lengths from 1 to ``longest`` that occur, each with the rows that have it."""
-        lengths = self.lengths
-        counts = np.bincount(np.minimum(lengths, longest + 1), minlength=longest + 2)
-        for length in np.flatnonzero(counts[1:-1]) + 1:
-            all_rows = counts[length] == len(lengths)
-            yield int(length), slice(None) if all_rows else np.flatnonzero(lengths == length)
 
 
 def convert(columns: list[Places], now: datetime) -> tuple[list[pa.Array], Array]:
@@ -89,14 +54,14 @@ def convert(columns: list[Places], now: datetime) -> tuple[list[pa.Array], Array
     return arrays, accepted
 
 
-def _convert(column: Column, places: Places, now: datetime) -> tuple[pa.Array, Array]:
+def _convert(column: EventColumn, places: Places, now: datetime) -> tuple[pa.Array, Array]:
     match column.kind:
         case ColumnKind.UUID:
             return _uuids(places)
         case ColumnKind.POSITIVE_INTEGER:
             return _integers(places)
         case ColumnKind.TEXT:
-            return _strings(places), places.lengths > 0
+            return places.strings(), places.lengths > 0
         case ColumnKind.CHOICE:
             return _choices(places, column)
         case ColumnKind.TIMESTAMP:
@@ -116,19 +81,8 @@ def _price_presence(arrays: list[pa.Array], columns: list[Places]) -> Array:
 # -- text ----------------------------------------------------------------------------------------
 
 
-def _strings(places: Places) -> pa.Array:
-    """The fields as strings; the data must be valid UTF-8 in these places."""
-    rows = len(places.begins)
-    # Arrow's strings lie end to end, so the gaps between fields are taken for strings as well.
-    offsets = np.empty(2 * rows, dtype=np.int32)
-    offsets[0::2], offsets[1::2] = places.begins, places.ends
-    count = max(2 * rows - 1, 0)
-    fields_and_gaps = pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(places.data))
-    return fields_and_gaps.take(arrow.fixed_width(np.arange(0, count, 2, dtype=np.int32), pa.int32()))
-
-
-def _choices(places: Places, column: Column) -> tuple[pa.Array, Array]:
-    texts = _strings(places)
+def _choices(places: Places, column: EventColumn) -> tuple[pa.Array, Array]:
+    texts = places.strings()
     return texts, _is_in(texts, column.domain)
 
 
@@ -141,45 +95,10 @@ _value_set = cache(arrow.strings)
 
 # -- identifiers ---------------------------------------------------------------------------------
 
-_UUID_LENGTH = 36
-_HYPHENS = (8, 13, 18, 23)
-# The digits between the hyphens, as machine words: copying words is faster than copying characters.
-_DIGIT_WORDS = {0: "<u8", 9: "<u4", 14: "<u4", 19: "<u4", 24: "<u4", 28: "<u8"}
-_NOT_HEXADECIMAL = 256
-
-
-def _octets_by_digits() -> Array:
-    """The octet that two hexadecimal digits stand for, by the digits read as a 16-bit number."""
-    table = np.full(1 << 16, _NOT_HEXADECIMAL, dtype=np.uint16)
-    for octet in range(256):
-        high, low = "0123456789abcdef"[octet // 16], "0123456789abcdef"[octet % 16]
-        for first, second in product((high, high.upper()), (low, low.upper())):
-            table[ord(first) | ord(second) << 8] = octet
-    return table
-
-
-_OCTETS = _octets_by_digits()
-
 
 def _uuids(places: Places) -> tuple[pa.Array, Array]:
-    characters = places.characters(_UUID_LENGTH)
-    octets = _OCTETS[_hexadecimal_digits(characters)]
-    right = (places.lengths == _UUID_LENGTH) & (octets < _NOT_HEXADECIMAL).all(axis=1)
-    for position in _HYPHENS:
-        right &= characters[:, position] == ord("-")
-    return arrow.fixed_width(octets.astype(np.uint8), pa.binary(16)), right
-
-
-def _hexadecimal_digits(characters: Array) -> Array:
-    """The 32 digits of each UUID as 16 pairs, the hyphens left out."""
-    names = [str(position) for position in _DIGIT_WORDS]
-    formats = list(_DIGIT_WORDS.values())
-    layout = {"names": names, "formats": formats, "offsets": list(_DIGIT_WORDS), "itemsize": _UUID_LENGTH}
-    source = characters.view(np.dtype(layout))[:, 0]  # type: ignore[call-overload]
-    packed = np.empty(len(characters), dtype=list(zip(names, formats, strict=True)))
-    for name in names:
-        packed[name] = source[name]
-    return packed.view("<u2").reshape(-1, 16)
+    octets, right = octets_of(places)
+    return arrow.fixed_width(octets, pa.binary(16)), right
 
 
 # -- numbers -------------------------------------------------------------------------------------

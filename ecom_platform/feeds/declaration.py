@@ -28,7 +28,7 @@ class ColumnKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class EventColumn:
     """One column of an event.
 
     ``domain`` lists the permitted values of a ``CHOICE``. ``arrow`` is the type of the decoded
@@ -61,21 +61,23 @@ COUNTRIES = tuple(
     "ZW".split()
 )
 
-COLUMNS: tuple[Column, ...] = (
-    Column("event_id", ColumnKind.UUID, pa.binary(16), "uuid", "Identity of the event; stored at most once."),
-    Column(
+COLUMNS: tuple[EventColumn, ...] = (
+    EventColumn(
+        "event_id", ColumnKind.UUID, pa.binary(16), "uuid", "Identity of the event; stored at most once."
+    ),
+    EventColumn(
         "user_id", ColumnKind.POSITIVE_INTEGER, pa.int64(), "bigint", "Visitor, a positive 64-bit integer."
     ),
-    Column("product_id", ColumnKind.TEXT, pa.string(), "text", "Product, any non-empty text."),
-    Column("event_type", ColumnKind.CHOICE, pa.string(), "text", "What the visitor did.", EVENT_TYPES),
-    Column(
+    EventColumn("product_id", ColumnKind.TEXT, pa.string(), "text", "Product, any non-empty text."),
+    EventColumn("event_type", ColumnKind.CHOICE, pa.string(), "text", "What the visitor did.", EVENT_TYPES),
+    EventColumn(
         "event_time",
         ColumnKind.TIMESTAMP,
         pa.timestamp("us", "UTC"),
         "timestamptz",
         "When, in UTC to the microsecond; a time without an offset is UTC.",
     ),
-    Column(
+    EventColumn(
         "price",
         ColumnKind.PRICE,
         pa.decimal128(10, 2),
@@ -83,15 +85,15 @@ COLUMNS: tuple[Column, ...] = (
         "Positive, at most two decimals; empty on a view and only there.",
         nullable=True,
     ),
-    Column("category", ColumnKind.CHOICE, pa.string(), "text", "Product category.", CATEGORIES),
-    Column("user_device", ColumnKind.CHOICE, pa.string(), "text", "Device class.", DEVICES),
-    Column(
+    EventColumn("category", ColumnKind.CHOICE, pa.string(), "text", "Product category.", CATEGORIES),
+    EventColumn("user_device", ColumnKind.CHOICE, pa.string(), "text", "Device class.", DEVICES),
+    EventColumn(
         "user_location", ColumnKind.CHOICE, pa.string(), "text", "ISO 3166-1 alpha-2 country code.", COUNTRIES
     ),
 )
 
 COLUMN_NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)
-BY_NAME: dict[str, Column] = {column.name: column for column in COLUMNS}
+BY_NAME: dict[str, EventColumn] = {column.name: column for column in COLUMNS}
 
 EVENT_ARROW_SCHEMA = pa.schema([pa.field(c.name, c.arrow, nullable=c.nullable) for c in COLUMNS])
 

@@ -34,8 +34,8 @@ from ecom_platform.feeds.declaration import (
     MAX_PRICE,
     MAX_USER_ID,
     UNPRICED_EVENT_TYPE,
-    Column,
     ColumnKind,
+    EventColumn,
 )
 
 Value: TypeAlias = bytes | int | str | datetime | Decimal | None
@@ -280,7 +280,7 @@ _UNKNOWN: dict[str, ReasonCode] = {
 }
 
 
-def _parser(column: Column) -> Parser:
+def _parser(column: EventColumn) -> Parser:
     match column.kind:
         case ColumnKind.UUID:
             return _uuid

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ecom_platform.feeds.declaration import COLUMNS, HEADER, Column
+from ecom_platform.feeds.declaration import COLUMNS, HEADER, EventColumn
 from ecom_platform.feeds.validation import ReasonCode
 from ecom_platform.files.decoding import FileReason
 
@@ -45,7 +45,7 @@ def render() -> str:
     return "\n".join(parts)
 
 
-def _column(column: Column) -> tuple[str, str, str, str]:
+def _column(column: EventColumn) -> tuple[str, str, str, str]:
     values = ", ".join(column.domain) if len(column.domain) < 10 else f"{len(column.domain)} codes"
     null = " null" if column.nullable else ""
     return f"`{column.name}`", f"`{column.sql}`{null}", column.description, values if column.domain else ""

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_platform.feeds.declaration import COLUMNS, Column, ColumnKind
+from ecom_platform.feeds.declaration import COLUMNS, ColumnKind, EventColumn
 from ecom_platform.settings import DEFAULT_SCHEMA, Settings, load_settings
 from ecom_platform.store.audit import DuplicateAudit, Finding
 from ecom_platform.store.connection import Database
@@ -46,7 +46,7 @@ _AUDIT_COLUMNS = {
 }
 
 
-def described(column: Column, type_name: str, *, unique: bool = False) -> dg.TableColumn:
+def described(column: EventColumn, type_name: str, *, unique: bool = False) -> dg.TableColumn:
     """A declared column as the UI shows it."""
     # The UI cuts a constraint off after 25 characters, so the permitted values are said in words.
     listed = 0 < len(column.domain) < 10
@@ -75,6 +75,7 @@ def audit_schema() -> dg.TableSchema:
     return dg.TableSchema(
         [
             dg.TableColumn("run_id", "text", "The run that audited.", constraints=REQUIRED),
+            dg.TableColumn("feed", "text", "The feed whose table it counted.", constraints=REQUIRED),
             dg.TableColumn("audited_at", "timestamptz", "When it counted.", constraints=REQUIRED),
             *counts,
         ]

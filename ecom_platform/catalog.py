@@ -1,0 +1,91 @@
+"""Which feeds there are: those that the package brings and those of ``ECOM_FEEDS_DIR``.
+
+Belongs here: reading the declarations' files. Does not belong here: what a declaration may say (``feeds``),
+or the tables that follow from it (``store.feed_tables``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from ecom_platform.errors import FeedError
+from ecom_platform.feeds.declaring import read_feed
+from ecom_platform.feeds.feed import Feed
+from ecom_platform.settings import Settings
+
+
+@cache
+def packaged() -> dict[str, Feed]:
+    """The feeds that the package brings: every declaration beside the code of a workload."""
+    paths = sorted(Path(__file__).parent.glob("*/*.yaml"))
+    return {path.stem: read_feed(path.read_bytes(), path.name, path.stem) for path in paths}
+
+
+# Names that a feed must not have: assets, tables and temporary tables of ours.
+RESERVED = frozenset(
+    """
+    alembic_version alert_deliveries alerts changed_files conversion_funnel duplicate_audit feeds fresh
+    generations hourly_buyers hourly_sales ingested_files landing_zone live_status looked_at looked_at_files
+    lost_events lost_files lost_rows narrowed_checks outcomes pending_events pending_files
+    performance_metrics performance_report raw_events rejected_events rollups staged stream_batches trial
+    tried unchecked_files unseen user_events whole_checks """.split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The feeds by name, and what is wrong with the declarations that cannot be used, by theirs."""
+
+    feeds: dict[str, Feed]
+    problems: dict[str, FeedError] = field(default_factory=dict)
+
+
+def catalog(settings: Settings) -> Catalog:
+    """What the package brings and what ``ECOM_FEEDS_DIR`` has; a mistake in one file stops no other."""
+    found = Catalog(dict(packaged()))
+    paths = _files(settings.feeds_dir)
+    for path in paths:
+        name = path.stem
+        try:
+            twin = next((other for other in paths if other.stem == name and other != path), None)
+            if twin is not None:
+                raise FeedError(f"{path} and {twin} both declare the feed {name}.", "Leave one of them.")
+            found.feeds[name] = read_feed(_content(path), str(path), name, RESERVED)
+        except FeedError as error:
+            found.feeds.pop(name, None)
+            found.problems[name] = error
+    _refuse_shared_tables(found)
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
+    except OSError:
+        return []
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FeedError(f"{path} cannot be read: {error.strerror or error}.", "Make it readable.") from error
+
+
+def _refuse_shared_tables(found: Catalog) -> None:
+    """Two declarations of one table: neither can be believed."""
+    by_table: dict[tuple[str | None, str], list[str]] = {}
+    for feed in found.feeds.values():
+        by_table.setdefault((feed.schema, feed.table), []).append(feed.name)
+    for names in by_table.values():
+        for name in names[:] if len(names) > 1 else ():
+            if name in packaged():
+                continue
+            others = ", ".join(other for other in names if other != name)
+            table = found.feeds.pop(name).table
+            found.problems[name] = FeedError(
+                f"The feed {name} has the table {table}, which is that of {others} as well.",
+                "Give each of them a table of its own (`table: schema.name`).",
+            )
