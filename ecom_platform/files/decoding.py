@@ -27,11 +27,12 @@ import pyarrow as pa
 
 from ecom_platform.errors import EcomError
 from ecom_platform.feeds import arrow
-from ecom_platform.feeds.conversion import Places, convert
+from ecom_platform.feeds.conversion import convert
 from ecom_platform.feeds.declaration import COLUMN_NAMES, COLUMNS, EVENT_ARROW_SCHEMA
+from ecom_platform.feeds.places import Places
 from ecom_platform.feeds.validation import ReasonCode, RowProblem, Value, row_looks, validate
 from ecom_platform.files.headers import strange_header
-from ecom_platform.files.splitting import Block, BlockReader, Record, split_quoted
+from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record, split_quoted
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Digest
@@ -59,6 +60,7 @@ class FileReason(StrEnum):
     CORRUPT_GZIP = "corrupt_gzip"
     NOT_A_FILE = "not_a_file"
     READ_ERROR = "read_error"
+    MIXED_ENCODING = "mixed_encoding"
 
     @property
     def description(self) -> str:
@@ -72,6 +74,7 @@ _FILE_DESCRIPTIONS: dict[FileReason, str] = {
     FileReason.NOT_UTF8_HEADER: "The header is not valid UTF-8.",
     FileReason.CORRUPT_GZIP: "The compressed data is damaged, cut off or not gzip at all.",
     FileReason.NOT_A_FILE: "A symbolic link, a folder, a pipe or a device took the place of the file.",
+    FileReason.MIXED_ENCODING: "Some of the file is UTF-8 and at least as much of it is not.",
     FileReason.READ_ERROR: "The disk or the server of the folder fails to give it, also when asked again.",
 }
 
@@ -133,7 +136,7 @@ def _decode(stream: BinaryIO, now: datetime, chunk_bytes: int, *, one_by_one: bo
 
 def read_header(stream: BinaryIO) -> tuple[str, ...]:
     """The names of the columns in the order of a file. Raises :class:`UnreadableFile`."""
-    return _header_names(header_line(_Guarded(stream))[0])
+    return _header_names(header_line(GuardedStream(stream))[0])
 
 
 def raw_records(stream: BinaryIO, line_numbers: Iterable[int]) -> Iterator[tuple[int, bytes]]:
@@ -280,16 +283,16 @@ def _open_blocks(
     stream: BinaryIO, chunk_bytes: int, *, one_by_one: bool
 ) -> tuple[tuple[str, ...], Iterable[Block]]:
     """The names of the header and the blocks of lines that follow it."""
-    guarded = _Guarded(stream)
+    guarded = GuardedStream(stream)
     line, number = header_line(guarded)
     names = _header_names(line)
     looks = row_looks(names)
     return names, BlockReader(
-        guarded, len(names), chunk_bytes, looks, first_line=number + 1, one_by_one=one_by_one
+        guarded, Grammar(len(names)), chunk_bytes, looks, first_line=number + 1, one_by_one=one_by_one
     )
 
 
-class _Guarded:
+class GuardedStream:
     """A stream that says in our words when what it unpacks is damaged."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -310,7 +313,7 @@ class _Guarded:
             raise UnreadableFile(FileReason.CORRUPT_GZIP, str(error).partition(" (b")[0]) from error
 
 
-def header_line(stream: BinaryIO | _Guarded) -> tuple[bytes, int]:
+def header_line(stream: BinaryIO | GuardedStream) -> tuple[bytes, int]:
     """The first line that is not blank, without byte order mark and line end, and its number.
 
     Raises :class:`UnreadableFile` where there is none.
@@ -331,7 +334,7 @@ def _header_names(line: bytes) -> tuple[str, ...]:
     if not _is_utf8(line):
         raise UnreadableFile(FileReason.NOT_UTF8_HEADER, f"the first line of {len(line):,} bytes is no UTF-8")
     terminated = line + b"\n"
-    split = split_quoted(terminated, 0, len(line), len(terminated))
+    split = split_quoted(terminated, 0, len(line), len(terminated), Grammar(len(COLUMN_NAMES)))
     names = tuple(name.decode() for name in split[0]) if split else ()
     if sorted(names) != sorted(COLUMN_NAMES):
         raise UnreadableFile(FileReason.WRONG_HEADER, strange_header(names if split else None))

@@ -10,7 +10,7 @@ is a header by the look of it, and only those that look like names themselves.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ecom_platform.feeds.declaration import COLUMN_NAMES, HEADER
 
@@ -38,14 +38,14 @@ def strange_header(fields: Sequence[str] | None) -> str:
         return f"{expected}; the first line has a quote that is not closed"
     names = [field.strip(_QUOTES) for field in fields]
     count = f"{len(names)} column{'' if len(names) == 1 else 's'}"
-    if not _is_header(names):
+    if not is_header(names, COLUMN_NAMES):
         return f"{expected}; the first line has {count}, and is no header by the look of it: is it missing?"
     missing = [name for name in COLUMN_NAMES if name not in names]
     strange = [name for name in dict.fromkeys(names) if name not in COLUMN_NAMES]
     twice = [name for name in COLUMN_NAMES if names.count(name) > 1]
     facts = [
         *([f"{', '.join(missing)} missing"] if missing else []),
-        *([f"{_named(strange)} not known"] if strange else []),
+        *([f"{named(strange)} not known"] if strange else []),
         *([f"{', '.join(twice)} more than once"] if twice else []),
         # Trimmed, all is well: it is the blanks or quotes.
         *([] if missing or strange or twice else ["blanks or quotes in the names"]),
@@ -53,9 +53,10 @@ def strange_header(fields: Sequence[str] | None) -> str:
     return f"{expected}; the header has {count}: {'; '.join(facts)}"
 
 
-def _is_header(names: Sequence[str]) -> bool:
-    lowered = [name.lower() for name in names]
-    if any(name in COLUMN_NAMES for name in lowered):
+def is_header(names: Sequence[str], known: Collection[str]) -> bool:
+    """Whether these are names of columns by the look of them; ``known`` are those that are expected."""
+    lowered = {name.lower() for name in known}
+    if any(name.lower() in lowered for name in names):
         return True
     wordy = sum(_is_name(name) and bool(_WORDS & {w.lower() for w in _WORD.findall(name)}) for name in names)
     return 2 * wordy > len(names) and not any(_NUMBER.search(name) for name in names)
@@ -65,7 +66,8 @@ def _is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None and _NUMBER.search(text) is None
 
 
-def _named(names: Sequence[str]) -> str:
+def named(names: Sequence[str]) -> str:
+    """Names, as far as they look like names."""
     shown = [name for name in names if _is_name(name)][:_SHOWN]
     rest = len(names) - len(shown)
     more = f"{rest} more" if shown else f"{rest} that are no names by the look of them"

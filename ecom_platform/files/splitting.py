@@ -11,15 +11,18 @@ irregular line therefore never makes its neighbours slow.
 The grammar, and where it is stricter or more tolerant than RFC 4180:
 
 - A line ends with LF or CRLF, or with the file. A CR elsewhere is part of a value.
-- Lines that are empty, or hold only spaces and tabs, are no records, but they are counted.
-- A quoted field begins with a quote and its closing quote is followed by a comma or a line end.
+- Lines that are empty, or hold only spaces and tabs that are no delimiters, are no records, but they are
+  counted.
+- A quoted field begins with a quote and its closing quote is followed by a delimiter or a line end.
   A record that breaks this is *unbalanced*: its first line alone is given up and the next line
   starts a new record, so that one stray quote never swallows good rows.
 - A record that spans lines is unbalanced too if it does not end within ``MAX_SPAN_BYTES`` or has
-  more than ``MAX_SPAN_FIELDS`` fields. These bounds also keep the time linear.
+  more than ``MAX_SPAN_FIELDS`` fields, or than the file has columns. These bounds also keep the time linear.
 - It is unbalanced as well if a line inside one of its fields looks like a row, which the caller decides:
   two stray quotes make one field of all the rows between them, and no row is ever text inside another.
 - A line of more than ``MAX_LINE_BYTES`` is skipped without being held in memory.
+- With an escape (a backslash), the character behind it is part of the value, whatever it is; a backslash
+  before N stays, since it is the usual text for no value, and one before 0 is a NUL, as MySQL writes it.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,11 +56,69 @@ SMALL_BLOCK_BYTES = 4_096
 # What follows the last line in a block's data, so that reading a fixed width from any field stays inside.
 PADDING = bytes(64)
 
-_COMMA, _QUOTE, _CR, _LF = (ord(character) for character in ',"\r\n')
+_CR, _LF = ord("\r"), ord("\n")
 
 _LINE_END = re.compile(rb"[\r\n]+")
-# A field and what ends it. The quantifiers are possessive: a failure is found without backtracking.
-_FIELD = re.compile(rb'"((?:[^"]++|"")*+)"(,|\r?\n)|([^",\n]*+)(,|\n)')
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """The marks of a file's lines, each one byte; ``width`` is how many fields a line has.
+
+    ``quote`` and ``escape`` are empty where there is none.
+    """
+
+    width: int
+    delimiter: bytes = b","
+    quote: bytes = b'"'
+    escape: bytes = b""
+
+    @cached_property
+    def field(self) -> re.Pattern[bytes]:
+        """A field and what ends it. The quantifiers are possessive: a failure is found without
+        backtracking."""
+        mark, quote, escape = map(re.escape, (self.delimiter, self.quote, self.escape))
+        escaped = rb"|" + escape + rb"(?s:.)" if escape else b""
+        plain = rb"((?:[^" + quote + escape + mark + rb"\n]++" + escaped + rb")*+)(" + mark + rb"|\n)"
+        if not quote:
+            return re.compile(rb"()()" + plain)
+        inside = rb"(?:[^" + quote + escape + rb"]++|" + quote + quote + escaped + rb")*+"
+        return re.compile(quote + rb"(" + inside + rb")" + quote + rb"(" + mark + rb"|\r?\n)|" + plain)
+
+    @cached_property
+    def blank(self) -> bytes:
+        """What a line that holds nothing may consist of."""
+        return b" \t".replace(self.delimiter, b"")
+
+    @cached_property
+    def has_marks(self) -> Callable[[bytes, int, int], bool]:
+        """Whether a stretch has a quote or an escape."""
+        marks = [mark for mark in (self.quote, self.escape) if mark]
+        return lambda data, begin, end: any(data.find(mark, begin, end) >= 0 for mark in marks)
+
+    def split_line(self, line: bytes) -> list[bytes]:
+        """The fields of a line without quotes and escapes."""
+        return line.split(self.delimiter)
+
+    def without_cr(self, text: bytes) -> bytes:
+        """The last field of a line that ends with CRLF; a CR that is escaped is part of it."""
+        if not text.endswith(b"\r"):
+            return text
+        before = text[:-1]
+        escapes = len(before) - len(before.rstrip(self.escape)) if self.escape else 0
+        return text if escapes % 2 else before
+
+    def unescaped(self, text: bytes, *, quoted: bool) -> bytes:
+        """What a field stands for."""
+        if quoted and self.quote:
+            text = text.replace(self.quote * 2, self.quote)
+        if self.escape and self.escape in text and text != self.escape + b"N":
+            text = re.sub(rb"(?s)" + re.escape(self.escape) + rb"(.)", _meant, text)
+        return text
+
+
+def _meant(match: re.Match[bytes]) -> bytes:
+    return b"\0" if match[1] == b"0" else match[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +162,14 @@ class Block:
 class BlockReader:
     """Iterates over the blocks of ``stream``, from the line ``first_line`` on.
 
-    ``width`` is the number of fields of a plain line. ``looks_like_row`` is asked of lines inside a field.
+    ``grammar`` says what a plain line is. ``looks_like_row`` is asked of lines inside a field.
     ``one_by_one`` treats every line as irregular: a seam for tests, which compare the two.
     """
 
     def __init__(
         self,
         stream: Readable,
-        width: int,
+        grammar: Grammar,
         block_bytes: int,
         looks_like_row: Callable[[bytes], bool],
         *,
@@ -115,7 +177,7 @@ class BlockReader:
         one_by_one: bool = False,
     ) -> None:
         self._stream = stream
-        self._width = width
+        self._grammar = grammar
         self._looks_like_row = looks_like_row
         self._block_bytes = block_bytes
         self._pending = b""
@@ -130,7 +192,7 @@ class BlockReader:
             if not size:
                 break
             one_by_one = self._one_by_one or size <= SMALL_BLOCK_BYTES
-            scan = _Scan(data, size, at_end, self._line, self._width, one_by_one, self._looks_like_row)
+            scan = _Scan(data, size, at_end, self._line, self._grammar, one_by_one, self._looks_like_row)
             block = scan.block()
             yield block
             self._advance(block, data[block.consumed : size])
@@ -186,7 +248,7 @@ class _Scan:
         size: int,
         at_end: bool,
         first_line: int,
-        width: int,
+        grammar: Grammar,
         one_by_one: bool,
         looks_like_row: Callable[[bytes], bool],
     ) -> None:
@@ -195,11 +257,12 @@ class _Scan:
         self._size = size
         self._at_end = at_end
         self._first_line = first_line
-        self._width = width
+        self._grammar = grammar
+        self._width = grammar.width
         self._one_by_one = one_by_one
         self._chars = np.frombuffer(data, dtype=np.uint8)
         body = self._chars[: data.rfind(b"\n", 0, size) + 1]
-        self._marks = np.flatnonzero((body == _COMMA) | (body == _LF))
+        self._marks = np.flatnonzero((body == ord(grammar.delimiter)) | (body == _LF))
         # Where in the marks the line ends are.
         self._last_marks = np.flatnonzero(self._chars[self._marks] == _LF)
         self._newlines = self._marks[self._last_marks]
@@ -235,9 +298,14 @@ class _Scan:
         """A mask of the lines that must be looked at one by one."""
         if self._one_by_one:
             return np.ones(len(self._newlines), dtype=np.bool_)
-        commas = np.diff(self._last_marks, prepend=-1) - 1
-        irregular: Array = (commas != self._width - 1) | (self._newlines - self._begins > MAX_LINE_BYTES)
-        irregular |= self._with_irregular_quotes(~irregular)
+        delimiters = np.diff(self._last_marks, prepend=-1) - 1
+        irregular: Array = (delimiters != self._width - 1) | (self._newlines - self._begins > MAX_LINE_BYTES)
+        if self._width == 1:
+            irregular |= self._newlines - self._begins <= 1  # perhaps blank
+        if self._grammar.quote:
+            irregular |= self._with_irregular_quotes(~irregular)
+        if self._grammar.escape and self._data.find(self._grammar.escape, 0, self._size) >= 0:
+            irregular |= self._has(self._chars[: self._size] == ord(self._grammar.escape)) > 0
         if self._data.find(b"\0", 0, self._size) >= 0:
             irregular |= self._has(self._chars[: self._size] == 0) > 0
         if not self._is_utf8():
@@ -262,9 +330,9 @@ class _Scan:
 
     def _with_irregular_quotes(self, candidates: Array) -> Array:
         """Lines with quotes other than one pair around a whole field."""
-        if self._data.find(b'"', 0, self._size) < 0:
+        if self._data.find(self._grammar.quote, 0, self._size) < 0:
             return ~candidates
-        quotes = self._has(self._chars[: self._size] == _QUOTE)
+        quotes = self._has(self._chars[: self._size] == ord(self._grammar.quote))
         lines = np.flatnonzero(candidates & (quotes > 0))
         begins, ends = self._fields(lines)
         pairs = self._is_quote(begins) & self._is_quote(ends - 1) & (ends - begins >= 2)
@@ -274,7 +342,7 @@ class _Scan:
         return irregular
 
     def _is_quote(self, positions: Array) -> Array:
-        is_quote: Array = self._chars[positions] == _QUOTE
+        is_quote: Array = self._chars[positions] == ord(self._grammar.quote)
         return is_quote
 
     # -- the fields of plain lines
@@ -293,7 +361,7 @@ class _Scan:
         return begins, ends
 
     def _unquoted(self, begins: Array, ends: Array) -> tuple[Array, Array]:
-        if self._data.find(b'"', 0, self._size) < 0:
+        if not self._grammar.quote or self._data.find(self._grammar.quote, 0, self._size) < 0:
             return begins, ends
         quoted = self._is_quote(begins)
         return begins + quoted, ends - quoted
@@ -321,7 +389,7 @@ class _Scan:
 
     def _is_blank(self, line: int) -> bool:
         begin, end = int(self._begins[line]), int(self._ends[line])
-        return end - begin <= MAX_LINE_BYTES and not self._data[begin:end].strip(b" \t")
+        return end - begin <= MAX_LINE_BYTES and not self._data[begin:end].strip(self._grammar.blank)
 
     def _line_after(self, line: int, record: Record) -> int:
         if record.end <= self._newlines[line]:
@@ -334,10 +402,10 @@ class _Scan:
         number = self._first_line + line
         if newline - begin > MAX_LINE_BYTES:
             return Record(number, begin, end, None, too_long=True)
-        if self._data.find(b'"', begin, end) < 0:
-            return Record(number, begin, end, tuple(self._data[begin:end].split(b",")))
+        if not self._grammar.has_marks(self._data, begin, end):
+            return Record(number, begin, end, tuple(self._grammar.split_line(self._data[begin:end])))
         limit = max(newline + 1, begin + MAX_SPAN_BYTES)
-        split = split_quoted(self._data, begin, newline, min(limit, self._size))
+        split = split_quoted(self._data, begin, newline, min(limit, self._size), self._grammar)
         if split is not None:
             fields, after = split
             if after - 1 > newline and self._holds_rows(fields):
@@ -358,7 +426,7 @@ class _Scan:
 
 
 def split_quoted(
-    data: bytes, begin: int, first_newline: int, limit: int
+    data: bytes, begin: int, first_newline: int, limit: int, grammar: Grammar
 ) -> tuple[tuple[bytes, ...], int] | None:
     """The unquoted fields of the record at ``begin`` and where the next one starts.
 
@@ -367,22 +435,21 @@ def split_quoted(
     """
     fields: list[bytes] = []
     position = begin
-    while match := _FIELD.match(data, position, limit):
+    most = max(MAX_SPAN_FIELDS, grammar.width)
+    while match := grammar.field.match(data, position, limit):
         quoted, after_quoted, plain, after_plain = match.groups()
-        at_line_end = (after_quoted or after_plain) != b","
-        fields.append(_unescaped(quoted, plain, at_line_end))
+        at_line_end = (after_quoted or after_plain) != grammar.delimiter
+        if plain is None:
+            fields.append(grammar.unescaped(quoted, quoted=True))
+        else:
+            plain = grammar.without_cr(plain) if at_line_end else plain
+            fields.append(grammar.unescaped(plain, quoted=False))
         position = match.end()
         if at_line_end:
             return tuple(fields), position
-        if position > first_newline and len(fields) >= MAX_SPAN_FIELDS:
+        if position > first_newline and len(fields) >= most:
             return None
     return None
-
-
-def _unescaped(quoted: bytes | None, plain: bytes, at_line_end: bool) -> bytes:
-    if quoted is not None:
-        return quoted.replace(b'""', b'"')
-    return plain.removesuffix(b"\r") if at_line_end else plain
 
 
 def _before_line_end(data: bytes, after: int) -> int:

@@ -19,7 +19,7 @@ from uuid import UUID
 from ecom_platform.feeds.declaration import COLUMN_NAMES
 from ecom_platform.feeds.validation import ReasonCode, row_looks
 from ecom_platform.files.decoding import MAX_RAW_BYTES
-from ecom_platform.files.splitting import split_quoted
+from ecom_platform.files.splitting import Grammar, split_quoted
 from ecom_platform.store.rejects import OpenReject
 
 PLACE = ("file_name", "line_number")
@@ -102,7 +102,7 @@ def key_of(reject: OpenReject) -> UUID | None:
 def _fields(raw: bytes) -> list[str]:
     """By the grammar, or between commas where the bytes break it."""
     text = raw + b"\n"
-    split = split_quoted(text, 0, text.index(b"\n"), len(text))
+    split = split_quoted(text, 0, text.index(b"\n"), len(text), Grammar(len(COLUMN_NAMES)))
     whole = split is not None and split[1] == len(text)
     fields = split[0] if split is not None and whole else raw.split(b",")
     return [field.decode(errors="replace") for field in fields]

@@ -1,0 +1,451 @@
+"""The bytes of a file of any feed -> chunks of typed rows and rejects, in bounded memory.
+
+Belongs here: bringing header, lines and types together, so that every record ends in exactly one of rows
+and rejects, and giving each row the id that its feed declares. Does not belong here: the grammar of lines
+(``splitting``), the rules of values (``feeds``), or what becomes of a chunk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, TypeAlias, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ecom_platform.feeds import arrow, row_ids
+from ecom_platform.feeds.feed import Feed
+from ecom_platform.feeds.numbering import Numbering
+from ecom_platform.feeds.places import Array, Places
+from ecom_platform.feeds.reasons import Reason
+from ecom_platform.feeds.rows import Fault, RowType
+from ecom_platform.feeds.types.column_type import Value
+from ecom_platform.files.decoding import (
+    DEFAULT_CHUNK_BYTES,
+    MAX_RAW_BYTES,
+    FileReason,
+    GuardedStream,
+    UnreadableFile,
+    header_line,
+    open_events,
+)
+from ecom_platform.files.encoding import UTF8, MixedEncoding, Recoded, decide
+from ecom_platform.files.file_columns import FileColumns, HeaderMismatch, by_header, without_header
+from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record, split_quoted
+
+_ROW_ID, _EXTRA, _LINE = "row_id", "extra", "line_number"
+_READ_BYTES = 1 << 20
+_MOST_HEADER = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRecord:
+    """A record that is not loaded. ``raw`` is cut at ``MAX_RAW_BYTES`` and has no line end."""
+
+    line_number: int
+    raw: bytes
+    reason: Reason
+    column: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedChunk:
+    """Some records of a file: ``rows`` with the columns of the table and ``line_number``, and ``rejects``,
+    each in file order. ``header`` has the names of the columns as they stand in the file."""
+
+    rows: pa.RecordBatch
+    rejects: list[RefusedRecord]
+    records: int
+    header: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What has to be known of a file before its first row: its encoding, and what its content is known by."""
+
+    encoding: str
+    fingerprint: bytes
+
+
+def look_over(feed: Feed, path: Path) -> FileFacts:
+    """Read a file through, as far as its feed demands. Raises :class:`UnreadableFile` and OSError."""
+    encoding, fingerprint = feed.dialect.encodings[0], b""
+    if len(feed.dialect.encodings) > 1:
+        with open_events(path) as source:
+            try:
+                encoding = decide(cast(BinaryIO, GuardedStream(source.stream)), feed.dialect.encodings)
+            except MixedEncoding as error:
+                raise UnreadableFile(FileReason.MIXED_ENCODING, str(error)) from error
+    if feed.identity == "position":
+        digest = hashlib.sha256()
+        with open_events(path) as source:
+            stream = GuardedStream(source.stream)
+            while block := stream.read(_READ_BYTES):
+                digest.update(block)
+        fingerprint = digest.digest()
+    return FileFacts(encoding, fingerprint)
+
+
+class FeedDecoder:
+    """Reads the files of one feed."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+
+    def decode(
+        self,
+        stream: BinaryIO,
+        facts: FileFacts,
+        now: datetime,
+        chunk_bytes: int = DEFAULT_CHUNK_BYTES,
+        *,
+        one_by_one: bool = False,
+    ) -> Iterator[FeedChunk]:
+        """The records of a file, a chunk for about every ``chunk_bytes`` of text.
+
+        ``now`` is an aware time, for bounds that move with it. Line numbers are physical lines, the first
+        of the file is 1. Raises :class:`UnreadableFile`, perhaps in mid-file. ``one_by_one`` is a seam for
+        tests: every row takes the row path.
+        """
+        columns, blocks = self._open(stream, facts, chunk_bytes, one_by_one=one_by_one)
+        rows = RowType(columns.feed)
+        ids = _Identity(columns, facts)
+        for block in blocks:
+            chunk = _BlockReading(block, columns, rows, ids, now).chunk()
+            if chunk.records:
+                yield chunk
+
+    def raw_records(
+        self, stream: BinaryIO, facts: FileFacts, line_numbers: Sequence[int] | Array
+    ) -> Iterator[tuple[int, bytes]]:
+        """The records that start at these lines: the line, and the bytes, cut at ``MAX_RAW_BYTES``; in file
+        order."""
+        wanted = np.unique(np.asarray(line_numbers, dtype=np.int64))
+        if not len(wanted):
+            return
+        _, blocks = self._open(stream, facts, DEFAULT_CHUNK_BYTES, one_by_one=False)
+        for block in blocks:
+            begin, end = np.searchsorted(wanted, (block.first_line, block.next_line))
+            irregular = {record.line: record for record in block.records}
+            plain = set((block.plain + block.first_line).tolist())
+            for line in wanted[begin:end].tolist():
+                if line in irregular:
+                    yield line, _raw(block, irregular[line].begin, irregular[line].end)
+                elif line in plain:
+                    at = line - block.first_line
+                    yield line, _raw(block, int(block.line_begins[at]), int(block.line_ends[at]))
+
+    def _open(
+        self, stream: BinaryIO, facts: FileFacts, chunk_bytes: int, *, one_by_one: bool
+    ) -> tuple[FileColumns, BlockReader]:
+        dialect = self.feed.dialect
+        guarded = cast(BinaryIO, GuardedStream(stream))
+        if facts.encoding != UTF8:
+            guarded = cast(BinaryIO, io.BufferedReader(Recoded(guarded, facts.encoding), _READ_BYTES))
+        number = 0
+        for _ in range(dialect.skip):
+            number += 1
+            if not guarded.readline(_MOST_HEADER):
+                raise UnreadableFile(FileReason.EMPTY_FILE, "the file ends before its header")
+        columns, read = self._columns(guarded)
+        number += read
+        grammar = _grammar(self.feed, columns.width)
+        looks = _Looks(columns, grammar, RowType(columns.feed))
+        blocks = BlockReader(
+            guarded, grammar, chunk_bytes, looks, first_line=number + 1, one_by_one=one_by_one
+        )
+        return columns, blocks
+
+    def _columns(self, stream: BinaryIO) -> tuple[FileColumns, int]:
+        """Which fields are which columns, and how many lines that took."""
+        try:
+            if not self.feed.dialect.header:
+                return without_header(self.feed), 0
+            line, number = header_line(stream)
+            return by_header(self.feed, _names(self.feed, line)), number
+        except HeaderMismatch as error:
+            raise UnreadableFile(FileReason.WRONG_HEADER, str(error)) from error
+
+
+def _grammar(feed: Feed, width: int) -> Grammar:
+    dialect = feed.dialect
+    return Grammar(
+        width,
+        dialect.delimiter.encode(),
+        (dialect.quote or "").encode(),
+        (dialect.escape or "").encode(),
+    )
+
+
+def _names(feed: Feed, line: bytes) -> tuple[str, ...]:
+    try:
+        line.decode()
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(
+            FileReason.NOT_UTF8_HEADER, f"the header of {len(line):,} bytes is no UTF-8"
+        ) from error
+    terminated = line + b"\n"
+    split = split_quoted(terminated, 0, len(line), len(terminated), _grammar(feed, 0))
+    if split is None:
+        raise HeaderMismatch("the first line has a quote that is not closed")
+    return tuple(name.decode() for name in split[0])
+
+
+class _Looks:
+    """Whether a line inside a field looks like a row of the file."""
+
+    def __init__(self, columns: FileColumns, grammar: Grammar, rows: RowType) -> None:
+        self._columns, self._grammar, self._rows = columns, grammar, rows
+
+    def __call__(self, line: bytes) -> bool:
+        fields = line.split(self._grammar.delimiter, self._columns.width)
+        found: list[bytes | None] = [
+            fields[places[0]] if len(places) == 1 and places[0] < len(fields) else None
+            for places in self._columns.places
+        ]
+        return self._rows.looks_like_row(found)
+
+
+# -- identity ------------------------------------------------------------------------------------
+
+
+class _Identity:
+    """The ids of a file's rows, where its feed has no key of its own; the counts go from block to block."""
+
+    def __init__(self, columns: FileColumns, facts: FileFacts) -> None:
+        feed = columns.feed
+        self._kind = feed.identity or ("numbered" if feed.numbered else None)
+        self._fingerprint = facts.fingerprint
+        self._numbering = Numbering()
+        if self._kind == "numbered":
+            at = {column.name: number for number, column in enumerate(feed.columns)}
+            self._hashed = [(name, columns.places[at[name]], "") for name in feed.primary_key]
+        else:
+            self._hashed = columns.hashed
+        self._names = [name for name, _, _ in self._hashed]
+        role = feed.roles.get("time")
+        self.time_column = next((n for n, column in enumerate(feed.columns) if column.name == role), None)
+        self._days = self.time_column is not None and feed.columns[self.time_column].type == "date"
+
+    @property
+    def needed(self) -> bool:
+        return self._kind is not None
+
+    def hashes(self, block: Block, records: Sequence[Record]) -> tuple[Array, Array]:
+        """Of all records of a block that have fields, plain ones first: their lines, and what they are
+        known by."""
+        lines = np.concatenate(
+            [block.plain + block.first_line, np.array([r.line for r in records], dtype=np.int64)]
+        )
+        if self._kind == "position":
+            return lines, row_ids.of_places(self._fingerprint, lines)
+        parts = []
+        if len(block.plain):
+            fields = [_texts(block, places, joined).strings() for _, places, joined in self._hashed]
+            parts.append(row_ids.hashes(row_ids.content_form(fields), self._names))
+        if records:
+            own = [self._of(record.fields or ()) for record in records]
+            parts.append(np.frombuffer(b"".join(own), dtype=np.uint8).reshape(-1, row_ids.HASH_BYTES))
+        found = np.concatenate(parts) if parts else np.zeros((0, row_ids.HASH_BYTES), dtype=np.uint8)
+        in_order = np.argsort(lines, kind="stable")
+        numbers = np.empty(len(lines), dtype=np.int64)
+        numbers[in_order] = self._numbering.next(found[in_order])
+        return lines, row_ids.numbered(found, numbers)
+
+    def _of(self, fields: Sequence[bytes]) -> bytes:
+        texts = (
+            joined.join(fields[place].decode("utf-8", "surrogateescape") for place in places)
+            for _, places, joined in self._hashed
+        )
+        return row_ids.hash_of(row_ids.content_form_of(texts), self._names)
+
+    def ids(self, lines: Array, hashed: Array, rows: pa.RecordBatch) -> pa.Array:
+        """The ids of ``rows``, whose lines are among ``lines``."""
+        order = np.argsort(lines, kind="stable")
+        at = order[np.searchsorted(lines[order], rows[_LINE].to_numpy())]
+        return row_ids.row_ids(hashed[at], self._milliseconds(rows))
+
+    def _milliseconds(self, rows: pa.RecordBatch) -> Array | None:
+        if self.time_column is None:
+            return None
+        moments = rows.column(self.time_column)
+        values = pc.fill_null(moments.cast(pa.int32() if self._days else pa.int64()), 0).to_numpy()
+        moments_ms: Array = values.astype(np.int64) * 86_400_000 if self._days else values // 1_000
+        return moments_ms
+
+
+def _texts(block: Block, places: Sequence[int], joined: str) -> Places:
+    """The texts of a column for all plain lines of a block."""
+    if not places:
+        none = np.zeros(len(block.plain), dtype=np.int64)
+        return Places(block.data, none, none)
+    parts = [Places(block.data, block.field_begins[place], block.field_ends[place]) for place in places]
+    if len(parts) == 1:
+        return parts[0]
+    return Places.of(pc.binary_join_element_wise(*(part.strings() for part in parts), joined))
+
+
+# -- one block -----------------------------------------------------------------------------------
+
+_Accepted: TypeAlias = "tuple[int, tuple[Value, ...], str]"
+
+
+class _BlockReading:
+    """Turns one block of a file into a chunk; used once."""
+
+    def __init__(
+        self, block: Block, columns: FileColumns, rows: RowType, ids: _Identity, now: datetime
+    ) -> None:
+        self._block, self._columns, self._rows, self._ids, self._now = block, columns, rows, ids, now
+        self._accepted: list[_Accepted] = []
+        self._rejects: list[RefusedRecord] = []
+
+    def chunk(self) -> FeedChunk:
+        block = self._block
+        certain = self._certain_rows()
+        whole = []
+        for record in block.records:
+            fault = self._fault(record)
+            if fault is None:
+                whole.append(record)
+                self._judge(record)
+            else:
+                self._refuse(record, fault)
+        rows = self._merged(certain)
+        self._rejects.sort(key=lambda reject: reject.line_number)
+        if self._ids.needed:
+            lines, hashed = self._ids.hashes(block, whole)
+            rows = rows.append_column(_ROW_ID, self._ids.ids(lines, hashed, rows))
+        return FeedChunk(rows, self._rejects, len(block.plain) + len(block.records), self._columns.header)
+
+    @cached_property
+    def _stores_extra(self) -> bool:
+        return self._columns.feed.extra == "store"
+
+    @cached_property
+    def _schema(self) -> pa.Schema:
+        schema = self._rows.schema
+        if self._stores_extra:
+            schema = schema.append(pa.field(_EXTRA, pa.string()))
+        return schema.append(pa.field(_LINE, pa.int64(), nullable=False))
+
+    def _certain_rows(self) -> pa.RecordBatch:
+        """The plain lines that the vectorised path accepts; the others are judged one by one."""
+        block = self._block
+        if not len(block.plain):
+            return pa.RecordBatch.from_arrays(
+                [pa.nulls(0, f.type) for f in self._schema], schema=self._schema
+            )
+        joints = [column.concat.separator if column.concat else "" for column in self._columns.feed.columns]
+        texts = [
+            _texts(block, places, joint) for places, joint in zip(self._columns.places, joints, strict=True)
+        ]
+        arrays, accepted = self._rows.convert(texts, self._now)
+        if self._stores_extra:
+            arrays.append(_extra_texts(block, self._columns.extra))
+        lines = arrow.fixed_width(block.plain + block.first_line, pa.int64())
+        batch = pa.RecordBatch.from_arrays([*arrays, lines], schema=self._schema)
+        if accepted.all():
+            return batch
+        for row in np.flatnonzero(~accepted).tolist():
+            self._judge(self._record(row))
+        return batch.filter(arrow.booleans(accepted))
+
+    def _record(self, row: int) -> Record:
+        """A plain line in the shape of an irregular one."""
+        block = self._block
+        line = int(block.plain[row])
+        bounds = zip(block.field_begins[:, row].tolist(), block.field_ends[:, row].tolist(), strict=True)
+        return Record(
+            line=block.first_line + line,
+            begin=int(block.line_begins[line]),
+            end=int(block.line_ends[line]),
+            fields=tuple(block.data[begin:end] for begin, end in bounds),
+        )
+
+    def _fault(self, record: Record) -> Reason | None:
+        """What is wrong with a record as a whole, from its length to the number of its fields."""
+        if record.too_long:
+            return Reason.ROW_TOO_LONG
+        raw = self._block.data[record.begin : record.end]
+        if b"\0" in raw or (record.fields is not None and any(b"\0" in field for field in record.fields)):
+            return Reason.NUL_BYTE
+        try:
+            raw.decode()
+        except UnicodeDecodeError:
+            return Reason.INVALID_UTF8
+        if record.fields is None:
+            return Reason.UNBALANCED_QUOTES
+        if len(record.fields) != self._columns.width:
+            too_few = len(record.fields) < self._columns.width
+            return Reason.MISSING_FIELDS if too_few else Reason.EXTRA_FIELDS
+        return None
+
+    def _judge(self, record: Record) -> None:
+        fields = [field.decode() for field in record.fields or ()]
+        columns = self._columns
+        texts = [
+            (column.concat.separator if column.concat else "").join(fields[place] for place in places)
+            for column, places in zip(columns.feed.columns, columns.places, strict=True)
+        ]
+        verdict = self._rows.judge(texts, self._now)
+        if isinstance(verdict, Fault):
+            self._refuse(record, verdict.reason, verdict.column)
+            return
+        extra = ""
+        if self._stores_extra:
+            kept = {name: fields[at] for name, at in columns.extra}
+            extra = json.dumps(kept, ensure_ascii=False)
+        self._accepted.append((record.line, verdict, extra))
+
+    def _refuse(self, record: Record, reason: Reason, column: str | None = None) -> None:
+        raw = _raw(self._block, record.begin, record.end)
+        self._rejects.append(RefusedRecord(record.line, raw, reason, column))
+
+    def _merged(self, certain: pa.RecordBatch) -> pa.RecordBatch:
+        """Both kinds of rows together, in the order of their lines."""
+        if not self._accepted:
+            return certain
+        arrays = self._rows.batch([values for _, values, _ in self._accepted])
+        if self._stores_extra:
+            arrays.append(arrow.strings([extra for _, _, extra in self._accepted]))
+        arrays.append(pa.array([line for line, _, _ in self._accepted], pa.int64()))
+        judged = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
+        if not certain.num_rows:
+            order = np.argsort(judged[_LINE].to_numpy(), kind="stable")
+            return judged.take(pa.array(order))
+        both = pa.concat_batches([certain, judged])
+        return both.take(pa.array(np.argsort(both[_LINE].to_numpy(), kind="stable")))
+
+
+def _extra_texts(block: Block, extra: Sequence[tuple[str, int]]) -> pa.Array:
+    """The fields that are not declared, as one JSON object a row."""
+    count = len(block.plain)
+    parts: list[pa.Array | str] = ["{"]
+    for number, (name, place) in enumerate(extra):
+        key = json.dumps(name, ensure_ascii=False)
+        parts.append(f'{", " if number else ""}{key}: "')
+        parts += [_escaped_json(_texts(block, (place,), "").strings()), '"']
+    parts.append("}")
+    if not extra:
+        return pa.repeat(pa.scalar("{}"), count)
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def _escaped_json(texts: pa.Array) -> pa.Array:
+    """What stands between the quotes of a JSON text."""
+    if not pc.any(pc.match_substring_regex(texts, '[\\x00-\\x1f"\\\\]')).as_py():
+        return texts
+    return pa.array([json.dumps(text, ensure_ascii=False)[1:-1] for text in texts.to_pylist()], pa.string())
+
+
+def _raw(block: Block, begin: int, end: int) -> bytes:
+    return block.data[begin : min(end, begin + MAX_RAW_BYTES)]
