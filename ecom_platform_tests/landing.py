@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
+from ecom_platform.catalog import packaged
 from ecom_platform.feeds.declaration import HEADER
 from ecom_platform.landing.claim import claim, finish
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.store import ledger, sink
-from ecom_platform.store.connection import Database
+from ecom_platform.store import audit, ledger, sink
+from ecom_platform.store.audit import Finding
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.outcome import FileOutcome, UnitFile
+from ecom_platform.store.scope import Look, looking
 from ecom_platform_tests.reference import compare
+
+USER_EVENTS = packaged()["user_events"]
+USER_EVENTS_TABLE = FeedTable(USER_EVENTS)
 
 ROW = b"%s,7,PROD1000,purchase,2026-01-02 03:04:05,19.99,Books,Mobile,DE"
 
@@ -23,6 +31,38 @@ def line(event_id: str | None = None) -> bytes:
 
 def csv_file(*lines: bytes) -> bytes:
     return b"\n".join([HEADER.encode(), *lines]) + b"\n"
+
+
+def matches_ledger(database: Database, *, whole_up_to: int | None = None) -> Finding:
+    """``table_matches_ledger`` of ``user_events``."""
+    return audit.table_matches_ledger(database, USER_EVENTS_TABLE, whole_up_to=whole_up_to)
+
+
+def audit_duplicates(
+    database: Database, run_id: str, *, whole_up_to: int | None = None
+) -> audit.DuplicateAudit:
+    """An audit of ``user_events``."""
+    return audit.record_duplicate_audit(database, USER_EVENTS_TABLE, run_id, whole_up_to=whole_up_to)
+
+
+def looking_at(
+    database: Database, check: str, *, whole_up_to: int | None = None
+) -> AbstractContextManager[Look]:
+    """What ``check`` would look at of ``user_events``."""
+    return looking(database, check, USER_EVENTS_TABLE, whole_up_to=whole_up_to)
+
+
+def stored_rows(connection: Connection) -> int:
+    """Rows of ``user_events``, counted."""
+    ((rows,),) = connection.execute("SELECT count(*) FROM user_events").fetchall()
+    return int(rows)
+
+
+def rows_of(read: int, *, inserted: int, duplicate: int = 0) -> dict[str, int]:
+    """``rows`` of ``--json`` where nothing was refused."""
+    return {
+        "read": read, "inserted": inserted, "updated": 0, "stale": 0, "duplicate": duplicate, "rejected": 0
+    }  # fmt: skip
 
 
 class Landing:
@@ -50,7 +90,7 @@ class Landing:
     def load(
         self, files: list[UnitFile], hook: Callable[[str], None] = lambda step: None
     ) -> list[FileOutcome]:
-        return sink.load_unit(self.database.url, files, self.batch_id, hook=hook).outcomes
+        return sink.load_unit(self.database.url, USER_EVENTS, files, self.batch_id, hook=hook).outcomes
 
     def ingest(self) -> list[FileOutcome]:
         """Claim, load and put away whatever is in the landing folder."""

@@ -20,7 +20,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from ecom_platform.alerts.targets import targets
-from ecom_platform.errors import DatabaseError, EcomError, PrerequisiteError, StorageError
+from ecom_platform.catalog import catalog, packaged
+from ecom_platform.errors import DatabaseError, EcomError, FeedError, PrerequisiteError, StorageError
 from ecom_platform.java.discovery import Java, find_java, look_for_java
 from ecom_platform.landing.zone import LandingZone, make_writable
 from ecom_platform.server import EmbeddedServer
@@ -67,6 +68,7 @@ def examine(settings: Settings) -> list[Prerequisite]:
         ("Spark master", _spark_master),
         ("State", lambda s: _may_be_written(s.home, "ECOM_HOME")),
         ("Landing zone", lambda s: _may_be_written(s.landing_dir, "ECOM_LANDING_DIR")),
+        ("Feeds", _feeds),
         ("Dagster", _dagster),
         ("Disk", lambda s: _disk(s, 0)),
         ("Alerts", _alerts),
@@ -102,6 +104,16 @@ def _ask(name: str, question: Callable[[Settings], str], settings: Settings) -> 
 
 def _python(settings: Settings) -> str:  # noqa: ARG001
     return f"{sys.version.split()[0]} ({sys.executable})"
+
+
+def _feeds(settings: Settings) -> str:
+    """Declarations that cannot be used, with every mistake; else how many there are."""
+    declared = catalog(settings)
+    if declared.problems:
+        first, *others = declared.problems.values()
+        raise FeedError(first.message, "\n".join([first.remedy, *map(str, others)]))
+    own = len(declared.feeds) - len(packaged())
+    return f"{own} declared in {settings.feeds_dir}, beside {', '.join(packaged())}"
 
 
 def _variables(settings: Settings) -> str:

@@ -226,13 +226,18 @@ def _undelivered(refused: list[Any]) -> PrerequisiteError:
 
 @click.command()
 def migrate() -> int:
-    """Bring the tables to this version: where only another role than that of the ingest may."""
+    """Bring the tables, those of feeds as well, to this version: where the ingest's role may not."""
     from ecom_platform.store.provision import provide
     from ecom_platform.store.schema import head
+    from ecom_platform.streaming.readiness import ready_feeds
 
-    with provide(load_settings()) as database:
+    settings = load_settings()
+    with provide(settings) as database:
+        ready = ready_feeds(settings, database)
         click.echo(f"{database.description} is at version {head()}.", err=True)
-    return 0
+    for name, reason in ready.refused.items():
+        click.echo(f"{name}: {reason}", err=True)
+    return 1 if ready.refused else 0
 
 
 COMMANDS: tuple[click.Command, ...] = (status, trace, rejects, reload, reconcile, alerts, migrate)

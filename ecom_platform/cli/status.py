@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ecom_platform.errors import EcomError
 from ecom_platform.landing.scan import look
+from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.history import History, read_history
 from ecom_platform.settings import Settings
 from ecom_platform.store.table_status import TableStatus, table_status
@@ -132,7 +133,7 @@ def _definitions() -> dg.Definitions:
 def _waiting(settings: Settings, tables: TableStatus) -> WaitingFiles:
     if not settings.landing_dir.exists():
         return WaitingFiles()
-    seen = look(settings.landing_dir)
+    seen = look(settings.landing_dir, feeds=LandingZone.of(settings).feeds)
     landed = [file.landed_at for file in seen.files.values()]
     if tables.claimed_since is not None:
         landed.append(tables.claimed_since)

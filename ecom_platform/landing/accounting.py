@@ -23,6 +23,7 @@ from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, numbered
 from ecom_platform.store import ledger
 from ecom_platform.store.audit import Finding, named
 from ecom_platform.store.connection import Database
+from ecom_platform.store.outcome import base
 from ecom_platform.store.scope import looking
 
 log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ def newest_is_known(database: Database, zone: LandingZone) -> bool:
     number, path = highest
     with database.open(autocommit=True) as connection:
         state = ledger.states(connection, [number]).get(number)
-    return state is not None and path.name == f"{number}-{state.name}"
+    return state is not None and path.name == f"{number}-{base(state.name)}"
 
 
 def strangers(database: Database, zone: LandingZone, since: date | None = None) -> list[tuple[OnDisk, str]]:
@@ -178,9 +179,13 @@ def _difference(zone: LandingZone, file: OnDisk, state: ledger.FileState | None)
     folder = f"in {file.path.parent.relative_to(zone.claimed.parent)}"
     if state is None:
         return f"{folder}, not in the ledger"
-    if file.path.parent == zone.quarantine and file.name.startswith(state.name) and file.name != state.name:
+    if (
+        file.path.parent == zone.quarantine
+        and file.name.startswith(base(state.name))
+        and file.name != base(state.name)
+    ):
         return None  # what an editor or a person leaves beside a file that is being corrected
-    if state.name != file.name:
+    if base(state.name) != file.name:
         return f"{folder}, in the ledger under the name {state.name}"
     if file.path.parent == zone.claimed:
         return None  # of a finished one the next ingest completes the move

@@ -34,7 +34,7 @@ from ecom_platform.landing.scan import LandedFile, unreadable
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.outcome import Stamp
+from ecom_platform.store.outcome import Stamp, base
 
 log = logging.getLogger(__name__)
 
@@ -262,7 +262,7 @@ def put_right(connection: Connection, zone: LandingZone) -> Recovery:
     unknown, again = [path.name for path in zone.strangers()], []
     for file_id, name in present:
         state = known.get(file_id)
-        if state is None or state.name != name:
+        if state is None or base(state.name) != name:
             unknown.append(f"{file_id}-{name}")
             continue
         if state.state == ledger.CLAIMED:
@@ -327,7 +327,7 @@ def _complete_claims(
     """Rows in state claimed whose file is not in the claimed folder."""
     renamed = missing = taken_back = 0
     for file in ledger.claimed(connection):
-        if (file.file_id, file.name) in present:
+        if (file.file_id, base(file.name)) in present:
             continue
         state = ledger.lock_file(connection, file.file_id)
         if state is None or state.state != ledger.CLAIMED:

@@ -20,7 +20,9 @@ def expired_days(days: list[str], today: date, keep_days: int) -> list[str]:
 
 def delete_expired(zone: LandingZone, today: date, keep_days: int) -> list[str]:
     """Delete what is past its time; returns the days that went."""
-    days = expired_days([folder.name for folder in zone.archive.iterdir()], today, keep_days)
-    for day in days:
-        shutil.rmtree(zone.archive / day)
-    return days
+    folders = zone.archive_days()
+    days = set(expired_days([folder.name for folder in folders], today, keep_days))
+    for folder in folders:
+        if folder.name in days:
+            shutil.rmtree(folder)
+    return sorted(days)

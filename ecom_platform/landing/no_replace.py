@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ecom_platform.landing.scan import MAX_NAME_BYTES
+from ecom_platform.store.outcome import base
 
 
 def place(source: Path, folder: Path, names: Iterable[str]) -> str:
@@ -44,9 +45,13 @@ def move(source: Path, folder: Path, names: Iterable[str]) -> str:
     Killed in between, it is in both places; called again it leaves the one in ``folder``.
     """
     tried = list(names)
+    if "/" in tried[0]:
+        # A feed's folder that is gone is made again.
+        (folder / tried[0]).parent.mkdir(parents=True, exist_ok=True)
     name = _link(source, folder, tried)
     if name is None:
-        name = prefixed(secrets.token_hex(8), tried[-1])
+        folders = tried[-1].removesuffix(base(tried[-1]))
+        name = folders + prefixed(secrets.token_hex(8), base(tried[-1]))
         source.rename(folder / name)
     else:
         source.unlink()
@@ -83,4 +88,5 @@ def prefixed(prefix: str, name: str) -> str:
 
 def landing_names(file_id: int, name: str) -> tuple[str, str]:
     """As what a file may land again: its own name, or the numbered one where that is taken."""
-    return name, prefixed(str(file_id), name)
+    folder = name.removesuffix(base(name))
+    return name, folder + prefixed(str(file_id), base(name))

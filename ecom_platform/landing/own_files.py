@@ -29,7 +29,7 @@ class OwnFiles:
         settle_seconds: float,
         produced: Collection[str] = (),
     ) -> None:
-        self._watch = Watch(zone.landing, settle_seconds)
+        self._watch = Watch(zone.landing, settle_seconds, feeds=zone.feeds)
         self._produced = frozenset(produced)
         found = self._watch.look()
         self._unsettled = {file.name for file in found.unsettled}

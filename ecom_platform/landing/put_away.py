@@ -224,7 +224,9 @@ def written_to(zone: LandingZone) -> list[int]:
     """
     found: list[int] = []
     with suppress(FileNotFoundError):
-        for day in zone.archive_days()[-2:]:
+        days = zone.archive_days()
+        newest = sorted({day.name for day in days})[-2:]
+        for day in (day for day in days if day.name in newest):
             with os.scandir(day) as entries:
                 for entry in islice(entries, _MOST_FILES):
                     ours, status = numbered(entry.name), entry.stat(follow_symlinks=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,7 +33,7 @@ _OUR_PREFIXES, _OUR_SUFFIXES = (".writable-",), (".requeued",)
 
 @dataclass(frozen=True, slots=True)
 class LandedFile:
-    """A regular file in the landing folder, as one look saw it."""
+    """A regular file in the landing folder, as one look saw it; ``name`` is its path there."""
 
     name: str
     size: int
@@ -85,20 +85,30 @@ def may_read(path: str) -> bool:
     return os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
-def look(folder: Path, readable: Callable[[str], bool] = may_read) -> Listing:
-    """List ``folder`` once. Raises :class:`StorageError`: unreadable is not the same as empty."""
+def look(folder: Path, readable: Callable[[str], bool] = may_read, feeds: Collection[str] = ()) -> Listing:
+    """List ``folder`` once, and the folders in it that are called as one of ``feeds``, with theirs.
+
+    Raises :class:`StorageError`: unreadable is not the same as empty.
+    """
     files: dict[str, LandedFile] = {}
     refused: dict[str, str] = {}
     unfinished: dict[str, str] = {}
     try:
-        around = folder.stat()
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                mark = unfinished_by(entry.name)
-                if mark is None:
-                    _sort(entry, around, files, refused, readable)
-                elif not _is_ours(entry.name):
-                    unfinished[_shown(entry.name)] = f"unfinished, by its name ({mark})"
+        folders = [("", folder)]
+        while folders:
+            prefix, inside = folders.pop()
+            around = inside.stat()
+            with os.scandir(inside) as entries:
+                for entry in entries:
+                    name = prefix + entry.name
+                    mark = unfinished_by(entry.name)
+                    if mark is not None:
+                        if not _is_ours(entry.name):
+                            unfinished[_shown(name)] = f"unfinished, by its name ({mark})"
+                    elif (prefix or entry.name in feeds) and _is_folder(entry):
+                        folders.append((f"{name}/", inside / entry.name))
+                    else:
+                        _sort(entry, name, around, files, refused, readable)
     except OSError as error:
         raise StorageError(
             f"The landing folder {folder} cannot be read: {error.strerror}.",
@@ -128,8 +138,16 @@ def _shown(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+
+
 def _sort(
     entry: os.DirEntry[str],
+    name: str,
     around: os.stat_result,
     files: dict[str, LandedFile],
     refused: dict[str, str],
@@ -147,11 +165,9 @@ def _sort(
     )
     if reason is None:
         stamp = Stamp.of(status)
-        files[entry.name] = LandedFile(
-            entry.name, stamp.size, stamp.mtime_ns, status.st_ctime_ns, stamp.inode
-        )
+        files[name] = LandedFile(name, stamp.size, stamp.mtime_ns, status.st_ctime_ns, stamp.inode)
     else:
-        refused[_shown(entry.name)] = reason
+        refused[_shown(name)] = reason
 
 
 def refusal(name: str, mode: int) -> str | None:
@@ -159,7 +175,7 @@ def refusal(name: str, mode: int) -> str | None:
     if stat.S_ISLNK(mode):
         return "a symbolic link"
     if stat.S_ISDIR(mode):
-        return "a folder"
+        return "a folder, and no feed is declared by its name"
     if not stat.S_ISREG(mode):
         return "not a regular file"
     if any(0xDC80 <= ord(character) <= 0xDCFF for character in name):

@@ -28,7 +28,7 @@ class Watch:
 
     Looks may follow each other more closely than two that can tell a resting file from one being
     written; a file is compared with what it was at least that long ago. ``whole`` names files that are known
-    to be complete: this program renamed them into place.
+    to be complete: this program renamed them into place. ``feeds`` are those whose folders are looked into.
     """
 
     def __init__(
@@ -37,9 +37,11 @@ class Watch:
         settle_seconds: float,
         whole: Collection[str] = (),
         *,
+        feeds: Collection[str] = (),
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._feeds = feeds
         self._folder, self._settle_seconds, self._whole = folder, settle_seconds, whole
         self._clock, self._timer = clock, timer
         self._seen: dict[str, _Sight] = {}
@@ -52,7 +54,7 @@ class Watch:
 
     def look(self) -> Scan:
         """What rests now, oldest first, and what does not yet. Raises :class:`StorageError`."""
-        current = look(self._folder)
+        current = look(self._folder, feeds=self._feeds)
         now = self._timer()
         self._seen = {name: self._sight(file, now) for name, file in current.files.items()}
         settled: list[LandedFile] = []
@@ -80,6 +82,7 @@ def scan(
     whole: Collection[str] = (),
     slow: Collection[str] = (),
     *,
+    feeds: Collection[str] = (),
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.time,
     timer: Callable[[], float] = time.monotonic,
@@ -88,7 +91,7 @@ def scan(
 
     ``slow`` files have come back, since they were written to after they had rested: they rest longer.
     """
-    watch = Watch(folder, settle_seconds, whole, clock=clock, timer=timer)
+    watch = Watch(folder, settle_seconds, whole, feeds=feeds, clock=clock, timer=timer)
     watch.be_patient(slow)
     deadline = timer() + wait_seconds
     found = watch.look()

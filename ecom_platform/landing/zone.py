@@ -4,13 +4,16 @@ Belongs here: where a file is at each stage of its life, and getting it there by
 rename. Does not belong here: which files may be taken (``scan``), or the ledger (``claim``).
 
     landing/                      anyone may drop files here; nothing but ``scan`` reads it
+    landing/FEED/                 files of a feed, in folders of its own or not
     landing/.ecom/claimed/        <file_id>-<name>: ours, being loaded
     landing/.ecom/units/          what Spark is told to load; gone after the run
-    landing/.ecom/archive/DATE/   <file_id>-<name>: loaded on that date (UTC)
+    landing/.ecom/archive/DATE/   <file_id>-<name>: loaded on that date (UTC); of other feeds than user_events
+                                  in archive/FEED/DATE/
     landing/.ecom/quarantine/     <file_id>-<name> and <file_id>-<name>.reason.txt
     landing/.ecom/zone-id         by what the ledger knows this zone (``identity``)
 
-All lie on one file system, so a move is a rename and a file is never in two places.
+A file's name in the ledger is its path below the landing folder; once it is ours it goes by the last part
+of it. All lie on one file system, so a move is a rename and a file is never in two places.
 """
 
 from __future__ import annotations
@@ -19,9 +22,9 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,9 +32,12 @@ from ecom_platform import durable
 from ecom_platform.errors import StorageError
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
+from ecom_platform.store.outcome import TOP_FEED, base, feed_of
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _LARGEST = (1 << 63) - 1
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_FEED = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
 REASON_SUFFIX = ".reason.txt"
 
 
@@ -56,13 +62,24 @@ class LandingZone:
     archive: Path
     quarantine: Path
     units: Path
+    # Whose folders in the landing folder are looked into.
+    feeds: frozenset[str] = frozenset({TOP_FEED})
 
     @classmethod
     def of(cls, settings: Settings) -> LandingZone:
         ours = settings.landing_dir / ".ecom"
         return cls(
-            settings.landing_dir, ours / "claimed", ours / "archive", ours / "quarantine", ours / "units"
+            settings.landing_dir,
+            ours / "claimed",
+            ours / "archive",
+            ours / "quarantine",
+            ours / "units",
+            frozenset({TOP_FEED, *declared_names(settings.feeds_dir)}),
         )
+
+    def looking_into(self, feeds: Collection[str]) -> LandingZone:
+        """The same zone, of which only the folders of these feeds are looked into."""
+        return replace(self, feeds=frozenset({TOP_FEED, *feeds}))
 
     @property
     def ours(self) -> Path:
@@ -129,13 +146,15 @@ class LandingZone:
         return owners
 
     def claimed_path(self, file_id: int, name: str) -> Path:
-        return self.claimed / f"{file_id}-{name}"
+        return self.claimed / f"{file_id}-{base(name)}"
 
     def archived_path(self, file_id: int, name: str, finished_at: datetime) -> Path:
-        return self.archive / f"{finished_at.astimezone(UTC):%Y-%m-%d}" / f"{file_id}-{name}"
+        feed = feed_of(name)
+        folder = self.archive if feed == TOP_FEED else self.archive / feed
+        return folder / f"{finished_at.astimezone(UTC):%Y-%m-%d}" / f"{file_id}-{base(name)}"
 
     def quarantined_path(self, file_id: int, name: str) -> Path:
-        return self.quarantine / f"{file_id}-{name}"
+        return self.quarantine / f"{file_id}-{base(name)}"
 
     def path_of(self, file: ledger.FileState) -> Path:
         """Where a file is that has reached this state."""
@@ -161,13 +180,18 @@ class LandingZone:
         ]
 
     def archive_days(self) -> list[Path]:
-        """The folders of the archive, oldest first."""
-        return sorted(folder for folder in self.archive.iterdir() if folder.is_dir())
+        """The folders of the archive that are days of some feed, oldest first."""
+        days: list[Path] = []
+        for folder in self.archive.iterdir():
+            if folder.is_dir():
+                is_day = _DAY.fullmatch(folder.name)
+                days += [folder] if is_day else [day for day in folder.iterdir() if day.is_dir()]
+        return sorted(days, key=lambda day: (day.name, str(day)))
 
     def put_away(self, file_id: int, name: str) -> Path | None:
         """Where a file lies that some ledger once knew as finished, on whatever day: not this one's
         word, as :meth:`path_of` is, but the disk's."""
-        places = [*(day / f"{file_id}-{name}" for day in reversed(self.archive_days()))]
+        places = [*(day / f"{file_id}-{base(name)}" for day in reversed(self.archive_days()))]
         places.append(self.quarantined_path(file_id, name))
         return next((place for place in places if os.path.lexists(place)), None)
 
@@ -203,6 +227,9 @@ class LandingZone:
     def make_day(self, folder: Path) -> None:
         """Make a folder of the archive, if it is not there."""
         try:
+            if folder.parent != self.archive:
+                folder.parent.mkdir(exist_ok=True)
+                durable.sync(self.archive)
             folder.mkdir()
         except FileExistsError:
             return
@@ -211,7 +238,16 @@ class LandingZone:
                 f"The folder {folder} cannot be made: {error.strerror}.",
                 f"Check that {self.archive} is there and can be written.",
             ) from error
-        durable.sync(self.archive)
+        durable.sync(folder.parent)
+
+
+def declared_names(folder: Path) -> set[str]:
+    """The names of the feeds that have a file in the folder of declarations, whether it can be used."""
+    try:
+        names = {path.stem for path in folder.iterdir() if path.suffix in (".yaml", ".yml")}
+    except OSError:
+        return set()
+    return {name for name in names if _FEED.fullmatch(name)}
 
 
 def _refuse_to_replace(source: Path, target: Path) -> None:

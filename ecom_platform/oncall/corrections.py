@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from ecom_platform.catalog import packaged
 from ecom_platform.errors import UsageError
 from ecom_platform.feeds.declaration import COLUMN_NAMES, HEADER
 from ecom_platform.files.decoding import MAX_RAW_BYTES, UnreadableFile, decode, open_events, read_header
@@ -26,6 +27,7 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.reject_keys import PLACE, RejectIndex
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.feed_table import OWN_FEED, FeedTable
 from ecom_platform.store.rejects import OpenReject, ReplayVerdict, open_rejects, replay
 
 
@@ -81,7 +83,7 @@ def _store(database: Database, reject: OpenReject, event: pa.RecordBatch | None)
     if event is None:
         return ReplayVerdict.STILL_REJECTED
     with database.transaction() as connection:
-        return replay(connection, reject.reject_id, event)
+        return replay(connection, FeedTable(packaged()[OWN_FEED]), reject.reject_id, event)
 
 
 def _header_on_disk(connection: Connection, zone: LandingZone, file_id: int) -> tuple[str, ...] | None:

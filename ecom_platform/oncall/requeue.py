@@ -23,6 +23,7 @@ from ecom_platform.landing.put_away import land_grown
 from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, file_number, numbered
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.outcome import base
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -64,10 +65,11 @@ def _known(connection: Connection, file: str) -> ledger.FileState:
     ours = numbered(name)
     number = file_number(name) if ours is None else ours[0]
     by_number = ledger.states(connection, [number]).get(number) if number is not None else None
-    if by_number is not None and name in (str(number), f"{number}-{by_number.name}"):
+    if by_number is not None and name in (str(number), f"{number}-{base(by_number.name)}"):
         return by_number
     # No file was ever claimed whose name is not UTF-8.
-    by_name = ledger.newest_by_name(connection, [name]) if _utf8(name) else []
+    # A file of a feed is called by its path below the landing folder.
+    by_name = ledger.newest_by_name(connection, [file, name]) if _utf8(file) else []
     if not by_name:
         raise UsageError(
             f"The ledger knows no file {file!r}.",
@@ -137,7 +139,7 @@ def _is_known(zone: LandingZone, state: ledger.FileState | None, name: str, path
         return False
     if path.parent == zone.quarantine and name.startswith(state.name) and name != state.name:
         return True  # what an editor or a person leaves beside a file that is being corrected
-    if state.name != name or zone.path_of(state) != path:
+    if base(state.name) != name or zone.path_of(state) != path:
         return False
     return state.state != ledger.LOADED or path.stat().st_size == state.size_bytes
 
@@ -157,9 +159,15 @@ def _in(folder: Path) -> Iterator[tuple[int, str, Path]]:
 
 def _land_again(zone: LandingZone, number: int, name: str, path: Path) -> str:
     """Move a file back. Killed in between, it is in both places and is loaded twice: all duplicates."""
-    landed_as = move(path, zone.landing, landing_names(number, name))
+    landed_as = move(path, zone.landing, landing_names(number, _feed_folder(zone, path) + name))
     path.with_name(path.name + REASON_SUFFIX).unlink(missing_ok=True)  # of one from the quarantine
     return landed_as
+
+
+def _feed_folder(zone: LandingZone, path: Path) -> str:
+    """Of a file in the archive its feed's folder, by where it lies there."""
+    feed = path.parent.parent
+    return f"{feed.name}/" if feed.parent == zone.archive else ""
 
 
 def _land_unnumbered(zone: LandingZone, path: Path) -> str:

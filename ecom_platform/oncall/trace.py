@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from ecom_platform.catalog import packaged
 from ecom_platform.errors import UsageError
 from ecom_platform.landing.zone import LandingZone, file_number, numbered
 from ecom_platform.oncall.lines import rows_with
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection
+from ecom_platform.store.feed_table import OWN_FEED, FeedTable
+from ecom_platform.store.outcome import base
 from ecom_platform.store.rejects import is_stored
 from ecom_platform.store.statements import queries
 
@@ -114,7 +117,8 @@ def trace_file(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
 
     Raises :class:`UsageError` for what names neither.
     """
-    name = Path(wanted).name
+    # A file of a feed is called by its path below the landing folder.
+    name = wanted if wanted.partition("/")[0] in zone.feeds and "/" in wanted else Path(wanted).name
     if not name:
         raise UsageError(f"{wanted!r} is neither an event_id nor the name of a file.", "Give one of them.")
     if not _storable(name):
@@ -122,7 +126,7 @@ def trace_file(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
         return Trace(False, f"{_shown(name)} was never claimed: its name is not UTF-8.", [])
     ours = numbered(name)
     state = None if ours is None else ledger.states(connection, [ours[0]]).get(ours[0])
-    if ours is not None and state is not None and state.name == ours[1]:
+    if ours is not None and state is not None and base(state.name) == ours[1]:
         name = state.name
     file_id = file_number(name)
     rows = queries("oncall").files_by_name(connection, name=name, file_id=file_id)
@@ -197,8 +201,9 @@ def _line_of(connection: Connection, path: Path, event_id: UUID) -> tuple[int | 
     A lower line with the id may have been refused, or be in conflict after a correction.
     """
     first: int | None = None
+    table = FeedTable(packaged()[OWN_FEED])
     for line, row in islice(rows_with(path, event_id), _ROWS_COMPARED):
-        if is_stored(connection, row):
+        if is_stored(connection, table, row):
             return line, True
         first = first or line
     return first, None if first is None else False

@@ -104,7 +104,7 @@ class RunSummary:
             },
             "rows": {
                 name: int(events.get(f"rows_{name}", 0))
-                for name in ("read", "inserted", "duplicate", "rejected")
+                for name in ("read", "inserted", "updated", "stale", "duplicate", "rejected")
             },
             "checks": {
                 "passed": sum(check.passed for check in self.checks),

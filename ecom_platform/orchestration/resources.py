@@ -16,6 +16,7 @@ import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 from pydantic import PrivateAttr
 
+from ecom_platform.catalog import Catalog, catalog
 from ecom_platform.errors import SettingsError
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration import presence
@@ -23,6 +24,7 @@ from ecom_platform.orchestration.jobs import WAITING_TAG
 from ecom_platform.orchestration.workload import Workload
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.feed_table import OWN_FEED, FeedTable
 from ecom_platform.store.provision import provide
 from ecom_platform.streaming import session as spark
 
@@ -54,7 +56,17 @@ class PostgresResource(dg.ConfigurableResource[Any]):
 
 
 class LandingZoneResource(dg.ConfigurableResource[Any]):
-    """The folders of `ECOM_LANDING_DIR` that files land in and pass through."""
+    """The folders of `ECOM_LANDING_DIR` that files land in and pass through, and the declared feeds."""
+
+    @property
+    def feeds(self) -> Catalog:
+        """The feeds that are declared now."""
+        return catalog(self.settings)
+
+    @property
+    def own_table(self) -> FeedTable:
+        """The table of `user_events`."""
+        return FeedTable(self.feeds.feeds[OWN_FEED])
 
     @property
     def settings(self) -> Settings:

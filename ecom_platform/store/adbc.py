@@ -66,11 +66,11 @@ class Session:
         rows: list[dict[str, Any]] = self.table(sql, *parameters).to_pylist()
         return rows
 
-    def copy(self, table: str, rows: pa.Table, *, temporary: bool = False) -> None:
-        """COPY ``rows`` into the columns of ``table`` that have their names."""
+    def copy(self, table: str, rows: pa.Table, *, temporary: bool = False, schema: str | None = None) -> None:
+        """COPY ``rows`` into the columns of ``table`` that have their names; by default of our schema."""
         with adbc.AdbcStatement(self._connection) as statement:
             options = {_TARGET_TABLE: table, _MODE: _APPEND}
-            options |= {_TEMPORARY: "true"} if temporary else {_TARGET_SCHEMA: self._schema}
+            options |= {_TEMPORARY: "true"} if temporary else {_TARGET_SCHEMA: schema or self._schema}
             statement.set_options(**options)
             statement.bind_stream(rows.to_reader(_BATCH_ROWS))
             statement.execute_update()

@@ -6,9 +6,9 @@ what was found. Does not belong here: Dagster, which shows findings as check res
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,8 +25,8 @@ from ecom_platform.feeds.declaration import (
     UNPRICED_EVENT_TYPE,
 )
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.ledger import stored_rows
-from ecom_platform.store.scope import looking
+from ecom_platform.store.feed_table import FeedTable
+from ecom_platform.store.scope import looking, stored_rows
 from ecom_platform.store.statements import queries
 
 # A finding names at most this many files; the count is always the whole one.
@@ -60,26 +60,72 @@ class DuplicateAudit:
 
 
 def record_duplicate_audit(
-    database: Database, run_id: str, *, whole_up_to: int | None = None
+    database: Database, table: FeedTable, run_id: str, *, whole_up_to: int | None = None
 ) -> DuplicateAudit:
     """Count, store the counts as a row of ``duplicate_audit``, and return them.
 
     Of a table that is not looked at as a whole (``scope``) the rows are counted; that their ids are
     distinct is taken from the unique index, if it is there.
     """
-    with looking(database, "duplicate_audit", whole_up_to=whole_up_to) as look:
-        if look.scope.whole or not queries("checks").unique_index(look.connection):
-            rows, distinct = queries("checks").id_counts(look.connection)
+    with looking(database, "duplicate_audit", table, whole_up_to=whole_up_to) as look:
+        if look.scope.whole or not _is_unique(look.connection, table):
+            rows, distinct = _key_counts(look.connection, table)
         else:
-            rows = distinct = stored_rows(look.connection)
-        row = queries("audit").record_audit(look.connection, run_id=run_id, rows=rows, distinct_ids=distinct)
+            rows = distinct = stored_rows(look.connection, table)
+        row = queries("audit").record_audit(
+            look.connection, run_id=run_id, feed=table.feed.name, rows=rows, distinct_ids=distinct
+        )
         look.found_right(rows == distinct)
     return DuplicateAudit(*(int(value) for value in row))
 
 
-def newest_audit(connection: Connection) -> Finding:
+def of_all_feeds(findings: Sequence[tuple[str, Finding]]) -> Finding:
+    """One finding of the same check over several feeds, each with its name; the first one's where all is
+    well."""
+    (_, first), *_ = findings
+    failed = [(feed, finding) for feed, finding in findings if not finding.passed]
+    if not failed or [finding for _, finding in failed] == [first]:
+        return first
+    details: dict[str, str | int] = {}
+    for feed, finding in failed:
+        details |= {f"{feed}: {key}": value for key, value in finding.details.items()}
+    return replace(
+        first,
+        passed=False,
+        expected=failed[0][1].expected,
+        found="; ".join(f"{feed}: {finding.found}" for feed, finding in failed),
+        details=details,
+    )
+
+
+def all_declared(check: str, applied: Iterable[str], declared: Collection[str]) -> Finding:
+    """Every feed that has a table has a declaration that can be used."""
+    missing = sorted(set(applied) - set(declared))
+    expected = "a declaration of every feed that has a table"
+    return Finding(
+        check,
+        not missing,
+        expected,
+        f"none that can be used of {', '.join(missing)}" if missing else expected,
+        "A feed whose declaration is gone or wrong is not loaded, and says so.",
+    )
+
+
+def _is_unique(connection: Connection, table: FeedTable) -> bool:
+    """Whether a valid unique index on the key promises that no row is there twice."""
+    row = connection.execute(table.query("unique_index", "checks")).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _key_counts(connection: Connection, table: FeedTable) -> tuple[int, int]:
+    """Rows and distinct keys, counted."""
+    row = connection.execute(table.query("id_counts", "checks")).fetchone()
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+def newest_audit(connection: Connection, feed: str) -> Finding:
     """The newest audit found no duplicate in the table."""
-    row = queries("audit").newest_audit(connection)
+    row = queries("audit").newest_audit(connection, feed=feed)
     rows, distinct = (0, 0) if row is None else (row[0], row[1])
     return Finding(
         "audit_finds_no_duplicates",
@@ -91,9 +137,11 @@ def newest_audit(connection: Connection) -> Finding:
     )
 
 
-def row_rules(database: Database, now: datetime, *, whole_up_to: int | None = None) -> list[Finding]:
+def row_rules(
+    database: Database, table: FeedTable, now: datetime, *, whole_up_to: int | None = None
+) -> list[Finding]:
     """Every rule about a single row, in one pass over the table or what changed of it (``scope``)."""
-    with looking(database, "row_rules", whole_up_to=whole_up_to) as look:
+    with looking(database, "row_rules", table, whole_up_to=whole_up_to) as look:
         look.define_views()
         findings = _judge_rows(_row_rule_counts(look.connection, now), look.scope.details())
         look.found_right(all(finding.passed for finding in findings))
@@ -154,7 +202,7 @@ def _row_rule_counts(connection: Connection, now: datetime) -> dict[str, int]:
     return dict(zip(_RULE_COUNTS, (int(value) for value in row), strict=True))
 
 
-def unique_ids(connection: Connection) -> Finding:
+def unique_ids(connection: Connection, table: FeedTable) -> Finding:
     """``event_id`` is unique: promised by a valid index over every row.
 
     Where the promise is there, PostgreSQL keeps it with every row, and counting is the audit's part;
@@ -162,9 +210,9 @@ def unique_ids(connection: Connection) -> Finding:
     """
     expected = "a valid unique index"
     description = "No event is stored twice: the constraint is in place."
-    if queries("checks").unique_index(connection):
+    if _is_unique(connection, table):
         return Finding("event_id_is_unique", True, expected, expected, description)
-    rows, distinct = queries("checks").id_counts(connection)
+    rows, distinct = _key_counts(connection, table)
     found = f"no valid unique index, and {rows - distinct} rows too many"
     return Finding(
         "event_id_is_unique",
@@ -198,7 +246,7 @@ def counts_reconcile(connection: Connection) -> Finding:
     )
 
 
-def table_matches_ledger(database: Database, *, whole_up_to: int | None = None) -> Finding:
+def table_matches_ledger(database: Database, table: FeedTable, *, whole_up_to: int | None = None) -> Finding:
     """The table holds, file by file, what the ledger says was inserted and rejected.
 
     Of a table that is not looked at as a whole (``scope``): the files whose rows changed. The ledger follows
@@ -206,17 +254,18 @@ def table_matches_ledger(database: Database, *, whole_up_to: int | None = None) 
     """
     for _ in range(_ATTEMPTS - 1):
         with suppress(SerializationFailure):  # a reject of such a file was replayed meanwhile
-            return _table_matches_ledger(database, whole_up_to)
-    return _table_matches_ledger(database, whole_up_to)
+            return _table_matches_ledger(database, table, whole_up_to)
+    return _table_matches_ledger(database, table, whole_up_to)
 
 
-def _table_matches_ledger(database: Database, whole_up_to: int | None) -> Finding:
-    with looking(database, "table_matches_ledger", whole_up_to=whole_up_to) as look:
+def _table_matches_ledger(database: Database, table: FeedTable, whole_up_to: int | None) -> Finding:
+    with looking(database, "table_matches_ledger", table, whole_up_to=whole_up_to) as look:
         look.define_views()
-        if queries("checks").any_lost(look.connection):
-            queries("checks").follow_lost(look.connection)
+        lost = look.connection.execute(table.query("any_lost", "checks")).fetchone()
+        if lost is not None and lost[0]:
+            look.connection.execute(table.query("follow_lost", "checks"))
         differing = [*queries("checks").files_that_differ(look.connection)]
-        differing += queries("checks").rejects_that_differ(look.connection)
+        differing += look.connection.execute(table.query("rejects_that_differ", "checks"))
         look.found_right(not differing)
     expected = "as many rows of every file as the ledger counts"
     return Finding(

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from ecom_platform.store.connection import Connection
-from ecom_platform.store.outcome import Stamp
+from ecom_platform.store.outcome import Stamp, feed_of
 from ecom_platform.store.statements import queries
 
 CLAIMED, LOADED, QUARANTINED = "claimed", "loaded", "quarantined"
@@ -82,6 +82,8 @@ class Totals:
     quarantined: int
     rows_read: int
     rows_inserted: int
+    rows_updated: int
+    rows_stale: int
     rows_duplicate: int
     rows_rejected: int
 
@@ -128,6 +130,7 @@ def register(
     rows = _queries().register_files(
         connection,
         names=list(names),
+        feeds=[feed_of(name) for name in names],
         sizes=list(sizes),
         landed_at=list(landed_at),
         mtimes_ns=[stamp.mtime_ns for stamp in stamps],
@@ -248,11 +251,6 @@ def loaded_count(connection: Connection) -> int:
 def skip_file_ids(connection: Connection, file_id: int) -> None:
     """Number new files above ``file_id``."""
     queries("oncall").skip_file_ids(connection, file_id=file_id)
-
-
-def stored_rows(connection: Connection) -> int:
-    """Rows of ``user_events``, counted."""
-    return int(_queries().stored_rows(connection))
 
 
 def quarantine(connection: Connection, file_id: int, reason: str) -> None:

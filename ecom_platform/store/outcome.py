@@ -9,6 +9,20 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
+# Whose files lie at the top of the landing folder; those of others in a folder of their feed's name.
+TOP_FEED = "user_events"
+
+
+def feed_of(name: str) -> str:
+    """The feed of a landed file, by its name: its path below the landing folder."""
+    feed, inside, _ = name.partition("/")
+    return feed if inside else TOP_FEED
+
+
+def base(name: str) -> str:
+    """The last part of a landed file's name, by which it goes once it is ours."""
+    return name.rpartition("/")[2]
+
 
 @dataclass(frozen=True, slots=True)
 class Stamp:

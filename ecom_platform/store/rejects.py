@@ -17,10 +17,11 @@ import pyarrow as pa
 from psycopg import DataError, IntegrityError
 from psycopg.errors import ProgramLimitExceeded, RaiseException, WithCheckOptionViolation
 
-from ecom_platform.feeds.declaration import COLUMN_NAMES
+from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.validation import ReasonCode
 from ecom_platform.store.connection import Connection
-from ecom_platform.store.statements import queries, text
+from ecom_platform.store.feed_table import OWN_FEED, FeedTable
+from ecom_platform.store.statements import queries
 
 _PAGE = 1_000
 
@@ -39,7 +40,7 @@ class RejectGroup:
 
     @property
     def description(self) -> str:
-        return ReasonCode(self.reason).description
+        return described(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,12 @@ class OpenReject:
     raw: bytes
     reason: str
     header: tuple[str, ...] | None
+
+
+def described(reason: str) -> str:
+    """A reason in a sentence, whichever feed it is of."""
+    known: dict[str, str] = {str(code): code.description for code in (*Reason, *ReasonCode)}
+    return known.get(reason, reason)
 
 
 class ReplayVerdict(StrEnum):
@@ -76,7 +83,7 @@ def groups(connection: Connection) -> list[RejectGroup]:
 
 
 def open_rejects(connection: Connection) -> Iterator[OpenReject]:
-    """The open rejects, in the order they were refused; bounded memory."""
+    """The open rejects of ``user_events``, in the order they were refused; bounded memory."""
     after = 0
     while True:
         page = [
@@ -93,8 +100,8 @@ def open_rejects(connection: Connection) -> Iterator[OpenReject]:
         after = page[-1].reject_id
 
 
-def replay(connection: Connection, reject_id: int, event: pa.RecordBatch) -> ReplayVerdict:
-    """Store ``event``, one decoded row, in the place of a reject; the caller commits.
+def replay(connection: Connection, table: FeedTable, reject_id: int, row: pa.RecordBatch) -> ReplayVerdict:
+    """Store ``row``, one decoded row of the feed, in the place of a reject; the caller commits.
 
     Safe to repeat and to run beside another replay: the reject's row is locked first.
     """
@@ -102,36 +109,53 @@ def replay(connection: Connection, reject_id: int, event: pa.RecordBatch) -> Rep
     if locked is None:
         return ReplayVerdict.GONE
     file_id, reason = locked
-    values = _values(event)
+    values = _values(table, row)
     try:
         with connection.transaction():
             queries("replay").refuse_at_once(connection)
-            inserted = connection.execute(text("replay", "insert_event"), (*values, file_id)).rowcount
+            given = [*values.values(), file_id]
+            inserted = connection.execute(table.query("insert_row", "replay"), given).rowcount
     except (DataError, IntegrityError, RaiseException, ProgramLimitExceeded, WithCheckOptionViolation):
         return ReplayVerdict.STILL_REJECTED
-    if not inserted and not _same_content(connection, values):
+    if not inserted and not _same_content(connection, table, values):
         return ReplayVerdict.STILL_CONFLICTS
     if inserted:
-        queries("replay").note_event(connection, event_id=values[0])
+        _note(connection, table, values, file_id)
     queries("oncall").mark_replayed(connection, reject_id=reject_id)
     queries("oncall").account_replayed(
         connection, file_id=file_id, inserted=inserted, conflicting=int(reason == ReasonCode.ID_CONFLICT)
     )
     if inserted:
-        queries("oncall").settle_lost(connection, event_id=values[0], file_id=file_id)
+        connection.execute(table.query("settle_lost", "replay"), [*_key(table, values), file_id])
     return ReplayVerdict.INSERTED if inserted else ReplayVerdict.DUPLICATE
 
 
-def is_stored(connection: Connection, event: pa.RecordBatch) -> bool:
-    """Whether ``event``, one decoded row, is in the table with exactly these values."""
-    return _same_content(connection, _values(event))
+def _note(connection: Connection, table: FeedTable, values: dict[str, Any], file_id: int) -> None:
+    queries("replay").note_unchecked(connection, feed=table.feed.name, file_id=file_id)
+    if table.feed.name == OWN_FEED:
+        queries("replay").note_event(connection, event_id=_key(table, values)[0])
 
 
-def _same_content(connection: Connection, values: list[Any]) -> bool:
-    found = connection.execute(text("replay", "same_content"), (*values, values[0])).fetchone()
+def is_stored(connection: Connection, table: FeedTable, row: pa.RecordBatch) -> bool:
+    """Whether ``row``, one decoded row of the feed, is in the table with exactly these values."""
+    return _same_content(connection, table, _values(table, row))
+
+
+def _same_content(connection: Connection, table: FeedTable, values: dict[str, Any]) -> bool:
+    given = [*values.values(), *_key(table, values)]
+    found = connection.execute(table.query("same_content", "replay"), given).fetchone()
     return found is not None and bool(found[0])
 
 
-def _values(event: pa.RecordBatch) -> list[Any]:
-    (row,) = event.select(list(COLUMN_NAMES)).to_pylist()
-    return [UUID(bytes=value) if name == "event_id" else value for name, value in row.items()]
+def _key(table: FeedTable, values: dict[str, Any]) -> list[Any]:
+    return [values[name] for name in table.key]
+
+
+def _values(table: FeedTable, row: pa.RecordBatch) -> dict[str, Any]:
+    """By column, as psycopg takes them."""
+    (found,) = row.select(list(table.types)).to_pylist()
+    kinds = table.types
+    return {
+        name: UUID(bytes=value) if kinds[name] == "uuid" and value is not None else value
+        for name, value in found.items()
+    }

@@ -19,10 +19,17 @@ CREATE FUNCTION public.forget_what_was_checked() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
+DECLARE
+    of_feed text := coalesce(TG_ARGV[0], 'user_events');
 BEGIN
     -- Which files are gone is not known, so every check looks at everything.
-    DELETE FROM whole_checks;
-    DELETE FROM unchecked_files;
+    IF of_feed = 'user_events' THEN
+        DELETE FROM whole_checks WHERE check_name NOT LIKE '% of %';
+        DELETE FROM unchecked_files WHERE check_name NOT LIKE '% of %';
+    ELSE
+        DELETE FROM whole_checks WHERE check_name LIKE '% of ' || of_feed;
+        DELETE FROM unchecked_files WHERE check_name LIKE '% of ' || of_feed;
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -76,11 +83,31 @@ CREATE FUNCTION public.note_lost_files() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
+DECLARE
+    of_feed text := coalesce(TG_ARGV[0], 'user_events');
 BEGIN
-    DELETE FROM lost_events;
+    IF of_feed = 'user_events' THEN
+        DELETE FROM lost_events;
+    ELSE
+        DELETE FROM lost_rows WHERE feed = of_feed;
+    END IF;
     INSERT INTO lost_files (file_id, rows)
-    SELECT file_id, rows_inserted FROM ingested_files WHERE rows_inserted > 0
+    SELECT file_id, rows_inserted FROM ingested_files WHERE rows_inserted > 0 AND feed = of_feed
     ON CONFLICT (file_id) DO UPDATE SET rows = excluded.rows, lost_at = excluded.lost_at;
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION public.note_lost_rows() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+BEGIN
+    EXECUTE format(
+        'INSERT INTO lost_rows (feed, row_key, file_id) SELECT %L, ROW(%s)::text, file_id FROM before '
+        'ON CONFLICT DO NOTHING',
+        TG_ARGV[0], TG_ARGV[1]
+    );
     RETURN NULL;
 END
 $$;
@@ -89,14 +116,16 @@ CREATE FUNCTION public.note_unchecked_files() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $$
+DECLARE
+    of_feed text := coalesce(TG_ARGV[0], 'user_events');
 BEGIN
     INSERT INTO unchecked_files (check_name, file_id)
     SELECT c.check_name, e.file_id
-    FROM (SELECT DISTINCT file_id FROM before) AS e CROSS JOIN narrowed_checks AS c;
+    FROM (SELECT DISTINCT file_id FROM before) AS e JOIN narrowed_checks AS c ON c.feed = of_feed;
     IF TG_OP = 'UPDATE' THEN
         INSERT INTO unchecked_files (check_name, file_id)
         SELECT c.check_name, e.file_id
-        FROM (SELECT DISTINCT file_id FROM after) AS e CROSS JOIN narrowed_checks AS c;
+        FROM (SELECT DISTINCT file_id FROM after) AS e JOIN narrowed_checks AS c ON c.feed = of_feed;
     END IF;
     RETURN NULL;
 END
@@ -107,7 +136,8 @@ CREATE FUNCTION public.note_unchecked_load() RETURNS trigger
     SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
-    INSERT INTO unchecked_files (check_name, file_id) SELECT check_name, NEW.file_id FROM narrowed_checks;
+    INSERT INTO unchecked_files (check_name, file_id)
+    SELECT check_name, NEW.file_id FROM narrowed_checks WHERE feed = NEW.feed;
     RETURN NULL;
 END
 $$;
@@ -200,7 +230,8 @@ CREATE TABLE public.duplicate_audit (
     duplicates_within_file bigint NOT NULL,
     duplicates_across_files bigint NOT NULL,
     duplicates_redropped_file bigint NOT NULL,
-    id_conflicts bigint NOT NULL
+    id_conflicts bigint NOT NULL,
+    feed text DEFAULT 'user_events'::text NOT NULL
 );
 
 ALTER TABLE public.duplicate_audit ALTER COLUMN audit_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -210,6 +241,16 @@ ALTER TABLE public.duplicate_audit ALTER COLUMN audit_id ADD GENERATED ALWAYS AS
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+CREATE TABLE public.feeds (
+    feed text NOT NULL,
+    table_schema text NOT NULL,
+    table_name text NOT NULL,
+    declaration jsonb NOT NULL,
+    declaration_hash text NOT NULL,
+    applied_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT feeds_declaration_hash_check CHECK ((declaration_hash ~ '^[0-9a-f]{64}$'::text))
 );
 
 CREATE TABLE public.generations (
@@ -281,6 +322,10 @@ CREATE TABLE public.ingested_files (
     claimed_inode bigint,
     landed_again_at timestamp with time zone,
     header text,
+    feed text DEFAULT 'user_events'::text NOT NULL,
+    declaration text,
+    rows_updated bigint DEFAULT 0 NOT NULL,
+    rows_stale bigint DEFAULT 0 NOT NULL,
     CONSTRAINT ingested_files_check CHECK ((rows_duplicate_within <= rows_duplicate)),
     CONSTRAINT ingested_files_check1 CHECK ((rows_conflicting <= rows_rejected)),
     CONSTRAINT ingested_files_check2 CHECK (((state = 'claimed'::text) = (finished_at IS NULL))),
@@ -347,8 +392,22 @@ CREATE TABLE public.lost_files (
     CONSTRAINT lost_files_rows_check CHECK ((rows > 0))
 );
 
+CREATE TABLE public.lost_rows (
+    feed text NOT NULL,
+    row_key text NOT NULL,
+    file_id bigint NOT NULL
+);
+
 CREATE VIEW public.narrowed_checks AS
- SELECT unnest(ARRAY['row_rules'::text, 'table_matches_ledger'::text]) AS check_name;
+ SELECT c.check_name,
+    'user_events'::text AS feed
+   FROM unnest(ARRAY['row_rules'::text, 'table_matches_ledger'::text]) c(check_name)
+UNION ALL
+ SELECT ((c.check_name || ' of '::text) || f.feed) AS check_name,
+    f.feed
+   FROM (public.feeds f
+     CROSS JOIN unnest(ARRAY['row_rules'::text, 'table_matches_ledger'::text]) c(check_name))
+  WHERE (f.feed <> 'user_events'::text);
 
 CREATE TABLE public.pending_events (
     change_id bigint NOT NULL,
@@ -409,7 +468,8 @@ CREATE TABLE public.rejected_events (
     rejected_at timestamp with time zone DEFAULT now() NOT NULL,
     replayed_at timestamp with time zone,
     message text,
-    CONSTRAINT rejected_events_line_number_check CHECK ((line_number > 1))
+    feed text DEFAULT 'user_events'::text NOT NULL,
+    CONSTRAINT rejected_events_line_number_check CHECK ((line_number >= 1))
 );
 
 ALTER TABLE public.rejected_events ALTER COLUMN reject_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -515,6 +575,12 @@ ALTER TABLE ONLY public.conversion_funnel
 ALTER TABLE ONLY public.duplicate_audit
     ADD CONSTRAINT duplicate_audit_pkey PRIMARY KEY (audit_id);
 
+ALTER TABLE ONLY public.feeds
+    ADD CONSTRAINT feeds_pkey PRIMARY KEY (feed);
+
+ALTER TABLE ONLY public.feeds
+    ADD CONSTRAINT feeds_table_schema_table_name_key UNIQUE (table_schema, table_name);
+
 ALTER TABLE ONLY public.generations
     ADD CONSTRAINT generations_pkey PRIMARY KEY (generation_id);
 
@@ -541,6 +607,9 @@ ALTER TABLE ONLY public.lost_events
 
 ALTER TABLE ONLY public.lost_files
     ADD CONSTRAINT lost_files_pkey PRIMARY KEY (file_id);
+
+ALTER TABLE ONLY public.lost_rows
+    ADD CONSTRAINT lost_rows_pkey PRIMARY KEY (feed, row_key, file_id);
 
 ALTER TABLE ONLY public.pending_events
     ADD CONSTRAINT pending_events_pkey PRIMARY KEY (change_id);
@@ -640,6 +709,9 @@ ALTER TABLE ONLY public.ingested_files
 
 ALTER TABLE ONLY public.lost_files
     ADD CONSTRAINT lost_files_file_id_fkey FOREIGN KEY (file_id) REFERENCES public.ingested_files(file_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.lost_rows
+    ADD CONSTRAINT lost_rows_feed_fkey FOREIGN KEY (feed) REFERENCES public.feeds(feed) ON UPDATE CASCADE ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.rejected_events
     ADD CONSTRAINT rejected_events_file_id_fkey FOREIGN KEY (file_id) REFERENCES public.ingested_files(file_id);

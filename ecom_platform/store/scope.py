@@ -1,6 +1,6 @@
 """How much of the table a check looks at.
 
-Belongs here: deciding between the whole of ``user_events`` and what changed since the check last found it
+Belongs here: deciding between the whole of a feed's table and what changed since the check last found it
 right, and remembering that. Does not belong here: the checks themselves (``audit``, ``rollups``).
 
 A small table is looked at as a whole each time. Of one with more than ``ECOM_WHOLE_CHECK_ROWS`` rows a run
@@ -21,7 +21,7 @@ from datetime import datetime
 from psycopg import IsolationLevel
 
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.ledger import stored_rows
+from ecom_platform.store.feed_table import OWN_FEED, FeedTable
 from ecom_platform.store.statements import queries
 
 # A day, and the time by which a daily audit may begin later or take longer than the one before.
@@ -49,8 +49,8 @@ class Scope:
 class Look:
     """One look at one snapshot."""
 
-    def __init__(self, connection: Connection, scope: Scope) -> None:
-        self.connection, self.scope = connection, scope
+    def __init__(self, connection: Connection, scope: Scope, table: FeedTable | None) -> None:
+        self.connection, self.scope, self._table = connection, scope, table
         self._right = False
 
     def define_views(self) -> None:
@@ -58,12 +58,14 @@ class Look:
 
         They go with the session, which ends with the look.
         """
+        if self._table is None:
+            raise ValueError(f"the check {self.scope.check} is about no table")
         if self.scope.whole:
-            queries("scope").look_at_all(self.connection)
+            self.connection.execute(self._table.query("look_at_all", "scope"))
             return
         queries("scope").create_changed_files(self.connection)
         queries("scope").fill_changed_files(self.connection, check=self.scope.check)
-        queries("scope").look_at_changed(self.connection)
+        self.connection.execute(self._table.query("look_at_changed", "scope"))
 
     def found_right(self, right: bool) -> None:
         """Say how it ended: what was found right need not be looked at again until it changes."""
@@ -80,34 +82,48 @@ class Look:
 
 
 @contextmanager
-def looking(database: Database, check: str, *, whole_up_to: int | None = None) -> Iterator[Look]:
-    """A connection at one snapshot, and what ``check`` is to look at.
+def looking(
+    database: Database, check: str, table: FeedTable | None = None, *, whole_up_to: int | None = None
+) -> Iterator[Look]:
+    """A connection at one snapshot, and what ``check`` is to look at: of ``table``, or of the ledger alone.
 
     ``whole_up_to``: rows up to which the whole table is looked at in any case; ``None``: whatever its size.
     Another look of the same check waits for this one; nobody else does.
     """
+    check = check if table is None or table.feed.name == OWN_FEED else f"{check} of {table.feed.name}"
     with database.open(autocommit=True) as connection:
         queries("scope").lock_check(connection, check=check)
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         with connection.transaction():
-            look = Look(connection, _decide(connection, check, whole_up_to))
+            look = Look(connection, _decide(connection, check, table, whole_up_to), table)
             yield look
             look.settle()
 
 
-def row_count(connection: Connection, whole_up_to: int | None) -> int:
+def row_count(connection: Connection, table: FeedTable, whole_up_to: int | None) -> int:
     """Rows of the table: counted, or of a large one those of the ledger, to which a check holds it."""
-    if _in_any_case(connection, whole_up_to):
-        return stored_rows(connection)
-    return int(queries("scope").rows_by_the_ledger(connection))
+    if _in_any_case(connection, table, whole_up_to):
+        return stored_rows(connection, table)
+    return _rows_by_the_ledger(connection, table)
 
 
-def _in_any_case(connection: Connection, whole_up_to: int | None) -> bool:
-    return whole_up_to is None or queries("scope").rows_by_the_ledger(connection) <= whole_up_to
+def stored_rows(connection: Connection, table: FeedTable) -> int:
+    """Rows of the table, counted."""
+    row = connection.execute(table.query("stored_rows", "scope")).fetchone()
+    return 0 if row is None else int(row[0])
 
 
-def _decide(connection: Connection, check: str, whole_up_to: int | None) -> Scope:
-    if _in_any_case(connection, whole_up_to):
+def _rows_by_the_ledger(connection: Connection, table: FeedTable | None) -> int:
+    feed = None if table is None else table.feed.name
+    return int(queries("scope").rows_by_the_ledger(connection, feed=feed))
+
+
+def _in_any_case(connection: Connection, table: FeedTable | None, whole_up_to: int | None) -> bool:
+    return whole_up_to is None or _rows_by_the_ledger(connection, table) <= whole_up_to
+
+
+def _decide(connection: Connection, check: str, table: FeedTable | None, whole_up_to: int | None) -> Scope:
+    if _in_any_case(connection, table, whole_up_to):
         return Scope(check, whole=True)
     newest = queries("scope").newest_whole(connection, check=check)
     # One in the future is of a clock that was set back since.

@@ -5,7 +5,7 @@ duplicates and conflicts told apart, rejects and counts written) and the decisio
 Does not belong here: Spark, which calls :func:`load_unit` in a task; claiming and archiving
 files, which is the landing zone's; reading CSV, which is ``files.decoding``.
 
-Two ways in for rows. The quick one copies a sorted buffer straight into ``user_events``; the
+Two ways in for rows. The quick one copies a sorted buffer straight into the feed's table; the
 primary key promises that nothing in it was known. When the key objects, a savepoint undoes that
 buffer alone and it takes the careful way: a temporary table, a look at the stored row of every id,
 then one sorted ``INSERT … ON CONFLICT DO NOTHING`` of the ids that had none, and a look at what it
@@ -28,15 +28,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ecom_platform import durable
 from ecom_platform.errors import IngestError, StorageError
+from ecom_platform.feeds.feed import Feed
+from ecom_platform.feeds.travel import declaration_hash
 from ecom_platform.feeds.validation import ReasonCode
 from ecom_platform.files.decoding import (
     Chunk,
@@ -48,9 +52,11 @@ from ecom_platform.files.decoding import (
     open_events,
     raw_records,
 )
+from ecom_platform.files.feed_decoding import FeedChunk, FeedDecoder, FileFacts, RefusedRecord, look_over
 from ecom_platform.store import adbc
+from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.ledger import LOADED, QUARANTINED
-from ecom_platform.store.outcome import FileOutcome, Stamp, UnitFile, UnitResult
+from ecom_platform.store.outcome import TOP_FEED, FileOutcome, Stamp, UnitFile, UnitResult, feed_of
 from ecom_platform.store.refusals import refusal
 from ecom_platform.store.statements import text
 
@@ -107,6 +113,7 @@ class _Tally:
     rows_duplicate_within: int = 0
     rows_conflicting: int = 0
     header: str | None = None
+    declaration: str | None = None
     # Arrays, since all rows of a file may be in conflict.
     conflict_lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
     # Lines that PostgreSQL refused: what it said of them, and of which column.
@@ -133,6 +140,7 @@ _OUTCOMES = pa.schema(
         ("rows_duplicate_within", pa.int64()),
         ("rows_conflicting", pa.int64()),
         ("header", pa.string()),
+        ("declaration", pa.string()),
     ]
 )
 _REJECTS = pa.schema(
@@ -144,6 +152,7 @@ _REJECTS = pa.schema(
         ("reason", pa.string()),
         ("column_name", pa.string()),
         ("message", pa.string()),
+        ("feed", pa.string()),
     ]
 )
 
@@ -185,18 +194,56 @@ class _RowGoneError(Exception):
     """A row kept one of ours out and was deleted before it could be looked at: the unit starts over."""
 
 
+class _Reading:
+    """How the files of a feed are read."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._decoder = None if feed.name == TOP_FEED else FeedDecoder(feed)
+        self._facts: dict[int, FileFacts] = {}
+        self.declaration = declaration_hash(feed)
+
+    def chunks(self, file: UnitFile, source: EventFile, now: datetime) -> Iterator[Chunk | FeedChunk]:
+        """The records of a file."""
+        if self._decoder is None:
+            return decode(source.stream, now)
+        if file.file_id not in self._facts:
+            self._facts[file.file_id] = look_over(self._decoder.feed, Path(file.path))
+        return self._decoder.decode(source.stream, self._facts[file.file_id], now)
+
+    def raw_records(
+        self, file: UnitFile, source: EventFile, lines: npt.NDArray[np.int64]
+    ) -> Iterator[tuple[int, bytes]]:
+        """The records that start at these lines, as bytes."""
+        if self._decoder is None:
+            return raw_records(source.stream, lines)
+        return self._decoder.raw_records(source.stream, self._facts[file.file_id], lines)
+
+
+def _for_copy(table: FeedTable, rows: pa.Table) -> pa.Table:
+    """``rows`` as COPY's binary form has them: JSON behind a version."""
+    for name, kind in table.types.items():
+        if kind == "jsonb":
+            at = rows.schema.get_field_index(name)
+            column = pc.binary_join_element_wise(pa.scalar("\x01"), rows[name], pa.scalar(""))
+            rows = rows.set_column(at, name, column)
+    return rows
+
+
 class _Unit:
     """One attempt at a unit of work."""
 
     def __init__(
         self,
         session: adbc.Session,
+        table: FeedTable,
         batch_id: int,
         now: datetime,
         unreadable: dict[int, _Verdict],
         hook: Callable[[str], None],
     ) -> None:
         self._session = session
+        self._table = table
+        self._reading = _Reading(table.feed)
         self._batch_id = batch_id
         self._now = now
         self._unreadable = unreadable
@@ -221,11 +268,11 @@ class _Unit:
 
     def run(self, files: Sequence[UnitFile], *, alone: bool) -> None:
         self._session.run("BEGIN")
-        self._session.run(text("sink", "lock_exclusive" if alone else "lock_shared"), UNIT_LOCK)
+        self._session.run(self._table.sql("lock_exclusive" if alone else "lock_shared"), UNIT_LOCK)
         pending = self._lock(files)
         self._hook("locked")
-        self._session.run(text("sink", "refuse_at_once"))
-        (binary,) = self._session.rows(text("sink", "binary_fits"))
+        self._session.run(self._table.sql("refuse_at_once"))
+        (binary,) = self._session.rows(self._table.sql("binary_fits"))
         self._binary = bool(binary["fits"])
         if not alone:
             self._session.run(f"SET LOCAL lock_timeout = {ROW_WAIT_MS}")
@@ -253,13 +300,13 @@ class _Unit:
 
     def _lock(self, files: Sequence[UnitFile]) -> list[UnitFile]:
         """The files that are still to be loaded; a second attempt waits here for the first."""
-        rows = self._session.rows(text("sink", "lock_files"), _id_array(files))
+        rows = self._session.rows(self._table.sql("lock_files"), _id_array(files))
         ids = {row["file_id"] for row in rows}
         return [file for file in files if file.file_id in ids]
 
     def _load(self, file: UnitFile) -> None:
         """Decode one file into the buffer."""
-        tally = self._tallies[file.file_id] = _Tally(file.file_id)
+        tally = self._tallies[file.file_id] = _Tally(file.file_id, declaration=self._reading.declaration)
         try:
             with open_events(Path(file.path)) as source:
                 self._decode(file, tally, source)
@@ -288,7 +335,7 @@ class _Unit:
             if self._unreadable:
                 # A unit starts over once for that: what is sent now has been read to its end before.
                 self._read_through(file)
-            for chunk in _timed(decode(source.stream, self._now), self._add_decode_seconds):
+            for chunk in _timed(self._reading.chunks(file, source, self._now), self._add_decode_seconds):
                 self._take(file, tally, chunk)
         except UnreadableFile as error:
             if tally.rows_read:
@@ -298,7 +345,7 @@ class _Unit:
 
     def _read_through(self, file: UnitFile) -> None:
         with open_events(Path(file.path)) as source:
-            for _ in _timed(decode(source.stream, self._now), self._add_decode_seconds):
+            for _ in _timed(self._reading.chunks(file, source, self._now), self._add_decode_seconds):
                 pass
             source.sha256()
 
@@ -312,7 +359,7 @@ class _Unit:
     def _add_decode_seconds(self, seconds: float) -> None:
         self.decode_seconds += seconds
 
-    def _take(self, file: UnitFile, tally: _Tally, chunk: Chunk) -> None:
+    def _take(self, file: UnitFile, tally: _Tally, chunk: Chunk | FeedChunk) -> None:
         tally.header = ",".join(chunk.header)
         tally.rows_read += chunk.records
         if self._broken_off:
@@ -334,9 +381,9 @@ class _Unit:
         if not self._buffer:
             return
         started = time.perf_counter()
-        rows = pa.Table.from_batches(self._buffer).combine_chunks()
+        rows = _for_copy(self._table, pa.Table.from_batches(self._buffer).combine_chunks())
         self._buffer, self._buffered_rows, self._buffered_bytes = [], 0, 0
-        rows, repeated = _in_key_order(rows)
+        rows, repeated = _in_key_order(rows, self._table.key)
         if not self._binary or self._careful or repeated or not self._copy_quickly(rows):
             self._copy_carefully(rows)
         self.store_seconds += time.perf_counter() - started
@@ -345,7 +392,7 @@ class _Unit:
         """COPY into the table itself; ``False`` if an id was known or a row refused, with nothing stored."""
         self._session.run("SAVEPOINT buffer")
         try:
-            self._session.copy("user_events", rows.drop_columns("line_number"))
+            self._session.copy(self._table.name, rows.drop_columns("line_number"), schema=self._table.schema)
         except adbc.Error as error:
             if not _is_refusal(error.sqlstate):
                 raise
@@ -357,17 +404,17 @@ class _Unit:
     def _copy_carefully(self, rows: pa.Table) -> None:
         """Account for every row that is known, insert what is new."""
         self._make_temporary("create_staged", "create_unseen", "create_fresh", "sort_in_memory")
-        self._session.run(text("sink", "empty_staged"))
+        self._session.run(self._table.sql("empty_staged"))
         self._session.copy("staged", rows, temporary=True)
-        verdicts = self._session.rows(text("sink", "classify_known"))
+        verdicts = self._session.rows(self._table.sql("classify_known"))
         leftovers = [row for row in verdicts if row["verdict"] != _MISSING]
         refused: list[dict[str, Any]] = []
         if len(leftovers) < len(verdicts):
             if self._insert_unseen():
-                leftovers += self._session.rows(text("sink", "classify_unseen"))
+                leftovers += self._session.rows(self._table.sql("classify_unseen"))
             else:
                 refused = self._insert_what_is_not_refused()
-                leftovers += self._session.rows(text("sink", "classify_tried"))
+                leftovers += self._session.rows(self._table.sql("classify_tried"))
         self._careful = bool(leftovers or refused)
         for row in refused:
             _count_refused(self._tallies[row["file_id"]], row)
@@ -380,7 +427,7 @@ class _Unit:
         """Insert what is not known; ``False`` if PostgreSQL refuses some of it, with nothing stored."""
         self._session.run("SAVEPOINT unseen")
         try:
-            self._session.run(text("sink", "insert_unseen"))
+            self._session.run(self._table.sql("insert_unseen"))
         except adbc.Error as error:
             if not _is_refusal(error.sqlstate):
                 raise
@@ -393,14 +440,14 @@ class _Unit:
         """The same without the rows that are refused; returns these."""
         self._make_temporary("create_trial", "create_tried")
         for name in ("empty_trial", "fill_trial", "try_each"):
-            self._session.run(text("sink", name))
-        return self._session.rows(text("sink", "refused_rows"))
+            self._session.run(self._table.sql(name))
+        return self._session.rows(self._table.sql("refused_rows"))
 
     def _make_temporary(self, *statements: str) -> None:
         """Create temporary tables and the like once an attempt; they go with its transaction."""
         for name in statements:
             if name not in self._temporary:
-                self._session.run(text("sink", name))
+                self._session.run(self._table.sql(name))
                 self._temporary.add(name)
 
     def _refuse_conflicts(self, files: Iterable[UnitFile]) -> None:
@@ -413,7 +460,7 @@ class _Unit:
                 continue
             try:
                 with open_events(Path(file.path)) as source:
-                    self._refuse(file, tally, raw_records(source.stream, lines))
+                    self._refuse(file, tally, self._reading.raw_records(file, source, lines))
             except UnreadableFile as error:
                 raise _NotAsClaimedError({file.file_id: self._verdict(file, error)}) from error
             except OSError as error:
@@ -424,7 +471,7 @@ class _Unit:
 
     def _refuse(self, file: UnitFile, tally: _Tally, records: Iterable[tuple[int, bytes]]) -> None:
         for line, raw in records:
-            message, column = tally.refused_lines.get(line, (None, "event_id"))
+            message, column = tally.refused_lines.get(line, (None, self._table.key[0]))
             reason = ReasonCode.ID_CONFLICT if message is None else ReasonCode.REFUSED_BY_DATABASE
             self._rejects.append(_reject_row(file, Reject(line, raw, reason, column), message))
             if len(self._rejects) >= REJECT_BUFFER_ROWS:
@@ -441,17 +488,18 @@ class _Unit:
             self._make_temporary("create_outcomes")
             outcomes = [tally.row() for tally in self._tallies.values()]
             self._session.copy("outcomes", pa.Table.from_pylist(outcomes, schema=_OUTCOMES), temporary=True)
-            self._session.run(text("sink", "settle_files"), self._batch_id)
+            self._session.run(self._table.sql("settle_files"), self._batch_id)
 
 
 def load_unit(
     url: str,
+    feed: Feed,
     files: Sequence[UnitFile],
     batch_id: int,
     *,
     hook: Callable[[str], None] = lambda step: None,
 ) -> UnitResult:
-    """Load ``files`` in one transaction and say what became of each.
+    """Load ``files`` of ``feed`` in one transaction and say what became of each.
 
     Safe to repeat at any time, by anyone: files that are already finished are only reported.
     A lost connection is retried for :data:`CONNECTION_RETRY_SECONDS` from when it last worked, a
@@ -470,10 +518,11 @@ def load_unit(
     unreadable: dict[int, _Verdict] = {}
     changed: set[int] = set()
     retry = _Retry()
+    table = FeedTable(feed)
     while True:
         try:
             with adbc.open_session(url) as session:
-                unit = _Unit(session, batch_id, now, unreadable, retry.noting_success(hook))
+                unit = _Unit(session, table, batch_id, now, unreadable, retry.noting_success(hook))
                 unit.run([file for file in files if file.file_id not in changed], alone=retry.alone)
                 committed_at = time.time()
                 session.run(text("sink", "hand_statistics_in"))
@@ -575,12 +624,24 @@ def _read_error(error: OSError) -> UnreadableFile:
     return UnreadableFile(FileReason.READ_ERROR, error.strerror or str(error))
 
 
-def _in_key_order(rows: pa.Table) -> tuple[pa.Table, bool]:
-    """``rows`` sorted by event_id, as PostgreSQL sorts uuids, and whether an id occurs twice.
+def _in_key_order(rows: pa.Table, key: Sequence[str]) -> tuple[pa.Table, bool]:
+    """``rows`` sorted by their key, as PostgreSQL sorts it, and whether one occurs twice.
 
     Ties keep the order of the file, so the first copy stays the first.
     """
-    ids = rows["event_id"].combine_chunks()
+    if len(key) == 1 and pa.types.is_fixed_size_binary(rows.schema.field(key[0]).type):
+        return _in_id_order(rows, key[0])
+    order = pc.sort_indices(rows, [(name, "ascending") for name in (*key, "file_id", "line_number")])
+    rows = rows.take(order)
+    if len(rows) < 2:
+        return rows, False
+    same = [pc.equal(rows[name].slice(1), rows[name].slice(0, len(rows) - 1)) for name in key]
+    return rows, bool(pc.any(reduce(pc.and_, same)).as_py())
+
+
+def _in_id_order(rows: pa.Table, name: str) -> tuple[pa.Table, bool]:
+    """The same for a uuid: two numbers are sorted faster than bytes."""
+    ids = rows[name].combine_chunks()
     ids = ids.chunk(0) if isinstance(ids, pa.ChunkedArray) else ids
     halves = np.frombuffer(ids.buffers()[1], dtype=">u8", count=2 * len(ids), offset=16 * ids.offset)
     high, low = halves.reshape(-1, 2).astype(np.uint64).T
@@ -677,7 +738,7 @@ def _count_refused(tally: _Tally, row: dict[str, Any]) -> None:
     tally.refused_lines[row["line_number"]] = message, row["column_name"]
 
 
-def _reject_row(file: UnitFile, reject: Reject, message: str | None = None) -> dict[str, Any]:
+def _reject_row(file: UnitFile, reject: Reject | RefusedRecord, message: str | None = None) -> dict[str, Any]:
     return {
         "file_id": file.file_id,
         "file_name": file.name,
@@ -686,6 +747,7 @@ def _reject_row(file: UnitFile, reject: Reject, message: str | None = None) -> d
         "reason": str(reject.reason),
         "column_name": reject.column,
         "message": message,
+        "feed": feed_of(file.name),
     }
 
 
@@ -708,7 +770,7 @@ def _id_array(files: Iterable[UnitFile]) -> str:
     return "{" + ",".join(str(file.file_id) for file in files) + "}"
 
 
-def _timed(chunks: Iterator[Chunk], add: Callable[[float], None]) -> Iterator[Chunk]:
+def _timed(chunks: Iterator[Chunk | FeedChunk], add: Callable[[float], None]) -> Iterator[Chunk | FeedChunk]:
     """``chunks``, with the seconds each took to arrive handed to ``add``."""
     while True:
         started = time.perf_counter()

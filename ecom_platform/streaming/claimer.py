@@ -37,7 +37,7 @@ class Claimer:
         self, database: Database, zone: LandingZone, settle_seconds: float, dispatcher: Dispatcher
     ) -> None:
         self._database, self._zone, self._dispatcher = database, zone, dispatcher
-        self._watch = Watch(zone.landing, settle_seconds)
+        self._watch = Watch(zone.landing, settle_seconds, feeds=zone.feeds)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
         self._refused: set[str] = set()

@@ -63,8 +63,8 @@ class Dispatcher:
         plan = self._plan
         units = plan_units(self._waiting, self._parallelism, plan.files_per_unit, plan.unit_bytes)
         for unit in units[: plan.units_per_batch]:
-            for _ in unit:
-                self._waiting.popleft()
+            taken = {file.file_id for file in unit}
+            self._waiting = deque(file for file in self._waiting if file.file_id not in taken)
             self._write(unit)
 
     def _write(self, unit: Sequence[ClaimedFile]) -> None:

@@ -27,7 +27,9 @@ from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.lock import Holder, IngestLock
+from ecom_platform.store.outcome import feed_of
 from ecom_platform.streaming.query import StreamJob, StreamResult, run_bounded
+from ecom_platform.streaming.readiness import ready_feeds
 
 log = logging.getLogger(__name__)
 
@@ -69,14 +71,15 @@ def ingest(
     for that. Another bounded ingest is waited for; raises :class:`LockedError` when that takes longer
     than ``ECOM_LOCK_WAIT_SECONDS``. Raises :class:`IngestError` if a file that was claimed has no end.
     """
-    zone = LandingZone.of(settings)
+    ready = ready_feeds(settings, database)
+    zone = ready.zone(LandingZone.of(settings))
     zone.prepare()
     with IngestLock(database) as lock:
         beside = _Beside(settings, database, zone, produced)
         if not lock.take(settings.lock_wait_seconds, on_wait, beside.progress):
             return beside.result()
         recovery = recover(database, zone)
-        job = StreamJob(database, zone, settings.checkpoint_dir, run_id, settings.batch_files)
+        job = StreamJob(database, zone, settings.checkpoint_dir, run_id, ready.feeds, settings.batch_files)
         rounds = _Rounds(settings, job, session, produced, on_batch, recovery.landed_again)
         while rounds.another():
             pass
@@ -87,7 +90,7 @@ def ingest(
             delete_expired(zone, datetime.now(UTC).date(), settings.archive_days)
     _log_left_alone(rounds.refused, recovery)
     unsettled = tuple(file.name for file in rounds.found.unsettled)
-    refused = {**rounds.found.unfinished, **rounds.refused}
+    refused = ready.refusals({**rounds.found.unfinished, **rounds.refused})
     return IngestResult(totals, unsettled, refused, recovery, rounds.stream or StreamResult())
 
 
@@ -122,11 +125,12 @@ class _Rounds:
             SETTLE_WAIT_SECONDS,
             self._produced,
             self._slow,
+            feeds=job.zone.feeds,
         )
         claim = claim_files(job.database, job.zone, self.found.settled)
         self.refused = {**self.found.refused, **claim.refused}
         with job.database.open() as connection:
-            claimed = ledger.claimed(connection)
+            claimed = [file for file in ledger.claimed(connection) if feed_of(file.name) in job.feeds]
         # Both, since the ledger may have forgotten by now what it was told.
         file_ids = {file.file_id for file in [*claim.taken, *claimed]}
         again: list[str] = list(claim.changed)
@@ -193,7 +197,9 @@ class _Beside:
         require_ends(self._database, self._zone, self.file_ids - self._given_back())
         with self._database.open() as connection:
             totals = ledger.totals(connection, self.file_ids)
-        refused = scan(self._zone.landing, self._settings.settle_seconds, 0.0).not_taken
+        refused = scan(
+            self._zone.landing, self._settings.settle_seconds, 0.0, feeds=self._zone.feeds
+        ).not_taken
         return IngestResult(totals, self._unsettled, refused, Recovery(0, 0, 0, 0, ()))
 
 

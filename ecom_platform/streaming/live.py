@@ -32,6 +32,7 @@ from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.live_status import Pulse
 from ecom_platform.store.lock import LIVE_APPLICATION_NAME, IngestLock
+from ecom_platform.store.outcome import feed_of
 from ecom_platform.streaming.claimer import Claimer
 from ecom_platform.streaming.dispatch import Dispatcher
 from ecom_platform.streaming.heartbeat import Heartbeat
@@ -44,6 +45,7 @@ from ecom_platform.streaming.query import (
     scratch,
     weighted_quantile,
 )
+from ecom_platform.streaming.readiness import ready_feeds
 from ecom_platform.streaming.session import jvm_has_ended
 from ecom_platform.streaming.stall import Stall
 from ecom_platform.streaming.units import plan_live_batches
@@ -95,11 +97,14 @@ class LiveMode:
         on_progress: Callable[[LiveProgress], None] = lambda progress: None,
     ) -> None:
         self._settings, self._database, self._session = settings, database, session
-        self._zone = LandingZone.of(settings)
+        ready = ready_feeds(settings, database)
+        self._zone = ready.zone(LandingZone.of(settings))
         self._revive, self._say, self._on_progress = revive, say, on_progress
         self._stopping = threading.Event()
         self._heartbeat = Heartbeat(database, run_id, self._pulse)
-        self._job = StreamJob(database, self._zone, settings.checkpoint_dir, run_id, settings.batch_files)
+        self._job = StreamJob(
+            database, self._zone, settings.checkpoint_dir, run_id, ready.feeds, settings.batch_files
+        )
         self._window = _Window()
         self._dispatcher: Dispatcher | None = None
         self._claimer: Claimer | None = None
@@ -197,7 +202,8 @@ class LiveMode:
         ):
             dispatcher = self._dispatcher = Dispatcher(units, plan, parallelism)
             with self._database.open() as connection:
-                dispatcher.add(ledger.claimed(connection))
+                claimed = ledger.claimed(connection)
+                dispatcher.add(file for file in claimed if feed_of(file.name) in self._job.feeds)
             claimer = self._claimer = Claimer(
                 self._database, self._zone, self._settings.settle_seconds, dispatcher
             )

@@ -18,7 +18,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,12 +31,14 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ecom_platform.errors import EcomError, IngestError, JvmLostError, StorageError
+from ecom_platform.feeds.feed import Feed
+from ecom_platform.feeds.travel import from_data, to_data
 from ecom_platform.landing.claim import changed_since_claimed, give_back
 from ecom_platform.landing.put_away import put_away
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
-from ecom_platform.store.outcome import FileOutcome, UnitFile, UnitResult
+from ecom_platform.store.outcome import FileOutcome, UnitFile, UnitResult, feed_of
 from ecom_platform.streaming.executors import ExecutorUse, executor_use, since
 from ecom_platform.streaming.paths import hadoop_path
 from ecom_platform.streaming.units import plan_batches, plan_units, read_unit, write_units
@@ -56,6 +58,7 @@ class StreamJob:
     zone: LandingZone
     checkpoints: Path
     run_id: str
+    feeds: Mapping[str, Feed]
     batch_files: int | None = None
 
 
@@ -354,7 +357,8 @@ class _Batches:
     def _process(self, units_frame: DataFrame, query_batch_id: int) -> None:
         started = time.perf_counter()
         batch_id = self._start(query_batch_id)
-        loader = _loader(self._job.database.task_url, str(self._job.zone.claimed), batch_id)
+        job = self._job
+        loader = _loader(job.database.task_url, job.feeds, str(job.zone.claimed), batch_id)
         # Not mapInArrow: a line of text each way gains nothing from it, and it makes driver and
         # workers import pandas, a second each.
         rdd = units_frame.rdd
@@ -382,22 +386,28 @@ class _Batches:
             return ledger.start_batch(connection, QUERY_NAME, query_batch_id, self._job.run_id)
 
 
-def _loader(url: str, claimed: str, batch_id: int) -> Callable[[Row], str]:
-    """The function that runs in each task: the content of a unit file in, its result out, as JSON."""
+def _loader(url: str, feeds: Mapping[str, Feed], claimed: str, batch_id: int) -> Callable[[Row], str]:
+    """The function that runs in each task: the content of a unit file in, its result out, as JSON.
+
+    The declarations go with it, so that a task needs no file of them.
+    """
+    declared = {name: to_data(feed) for name, feed in feeds.items()}
 
     def load(row: Row) -> str:
-        return _write_result(url, read_unit(row[0], claimed), batch_id)
+        files = read_unit(row[0], claimed)
+        feed = from_data(declared[feed_of(files[0].name)])
+        return _write_result(url, feed, files, batch_id)
 
     return load
 
 
-def _write_result(url: str, files: list[UnitFile], batch_id: int) -> str:
+def _write_result(url: str, feed: Feed, files: list[UnitFile], batch_id: int) -> str:
     """An expected failure travels as data, since an exception would arrive as text."""
     # Only tasks load units; the driver is spared the import.
     from ecom_platform.store.sink import load_unit
 
     try:
-        result = load_unit(url, files, batch_id)
+        result = load_unit(url, feed, files, batch_id)
         _require_outcomes(files, result)
         return json.dumps(asdict(result))
     except EcomError as error:

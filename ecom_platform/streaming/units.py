@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ecom_platform.errors import StorageError
 from ecom_platform.store.ledger import ClaimedFile
-from ecom_platform.store.outcome import UnitFile
+from ecom_platform.store.outcome import UnitFile, base, feed_of
 
 # Below this, a second task costs more (a Python worker, a connection) than it saves.
 MIN_UNIT_BYTES = 8 * 1024**2
@@ -63,11 +63,12 @@ def plan_units(
     files_per_unit: int = MAX_UNIT_FILES,
     unit_bytes: int = MAX_UNIT_BYTES,
 ) -> list[list[ClaimedFile]]:
-    """Neighbouring files in units of about equal size, at least one unit a core where it pays.
+    """Neighbouring files of one feed in units of about equal size, at least one unit a core where it pays.
 
     Neighbours stay together so that files are committed about in the order they were claimed. Beyond one
     unit a core there is a whole number of them for each, so that all cores end at about the same time.
     """
+    files = sorted(files, key=lambda file: feed_of(file.name))  # the others keep their order
     total = sum(file.size_bytes for file in files)
     cores = max(parallelism, 1)
     count = max(1, min(cores, round(total / MIN_UNIT_BYTES)))
@@ -79,7 +80,8 @@ def plan_units(
     for file in files:
         # A file belongs to the share that has its middle.
         belongs = int((before + file.size_bytes / 2) / share)
-        if belongs != number or len(units[-1]) >= files_per_unit or size >= unit_bytes:
+        other = bool(units) and feed_of(units[-1][-1].name) != feed_of(file.name)
+        if belongs != number or other or len(units[-1]) >= files_per_unit or size >= unit_bytes:
             units.append([])
             number, size = belongs, 0
         units[-1].append(file)
@@ -117,6 +119,6 @@ def write_unit(folder: Path, number: int, unit: Sequence[ClaimedFile]) -> Path:
 def read_unit(text: str, claimed: str) -> list[UnitFile]:
     """The files that the content of a unit file names, in the folder ``claimed``."""
     return [
-        UnitFile(file_id, name, f"{claimed}/{file_id}-{name}", size)
+        UnitFile(file_id, name, f"{claimed}/{file_id}-{base(name)}", size)
         for file_id, name, size in json.loads(text)
     ]

@@ -25,6 +25,7 @@ from typing import Any
 from ecom_platform.feeds.declaration import HEADER
 from ecom_platform_tests.acceptance.stack import TOP, Stack, engine_answers, launch, run, stack, wait_for
 from ecom_platform_tests.acceptance.ui import clean_environment, ecom_dev
+from ecom_platform_tests.landing import rows_of
 
 IMAGE, NOTEBOOK_IMAGE = "ecom-platform:test", "ecom-notebook:test"
 EVENTS = 30_000
@@ -397,7 +398,7 @@ def laptop(folder: Path) -> None:
         settings = laptop_environment(made, landing)
         code, result, errors = ecom(home, settings, "run")
         assert code == 0, (result, errors, made.logs())
-        assert result["rows"] == {"read": EVENTS, "inserted": EVENTS, "duplicate": 0, "rejected": 0}
+        assert result["rows"] == rows_of(EVENTS, inserted=EVENTS, duplicate=0)
         accounts(made, 0)
         applications = [app["name"] for app in made.master()["completedapps"]]
         assert applications == ["ecom_platform"], applications

@@ -21,7 +21,7 @@ from ecom_platform.settings import Settings
 from ecom_platform.store.audit import Finding
 from ecom_platform.store.connection import Database
 from ecom_platform.streaming.query import _read_result, _write_result
-from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.landing import USER_EVENTS, Landing, csv_file, line
 
 # Dagster itself asks pydantic for what pydantic calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
@@ -271,4 +271,4 @@ class TestTheEndOfARun:
         files = landing.drop(a__csv=csv_file(line()))
         go_back(landing)
         with pytest.raises(IngestError, match=r"does not know 1 of 1 claimed files, such as a\.csv"):
-            _read_result(_write_result(landing.database.url, files, landing.batch_id))
+            _read_result(_write_result(landing.database.url, USER_EVENTS, files, landing.batch_id))

@@ -11,7 +11,14 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.store import audit
 from ecom_platform.store.audit import Finding
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.landing import (
+    USER_EVENTS_TABLE,
+    Landing,
+    audit_duplicates,
+    csv_file,
+    line,
+    matches_ledger,
+)
 
 ROWS = 5
 
@@ -35,6 +42,14 @@ def ask(database: Database, question: Callable[[Connection], Finding]) -> Findin
         return question(connection)
 
 
+def unique_ids(connection: Connection) -> Finding:
+    return audit.unique_ids(connection, USER_EVENTS_TABLE)
+
+
+def newest_audit(connection: Connection) -> Finding:
+    return audit.newest_audit(connection, "user_events")
+
+
 RULES = {
     "no_missing_values": "ALTER TABLE user_events ALTER user_device DROP NOT NULL;"
     "INSERT INTO user_events SELECT gen_random_uuid(), user_id, product_id, event_type, event_time, price,"
@@ -49,7 +64,9 @@ RULES = {
 @pytest.mark.parametrize(("check", "breakage"), RULES.items())
 def test_a_rule_about_rows(loaded: Database, check: str, breakage: str) -> None:
     def rule() -> Finding:
-        return next(f for f in audit.row_rules(loaded, datetime.now(UTC)) if f.check == check)
+        return next(
+            f for f in audit.row_rules(loaded, USER_EVENTS_TABLE, datetime.now(UTC)) if f.check == check
+        )
 
     assert rule().passed
     execute(loaded, breakage)
@@ -61,17 +78,17 @@ def test_a_rule_about_rows(loaded: Database, check: str, breakage: str) -> None:
 @pytest.mark.parametrize("price", ["0", "-1", "'NaN'"])
 def test_prices_that_are_none(loaded: Database, price: str) -> None:
     execute(loaded, f"UPDATE user_events SET price = {price}")
-    failed = [f.check for f in audit.row_rules(loaded, datetime.now(UTC)) if not f.passed]
+    failed = [f.check for f in audit.row_rules(loaded, USER_EVENTS_TABLE, datetime.now(UTC)) if not f.passed]
     assert failed == ["price_is_plausible"]
 
 
 class TestUniqueness:
     def test_holds_by_the_constraint(self, loaded: Database) -> None:
-        assert ask(loaded, audit.unique_ids).passed
+        assert ask(loaded, unique_ids).passed
 
     def test_a_dropped_key_is_noticed_before_anything_is_stored_twice(self, loaded: Database) -> None:
         execute(loaded, "ALTER TABLE user_events DROP CONSTRAINT user_events_pkey")
-        finding = ask(loaded, audit.unique_ids)
+        finding = ask(loaded, unique_ids)
         assert (finding.passed, finding.details["rows_too_many"]) == (False, 0)
 
     def test_rows_that_are_twice_are_counted(self, loaded: Database) -> None:
@@ -80,10 +97,10 @@ class TestUniqueness:
             "ALTER TABLE user_events DROP CONSTRAINT user_events_pkey",
             "INSERT INTO user_events SELECT * FROM user_events",
         )
-        assert ask(loaded, audit.unique_ids).details == {"rows": 2 * ROWS, "rows_too_many": ROWS}
-        counted = audit.record_duplicate_audit(loaded, "run")
+        assert ask(loaded, unique_ids).details == {"rows": 2 * ROWS, "rows_too_many": ROWS}
+        counted = audit_duplicates(loaded, "run")
         assert (counted.rows, counted.distinct_ids) == (2 * ROWS, ROWS)
-        assert not ask(loaded, audit.newest_audit).passed
+        assert not ask(loaded, newest_audit).passed
 
     @pytest.mark.parametrize(
         "index",
@@ -95,11 +112,11 @@ class TestUniqueness:
     )
     def test_an_index_that_promises_less_is_no_promise(self, loaded: Database, index: str) -> None:
         execute(loaded, "ALTER TABLE user_events DROP CONSTRAINT user_events_pkey", index)
-        assert not ask(loaded, audit.unique_ids).passed
+        assert not ask(loaded, unique_ids).passed
 
 
 def test_no_audit_yet_is_not_a_good_audit(database: Database) -> None:
-    assert not ask(database, audit.newest_audit).passed
+    assert not ask(database, newest_audit).passed
 
 
 def test_a_ledger_that_was_changed(loaded: Database) -> None:
@@ -118,9 +135,9 @@ def test_a_ledger_that_was_changed(loaded: Database) -> None:
     ],
 )
 def test_deleted_rows_name_their_file(loaded: Database, breakage: str, found: int) -> None:
-    assert audit.table_matches_ledger(loaded).passed
+    assert matches_ledger(loaded).passed
     execute(loaded, breakage)
-    finding = audit.table_matches_ledger(loaded)
+    finding = matches_ledger(loaded)
     assert not finding.passed
     assert finding.details == {"a.csv (file 1)": f"{found} of {ROWS}"}
 
@@ -131,12 +148,12 @@ def test_added_rows_are_noticed(loaded: Database) -> None:
         "INSERT INTO user_events SELECT gen_random_uuid(), user_id, product_id, event_type, event_time,"
         " price, category, user_device, user_location, 77 FROM user_events LIMIT 1",
     )
-    assert audit.table_matches_ledger(loaded).details == {"(not in the ledger) (file 77)": "1 of 0"}
+    assert matches_ledger(loaded).details == {"(not in the ledger) (file 77)": "1 of 0"}
 
 
 def test_deleted_rejects_name_their_file(loaded: Database) -> None:
     execute(loaded, "DELETE FROM rejected_events")
-    assert audit.table_matches_ledger(loaded).details == {"a.csv (file 1)": "0 of 1"}
+    assert matches_ledger(loaded).details == {"a.csv (file 1)": "0 of 1"}
 
 
 def test_nothing_for_a_day(loaded: Database) -> None:

@@ -18,7 +18,7 @@ from ecom_platform.oncall.corrections import Replayed, replay_as_they_are, repla
 from ecom_platform.store import audit
 from ecom_platform.store.connection import Database
 from ecom_platform.store.rejects import ReplayVerdict, open_rejects, replay
-from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.landing import USER_EVENTS_TABLE, Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until
 
 FIRST, SECOND, THIRD = (str(uuid.UUID(int=number << 64 | 0xABC)) for number in (0xA1, 0xB2, 0xC3))
@@ -217,11 +217,11 @@ def test_two_replays_of_a_reject_at_once_count_it_once(landing: Landing) -> None
 
     def second() -> None:
         with landing.database.transaction() as connection:
-            verdicts.append(replay(connection, reject.reject_id, chunk.rows))
+            verdicts.append(replay(connection, USER_EVENTS_TABLE, reject.reject_id, chunk.rows))
 
     thread = threading.Thread(target=second)
     with landing.database.transaction() as connection:
-        assert replay(connection, reject.reject_id, chunk.rows) is ReplayVerdict.INSERTED
+        assert replay(connection, USER_EVENTS_TABLE, reject.reject_id, chunk.rows) is ReplayVerdict.INSERTED
         thread.start()
         with landing.database.open(autocommit=True) as watcher:
             wait_until(lambda: bool(watcher.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall()))

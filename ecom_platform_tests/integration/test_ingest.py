@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from ecom_platform.errors import IngestError, LockedError
 from ecom_platform.landing.accounting import disk_matches_ledger
-from ecom_platform.landing.claim import claim
+from ecom_platform.landing.claim import claim, claim_files
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.requeue import reconcile
@@ -26,7 +26,7 @@ from ecom_platform.store.lock import ingest_lock
 from ecom_platform.streaming.ingest import IngestResult, ingest
 from ecom_platform.streaming.query import StreamResult
 from ecom_platform_tests.dirt import write_dirty_files
-from ecom_platform_tests.landing import csv_file, line
+from ecom_platform_tests.landing import csv_file, line, stored_rows
 from ecom_platform_tests.reference import compare
 
 
@@ -259,7 +259,7 @@ def test_a_failure_in_a_task_has_a_message_and_stores_nothing(platform: Platform
         platform.ingest()
     with platform.database.transaction() as connection:
         connection.execute("ALTER TABLE user_events RENAME COLUMN somewhere_else TO user_device")
-        assert ledger.stored_rows(connection) == 0
+        assert stored_rows(connection) == 0
     assert platform.ingest().totals.rows_inserted == 100
 
 
@@ -292,3 +292,63 @@ def test_a_writer_that_goes_on_during_the_run(platform: Platform, monkeypatch: p
         writer.write(rows[3] + b"\n")
     assert platform.ingest().totals.rows_inserted == 1
     platform.check()
+
+
+VISITS = """
+columns: {time: timestamptz, page: {type: text, in: [home, cart]}, visitor: bigint}
+identity: content
+"""
+VISITED = b"time,page,visitor\n2026-01-02 03:04:05,home,17\n2026-01-02 03:04:05,home,17\n2026-01-02,cart,17\n"
+
+
+def test_feeds_beside_the_event_and_one_that_is_wrong_holds_up_no_other(
+    platform: Platform, tmp_path: Path
+) -> None:
+    declarations = tmp_path / "feeds"
+    declarations.mkdir()
+    (declarations / "visits.yaml").write_text(VISITS)
+    (declarations / "orders.yaml").write_text("columns: {id: bigints}\nprimary_key: id\n")
+    for name in ("visits/2026", "orders", "nobodys"):
+        (platform.zone.landing / name).mkdir(parents=True)
+        (platform.zone.landing / name / "a.csv").write_bytes(VISITED)
+    platform.generate(300)
+    result = platform.ingest(feeds_dir=declarations)
+    assert (result.totals.files, result.totals.loaded, result.totals.rows_read) == (4, 4, 303)
+    assert (result.totals.rows_inserted, result.totals.rows_rejected) == (302, 1)
+    assert set(result.refused) == {"orders", "nobodys"}
+    assert "orders.yaml, line 1" in result.refused["orders"]
+    assert "'bigints' is no type" in result.refused["orders"]
+    assert "no feed is declared by its name" in result.refused["nobodys"]
+    with platform.database.open() as connection:
+        stored = connection.execute("SELECT visitor, count(*) FROM visits GROUP BY 1").fetchall()
+        rejects = connection.execute(
+            "SELECT feed, file_name, line_number, reason FROM rejected_events"
+        ).fetchall()
+    assert stored == [(17, 2)]
+    assert rejects == [("visits", "visits/2026/a.csv", 4, "not_a_time")]
+    # Mended, the other one is loaded; what is there already is known.
+    (declarations / "orders.yaml").write_text(VISITS.replace("visitor: bigint", "visitor: text"))
+    (platform.zone.landing / "visits" / "b.csv").write_bytes(VISITED)
+    again = platform.ingest(feeds_dir=declarations)
+    assert (again.totals.files, again.totals.rows_inserted, again.totals.rows_duplicate) == (2, 2, 2)
+    assert set(again.refused) == {"nobodys"}
+
+
+def test_a_feed_whose_files_are_claimed_when_its_declaration_goes_waits_for_it(
+    platform: Platform, tmp_path: Path
+) -> None:
+    declarations = tmp_path / "feeds"
+    declarations.mkdir()
+    declaration = declarations / "visits.yaml"
+    declaration.write_text(VISITS)
+    (platform.zone.landing / "visits").mkdir()
+    (platform.zone.landing / "visits" / "a.csv").write_bytes(VISITED)
+    zone = LandingZone.of(dataclasses.replace(platform.settings, feeds_dir=declarations))
+    claim_files(platform.database, zone, [*look(zone.landing, feeds=zone.feeds).files.values()])
+    declaration.unlink()
+    platform.generate(100)
+    result = platform.ingest(feeds_dir=declarations)
+    assert (result.totals.files, result.totals.rows_inserted) == (1, 100)
+    declaration.write_text(VISITS)
+    later = platform.ingest(feeds_dir=declarations)
+    assert (later.totals.files, later.totals.rows_inserted, later.totals.rows_rejected) == (1, 2, 1)

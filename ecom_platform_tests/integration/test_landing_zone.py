@@ -28,7 +28,7 @@ from ecom_platform.oncall.trace import trace
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
-from ecom_platform_tests.landing import Landing, counts, csv_file, line
+from ecom_platform_tests.landing import Landing, counts, csv_file, line, stored_rows
 from ecom_platform_tests.waiting import wait_until
 
 
@@ -51,7 +51,7 @@ def states(landing: Landing) -> dict[str, tuple[str, str | None]]:
 
 def stored(landing: Landing) -> int:
     with landing.database.open() as connection:
-        return ledger.stored_rows(connection)
+        return stored_rows(connection)
 
 
 def other_zone(zone: LandingZone, settings: Settings, folder: Path) -> LandingZone:

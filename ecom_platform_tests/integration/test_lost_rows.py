@@ -15,7 +15,7 @@ from ecom_platform.store import audit
 from ecom_platform.store.audit import Finding
 from ecom_platform.store.connection import Database
 from ecom_platform.store.schema import head
-from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.landing import Landing, csv_file, line, matches_ledger
 from ecom_platform_tests.waiting import wait_until
 
 ROWS = [line(str(uuid.UUID(int=number))) for number in range(1, 7)]
@@ -38,7 +38,7 @@ def drop(landing: Landing, name: str, *lines: bytes) -> None:
 
 
 def matches(landing: Landing, whole_up_to: int | None = None) -> Finding:
-    return audit.table_matches_ledger(landing.database, whole_up_to=whole_up_to)
+    return matches_ledger(landing.database, whole_up_to=whole_up_to)
 
 
 def execute(landing: Landing, *statements: str) -> None:

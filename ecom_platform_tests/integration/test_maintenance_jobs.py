@@ -10,9 +10,9 @@ import pytest
 
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.settings import Settings
-from ecom_platform.store import audit, ledger
+from ecom_platform.store import audit
 from ecom_platform.store.connection import Database
-from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.landing import Landing, csv_file, line, matches_ledger, stored_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
 
@@ -51,7 +51,7 @@ def execute(database: Database, sql: str) -> list[Any]:
 
 def stored(database: Database) -> int:
     with database.transaction() as connection:
-        return ledger.stored_rows(connection)
+        return stored_rows(connection)
 
 
 @pytest.mark.usefixtures("spark_settings")  # ends the JVM
@@ -89,5 +89,8 @@ def test_the_jobs(landing: Landing, settings: Settings) -> None:
     assert stored(database) == 6
     assert execute(database, "SELECT count(*) FROM rejected_events WHERE replayed_at IS NOT NULL") == [(1,)]
     with database.transaction() as connection:
-        for finding in (audit.counts_reconcile(connection), audit.table_matches_ledger(database)):
+        for finding in (
+            audit.counts_reconcile(connection),
+            matches_ledger(database),
+        ):
             assert finding.passed, finding

@@ -249,7 +249,7 @@ class TestWhatIsLeftAlone:
 
     def test_what_can_never_be_taken(self, platform: Platform) -> None:
         (platform.zone.landing / "folder.csv").mkdir()
-        assert "folder.csv (a folder)" in platform.skipped()
+        assert "folder.csv (a folder, and no feed is declared by its name)" in platform.skipped()
 
     @pytest.mark.parametrize("missing", ["gone", "a file"])
     def test_an_unreadable_landing_folder_is_not_an_empty_one(

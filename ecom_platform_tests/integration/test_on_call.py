@@ -30,7 +30,7 @@ from ecom_platform.store.rejects import ReplayVerdict
 from ecom_platform.store.schema import migrate
 from ecom_platform.store.statements import queries
 from ecom_platform_tests import runbook
-from ecom_platform_tests.landing import Landing, counts, csv_file, line
+from ecom_platform_tests.landing import Landing, counts, csv_file, line, matches_ledger, stored_rows
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -52,7 +52,7 @@ def ask(landing: Landing, wanted: str):  # type: ignore[no-untyped-def]
 
 def stored(landing: Landing) -> int:
     with landing.database.open() as connection:
-        return ledger.stored_rows(connection)
+        return stored_rows(connection)
 
 
 def execute(landing: Landing, sql: str) -> None:
@@ -78,7 +78,10 @@ def put_away(landing: Landing, outcomes: list[FileOutcome]) -> None:
 
 def assert_ledger_holds(landing: Landing) -> None:
     with landing.database.open() as connection:
-        for finding in (audit.counts_reconcile(connection), audit.table_matches_ledger(landing.database)):
+        for finding in (
+            audit.counts_reconcile(connection),
+            matches_ledger(landing.database),
+        ):
             assert finding.passed, finding
 
 
@@ -278,7 +281,7 @@ class TestReload:
         execute(
             landing, "DELETE FROM user_events WHERE event_id IN (SELECT event_id FROM user_events LIMIT 2)"
         )
-        finding = audit.table_matches_ledger(landing.database)
+        finding = matches_ledger(landing.database)
         assert not finding.passed
         assert any("a.csv" in name for name in finding.details)
         assert reload_files(landing.database, landing.zone, ["a.csv"]) == ["a.csv"]

@@ -30,7 +30,7 @@ def test_an_ingest_names_what_it_did_not_take(
     refused = ingest(settings, database, no_session, str(uuid.uuid4())).refused
     assert refused == {
         "link.csv": "a symbolic link",
-        "folder.csv": "a folder",
+        "folder.csv": "a folder, and no feed is declared by its name",
         "odd\\x1b[31m.csv": "a name with control characters",
         "_a.csv": "unfinished, by its name (it begins with _)",
         ".a.csv": "unfinished, by its name (it begins with .)",

@@ -16,11 +16,11 @@ import pytest
 from ecom_platform.files.decoding import EventFile
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
-from ecom_platform.store import audit, ledger, sink
+from ecom_platform.store import audit, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.store.rejects import ReplayVerdict
-from ecom_platform_tests.landing import Landing, counts, csv_file
+from ecom_platform_tests.landing import Landing, counts, csv_file, matches_ledger, stored_rows
 
 TRIGGER = """
 CREATE FUNCTION not_dear() RETURNS trigger LANGUAGE plpgsql AS
@@ -69,7 +69,7 @@ def messages(landing: Landing) -> list[tuple[str, int, str, str | None]]:
 def all_is_well(landing: Landing) -> None:
     with landing.database.open() as connection:
         assert audit.counts_reconcile(connection).passed
-    assert audit.table_matches_ledger(landing.database).passed
+    assert matches_ledger(landing.database).passed
 
 
 class TestRows:
@@ -278,4 +278,4 @@ def test_a_connection_that_is_lost_again_and_again_is_retried_from_when_it_last_
     (outcome,) = landing.load(landing.drop(a__csv=csv_file(row("1.00"))), cut)
     assert (cuts, counts(outcome)) == (3, (1, 1, 0, 0))
     with landing.database.open() as connection:
-        assert ledger.stored_rows(connection) == 1
+        assert stored_rows(connection) == 1

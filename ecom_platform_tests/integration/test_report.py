@@ -30,7 +30,7 @@ from ecom_platform.store.metrics import Activity, Metric, activity
 from ecom_platform.store.sink import load_unit
 from ecom_platform.streaming.executors import ExecutorUse, executor_metrics
 from ecom_platform.streaming.query import batch_figures
-from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.landing import USER_EVENTS, Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until, wait_until_counted
 
 
@@ -54,7 +54,7 @@ class Run(Landing):
         time.sleep(pause)
         started = time.perf_counter()
         batch_id = self.begin()
-        unit = load_unit(self.database.url, files, batch_id, hook=hook)
+        unit = load_unit(self.database.url, USER_EVENTS, files, batch_id, hook=hook)
         figures = batch_figures([unit], time.perf_counter() - started, 1, self.trigger_ms)
         with self.database.transaction() as connection:
             ledger.finish_batch(connection, batch_id, len(unit.outcomes), figures)
@@ -71,7 +71,7 @@ class Run(Landing):
         files = self.take()
         batch_id = self.begin()
         if files:
-            load_unit(self.database.url, files, batch_id)
+            load_unit(self.database.url, USER_EVENTS, files, batch_id)
         self.batches += 1
 
     def record(self, *rows: Metric) -> None:

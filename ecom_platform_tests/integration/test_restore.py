@@ -9,11 +9,10 @@ import pytest
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.settings import with_schema
-from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.schema import migrate
 from ecom_platform_tests import runbook
-from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.landing import Landing, csv_file, line, stored_rows
 
 pytestmark = pytest.mark.usefixtures("starts_programs")
 
@@ -38,7 +37,7 @@ def drop(landing: Landing, name: str, *lines: bytes) -> None:
 
 def stored(database: Database) -> int:
     with database.open() as connection:
-        return ledger.stored_rows(connection)
+        return stored_rows(connection)
 
 
 @pytest.fixture(params=["public", "team_a"])

@@ -16,8 +16,16 @@ from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, Days, re
 from ecom_platform.store import audit
 from ecom_platform.store.audit import Finding
 from ecom_platform.store.connection import Database
-from ecom_platform.store.scope import looking, row_count
-from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform.store.scope import row_count
+from ecom_platform_tests.landing import (
+    USER_EVENTS_TABLE,
+    Landing,
+    audit_duplicates,
+    csv_file,
+    line,
+    looking_at,
+    matches_ledger,
+)
 from ecom_platform_tests.waiting import wait_until, wait_until_counted
 
 NARROW = "looked_at"
@@ -34,11 +42,11 @@ def landing(database: Database, zone: LandingZone) -> Landing:
 
 
 def matches(landing: Landing) -> Finding:
-    return audit.table_matches_ledger(landing.database, whole_up_to=0)
+    return matches_ledger(landing.database, whole_up_to=0)
 
 
 def rules(landing: Landing) -> dict[str, Finding]:
-    findings = audit.row_rules(landing.database, datetime.now(UTC), whole_up_to=0)
+    findings = audit.row_rules(landing.database, USER_EVENTS_TABLE, datetime.now(UTC), whole_up_to=0)
     return {finding.check: finding for finding in findings}
 
 
@@ -69,11 +77,11 @@ class TestWhatIsLookedAt:
 
     def test_the_whole_of_a_small_table(self, landing: Landing) -> None:
         for _ in range(2):
-            assert NARROW not in audit.table_matches_ledger(landing.database, whole_up_to=9).details
+            assert NARROW not in matches_ledger(landing.database, whole_up_to=9).details
 
     def test_the_whole_whatever_its_size_when_somebody_asks_for_the_check(self, landing: Landing) -> None:
         assert matches(landing).passed
-        assert NARROW not in audit.table_matches_ledger(landing.database).details
+        assert NARROW not in matches_ledger(landing.database).details
 
     def test_the_whole_once_a_day(self, landing: Landing) -> None:
         assert matches(landing).passed
@@ -150,7 +158,7 @@ class TestNothingIsMissed:
             f" SELECT gen_random_uuid(), {columns} FROM user_events WHERE {rows_of('a.csv')}",
         )
         assert matches(landing).passed
-        assert audit.table_matches_ledger(landing.database).details == {"a.csv (file 1)": "6 of 3"}
+        assert matches_ledger(landing.database).details == {"a.csv (file 1)": "6 of 3"}
 
     def test_what_the_whole_showed_stays_red_until_the_whole_is_right(self, landing: Landing) -> None:
         """Rows added by hand leave no note: a look at what changed would not see them."""
@@ -161,7 +169,7 @@ class TestNothingIsMissed:
             f"INSERT INTO user_events (event_id, {columns})"
             f" SELECT '{added}', {columns} FROM user_events WHERE {rows_of('a.csv')} LIMIT 1",
         )
-        assert not audit.table_matches_ledger(landing.database).passed  # as the daily audit looks
+        assert not matches_ledger(landing.database).passed  # as the daily audit looks
         for number in range(2):
             drop(landing, f"later-{number}.csv", line())
             finding = matches(landing)
@@ -177,7 +185,7 @@ class TestNothingIsMissed:
             f"INSERT INTO user_events (event_id, {columns}, price, file_id)"
             f" SELECT '{added}', {columns}, 'NaN', file_id FROM user_events WHERE {rows_of('a.csv')} LIMIT 1",
         )
-        whole = audit.row_rules(landing.database, datetime.now(UTC))
+        whole = audit.row_rules(landing.database, USER_EVENTS_TABLE, datetime.now(UTC))
         assert [finding.check for finding in whole if not finding.passed] == ["price_is_plausible"]
         drop(landing, "d.csv", line())
         finding = rules(landing)["price_is_plausible"]
@@ -202,7 +210,7 @@ class TestNothingIsMissed:
     def test_a_row_deleted_while_a_check_looks(self, landing: Landing) -> None:
         """Its snapshot does not have the change, so the note of it must stay."""
         drop(landing, "d.csv", line())
-        with looking(landing.database, "table_matches_ledger", whole_up_to=0) as look:
+        with looking_at(landing.database, "table_matches_ledger", whole_up_to=0) as look:
             execute(landing, "DELETE FROM user_events WHERE file_id = 4")
             look.found_right(True)
         assert matches(landing).details["d.csv (file 4)"] == "0 of 1"
@@ -211,7 +219,7 @@ class TestNothingIsMissed:
         drop(landing, "d.csv", line())
         with (
             pytest.raises(RuntimeError),
-            looking(landing.database, "row_rules", whole_up_to=0) as look,
+            looking_at(landing.database, "row_rules", whole_up_to=0) as look,
         ):
             look.found_right(True)
             raise RuntimeError
@@ -222,7 +230,7 @@ class TestNothingIsMissed:
         drop(landing, "d.csv", line())
         seen: list[Finding] = []
         second = threading.Thread(target=lambda: seen.append(rules(landing)["price_is_plausible"]))
-        with looking(landing.database, "row_rules", whole_up_to=0) as look:
+        with looking_at(landing.database, "row_rules", whole_up_to=0) as look:
             second.start()
             with landing.database.open(autocommit=True) as watcher:
                 wait_until(
@@ -239,32 +247,36 @@ class TestNothingIsMissed:
 
 class TestAudit:
     def test_ids_that_were_not_distinct_are_counted_until_they_are(self, landing: Landing) -> None:
-        audit.record_duplicate_audit(landing.database, "run", whole_up_to=0)
-        with looking(landing.database, "duplicate_audit") as look:
+        audit_duplicates(landing.database, "run", whole_up_to=0)
+        with looking_at(landing.database, "duplicate_audit") as look:
             look.found_right(False)
-        with looking(landing.database, "duplicate_audit", whole_up_to=0) as look:
+        with looking_at(landing.database, "duplicate_audit", whole_up_to=0) as look:
             assert look.scope.whole
 
     def test_counts_ids_once_a_day(self, landing: Landing) -> None:
         for expected in (9, 9):
-            counted = audit.record_duplicate_audit(landing.database, "run", whole_up_to=0)
+            counted = audit_duplicates(landing.database, "run", whole_up_to=0)
             assert (counted.rows, counted.distinct_ids) == (expected, expected)
 
     def test_counts_them_where_no_index_stands_for_them(self, landing: Landing) -> None:
-        audit.record_duplicate_audit(landing.database, "run", whole_up_to=0)
+        audit_duplicates(landing.database, "run", whole_up_to=0)
         execute(
             landing,
             "ALTER TABLE user_events DROP CONSTRAINT user_events_pkey",
             "INSERT INTO user_events SELECT * FROM user_events",
         )
-        counted = audit.record_duplicate_audit(landing.database, "run", whole_up_to=0)
+        counted = audit_duplicates(landing.database, "run", whole_up_to=0)
         assert (counted.rows, counted.distinct_ids) == (18, 9)
 
 
 def test_rows_of_a_large_table_are_those_of_the_ledger(landing: Landing) -> None:
     execute(landing, f"DELETE FROM user_events WHERE {rows_of('a.csv')}")
     with landing.database.transaction() as connection:
-        assert [row_count(connection, limit) for limit in (None, 9, 8)] == [6, 6, 9]
+        assert [row_count(connection, USER_EVENTS_TABLE, limit) for limit in (None, 9, 8)] == [
+            6,
+            6,
+            9,
+        ]
 
 
 class TestSalesFigures:

@@ -24,13 +24,13 @@ from ecom_platform.feeds.declaration import COLUMN_NAMES, HEADER
 from ecom_platform.files.decoding import decode
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
-from ecom_platform.store import adbc, ledger, sink
+from ecom_platform.store import adbc, sink
 from ecom_platform.store.connection import Database
+from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.outcome import UnitFile
 from ecom_platform.store.rejects import ReplayVerdict
-from ecom_platform.store.statements import text
 from ecom_platform_tests.dirt import SPOILERS, write_dirty_files
-from ecom_platform_tests.landing import Landing, counts, csv_file, line
+from ecom_platform_tests.landing import USER_EVENTS, Landing, counts, csv_file, line, stored_rows
 from ecom_platform_tests.waiting import somebody_waits, wait_until
 from ecom_platform_tests.wire import losing_commit
 
@@ -238,7 +238,7 @@ class TestWhatIsStored:
         assert (broken.reason or "").startswith("corrupt_gzip")
         assert (good.state, good.rows_inserted) == ("loaded", 1)
         with landing.database.open() as connection:
-            assert ledger.stored_rows(connection) == 1
+            assert stored_rows(connection) == 1
 
 
 class AbortError(Exception):
@@ -320,7 +320,7 @@ class TestBreakingIt:
         together = threading.Barrier(len(files))
         in_parallel([[file] for file in files], lambda unit: landing.load(unit, first_time(together.wait)))
         with landing.database.open() as connection:
-            assert ledger.stored_rows(connection) == 1_000
+            assert stored_rows(connection) == 1_000
         landing.check()
 
     def test_processes_that_share_ids_in_opposite_order(self, landing: Landing) -> None:
@@ -354,6 +354,7 @@ class TestBreakingIt:
         with losing_commit(landing.database.url, lost) as (url, cut):
             sink.load_unit(
                 url,
+                USER_EVENTS,
                 files,
                 landing.batch_id,
                 hook=lambda step: attempts.append(step) if step == "locked" else None,
@@ -390,11 +391,11 @@ class TestBreakingIt:
                 file.write(line() + b"\n")
 
         hook = first_time(append, "copied")
-        result = sink.load_unit(landing.database.url, files, landing.batch_id, hook=hook)
+        result = sink.load_unit(landing.database.url, USER_EVENTS, files, landing.batch_id, hook=hook)
         assert result.changed == [files[0].file_id]
         assert [outcome.name for outcome in result.outcomes] == ["b.csv"]
         with landing.database.open() as connection:
-            assert ledger.stored_rows(connection) == 1
+            assert stored_rows(connection) == 1
         (outcome, _) = landing.load(files)
         assert outcome.rows_inserted == 2
         landing.check()
@@ -439,7 +440,7 @@ class TestBreakingIt:
         (ours,) = landing.load(landing.drop(ours__csv=csv_file(twice, twice, raced)))
         assert counts(ours) == {"same": (3, 1, 2, 0), "other": (3, 1, 1, 1), "gone": (3, 2, 1, 0)}[content]
         with landing.database.open() as connection:
-            assert ledger.stored_rows(connection) == 3
+            assert stored_rows(connection) == 3
 
     def test_other_errors_are_not_retried(self, landing: Landing) -> None:
         with landing.database.transaction() as connection:
@@ -456,6 +457,7 @@ from ecom_platform.store.outcome import UnitFile
 from ecom_platform.store.rejects import ReplayVerdict
 from ecom_platform.store.statements import text
 from ecom_platform.store import sink
+from ecom_platform_tests.landing import USER_EVENTS
 sink.BUFFER_ROWS, sink.decode = 50, functools.partial(decode, chunk_bytes=4_000)
 url, batch_id, kill_at, *files = sys.argv[1:]
 def hook(step):
@@ -463,7 +465,7 @@ def hook(step):
 print("ready", flush=True)
 sys.stdin.readline()
 files = [UnitFile(int(i), n, p) for i, n, p in (file.split("|") for file in files)]
-sink.load_unit(url, files, int(batch_id), hook=hook)
+sink.load_unit(url, USER_EVENTS, files, int(batch_id), hook=hook)
 """
 
 
@@ -494,7 +496,7 @@ def before_statement(patch: pytest.MonkeyPatch, name: str, act: Callable[[], obj
     def acting(method: Callable[..., object]) -> Callable[..., object]:
         @functools.wraps(method)
         def call(session: adbc.Session, sql: str, *parameters: object) -> object:
-            if sql == text("sink", name) and not done:
+            if sql == FeedTable(USER_EVENTS).sql(name) and not done:
                 done.append(name)
                 act()
             return method(session, sql, *parameters)

@@ -36,7 +36,7 @@ from ecom_platform.store.refusals import refusal
 from ecom_platform.store.schema import migrate, require_usable, require_writable
 from ecom_platform.store.sink import load_unit
 from ecom_platform.store.statements import queries, text
-from ecom_platform_tests.landing import Landing, counts, csv_file
+from ecom_platform_tests.landing import USER_EVENTS, Landing, counts, csv_file
 from ecom_platform_tests.pooler import transaction_pooler
 from ecom_platform_tests.waiting import wait_until
 
@@ -520,7 +520,7 @@ class TestRefusals:
         )
         files = Landing(database, zone).drop(a__csv=csv_file(CAFE.encode()))
         with pytest.raises(DatabaseError, match="permission denied for table user_events") as caught:
-            load_unit(as_role(database, role).url, files, 1)
+            load_unit(as_role(database, role).url, USER_EVENTS, files, 1)
         assert "GRANT" in caught.value.remedy
 
     def test_on_the_command_line(self, database: Database, role: str, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from ecom_platform.store import audit, ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.schema import migrate
 from ecom_platform.streaming.ingest import ingest
+from ecom_platform_tests.landing import USER_EVENTS_TABLE, matches_ledger, stored_rows
 from ecom_platform_tests.reference import compare
 
 LEFT = Path(__file__).parents[1] / "takeover"
@@ -87,12 +88,12 @@ def test_every_check_agrees(
         refresh(database, rollup)
     with database.open() as connection:
         findings = [
-            audit.unique_ids(connection),
+            audit.unique_ids(connection, USER_EVENTS_TABLE),
             audit.counts_reconcile(connection),
             archive_matches_ledger(connection, left, whole=True),
         ]
     findings += [
-        audit.table_matches_ledger(database),
+        matches_ledger(database),
         disk_matches_ledger(database, left),
         reconciles(database, HOURLY_SALES, "revenue_reconciles"),
         reconciles(database, CONVERSION_FUNNEL, "funnel_reconciles"),
@@ -109,4 +110,4 @@ def test_a_file_that_was_loaded_before_is_dropped_again(
     totals = ingest(settings, database, lambda: spark, "the next run").totals
     assert (totals.rows_inserted, totals.rows_duplicate, totals.rows_rejected) == (3, 3, 1)
     with database.open() as connection:
-        assert ledger.stored_rows(connection) == len(EVENTS)
+        assert stored_rows(connection) == len(EVENTS)

@@ -25,7 +25,15 @@ from ecom_platform.store.audit import Finding
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile, UnitResult
 from ecom_platform.store.sink import load_unit
-from ecom_platform_tests.landing import Landing, counts, csv_file, line
+from ecom_platform_tests.landing import (
+    USER_EVENTS,
+    Landing,
+    counts,
+    csv_file,
+    line,
+    matches_ledger,
+    stored_rows,
+)
 
 ROWS = [line() for _ in range(6)]
 
@@ -41,7 +49,7 @@ class Platform(Landing):
         ]
 
     def load_unit(self, files: list[UnitFile]) -> UnitResult:
-        return load_unit(self.database.url, files, self.batch_id)
+        return load_unit(self.database.url, USER_EVENTS, files, self.batch_id)
 
     def put_away(self, result: UnitResult) -> list[str]:
         file_ids = [outcome.file_id for outcome in result.outcomes]
@@ -67,7 +75,7 @@ class Platform(Landing):
 
     def stored(self) -> int:
         with self.database.open() as connection:
-            return ledger.stored_rows(connection)
+            return stored_rows(connection)
 
     def all_is_well(self) -> None:
         """Every row once, ledger and table and archive in agreement."""
@@ -75,7 +83,7 @@ class Platform(Landing):
         assert self.archive().passed, self.archive()
         with self.database.open() as connection:
             assert audit.counts_reconcile(connection).passed
-        assert audit.table_matches_ledger(self.database).passed
+        assert matches_ledger(self.database).passed
         assert [*self.zone.claimed.iterdir()] == []
 
 
@@ -124,7 +132,7 @@ def test_while_it_is_read(platform: Platform, writer: BinaryIO, change: str) -> 
             path.write_bytes(csv_file(ROWS[1]))
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    result = load_unit(platform.database.url, [file], platform.batch_id, hook=act)
+    result = load_unit(platform.database.url, USER_EVENTS, [file], platform.batch_id, hook=act)
     assert (result.outcomes, result.changed) == ([], [file.file_id])
     assert platform.stored() == 0
     assert platform.put_away(result) == ["a.csv"]
@@ -271,7 +279,7 @@ def test_a_last_line_that_was_read_half(platform: Platform) -> None:
         connection.execute("UPDATE user_events SET price = 19.99 WHERE event_id = %s", (key,))
     assert replay_as_they_are(platform.database, platform.zone).loaded == 1
     assert platform.half_read().passed
-    assert audit.table_matches_ledger(platform.database).passed
+    assert matches_ledger(platform.database).passed
     assert platform.archive().passed
 
 

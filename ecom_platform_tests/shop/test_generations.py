@@ -26,9 +26,9 @@ from ecom_platform.shop.commands import shop
 from ecom_platform.shop.generations import require_shop
 from ecom_platform.shop.generator import GeneratorConfig, write_files
 from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles, refresh
-from ecom_platform.store import audit, ledger
+from ecom_platform.store import audit
 from ecom_platform.store.connection import Database
-from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.landing import Landing, csv_file, line, matches_ledger, stored_rows
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -101,7 +101,7 @@ def all_is_well(landing: Landing) -> None:
             archive_matches_ledger(connection, landing.zone, whole=True),
         ]
         assert generations.latest(connection, "any") is None
-    found += [audit.table_matches_ledger(landing.database, whole_up_to=rows) for rows in (None, 0)]
+    found += [matches_ledger(landing.database, whole_up_to=rows) for rows in (None, 0)]
     found += [reconciles(landing.database, rollup, rollup) for rollup in (HOURLY_SALES, CONVERSION_FUNNEL)]
     assert [finding for finding in found if not finding.passed] == []
 
@@ -142,7 +142,7 @@ class TestWhereItRuns:
         assert "ECOM_SHOP=on" in str(failures[0])
         assert not list(home.rglob("*.csv"))
         with database.open() as connection:
-            assert ledger.stored_rows(connection) == 0
+            assert stored_rows(connection) == 0
 
     @pytest.mark.usefixtures("home")
     def test_from_the_terminal(self, database: Database) -> None:
@@ -217,7 +217,7 @@ class TestTakingItOut:
         with landing.database.open() as connection:
             rows = connection.execute("SELECT name, rows_inserted FROM ingested_files ORDER BY file_id")
             assert rows.fetchall() == [("own.csv", 2), (name, 1)]
-            assert ledger.stored_rows(connection) == 3
+            assert stored_rows(connection) == 3
         all_is_well(landing)
 
     @pytest.mark.usefixtures("landing")

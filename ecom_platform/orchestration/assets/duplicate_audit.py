@@ -9,6 +9,7 @@ from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, audit_schema, table_metadata, table_name
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.store.audit import record_duplicate_audit
+from ecom_platform.store.feed_tables import applied_tables
 
 
 @dg.asset(
@@ -32,9 +33,13 @@ def duplicate_audit(
     the unique index stands for them.
     """
     settings = landing.settings
-    audit = record_duplicate_audit(
-        postgres.database, context.run.run_id, whole_up_to=whole_up_to(context.run, settings)
-    )
+    table = landing.own_table
+    limit = whole_up_to(context.run, settings)
+    audit = record_duplicate_audit(postgres.database, table, context.run.run_id, whole_up_to=limit)
+    with postgres.database.open() as connection:
+        others = applied_tables(connection)
+    for other in others:
+        record_duplicate_audit(postgres.database, other, context.run.run_id, whole_up_to=limit)
     return dg.MaterializeResult(
         metadata=asdict(audit) | table_metadata(postgres.database, settings, "duplicate_audit")
     )

@@ -80,7 +80,9 @@ def user_events(
                 *executor_metrics(result.stream.executor_use),
             ]
             record(connection, context.run_id, [*measured, *activity(connection).since(before).metrics()])
-        metadata["dagster/row_count"] = row_count(connection, landing.settings.whole_check_rows)
+        metadata["dagster/row_count"] = row_count(
+            connection, landing.own_table, landing.settings.whole_check_rows
+        )
     return dg.MaterializeResult(metadata=metadata)
 
 
@@ -93,6 +95,8 @@ def _metadata(result: IngestResult, progress: ledger.RunProgress) -> dict[str, A
     metadata: dict[str, Any] = {
         "rows_read": totals.rows_read,
         "rows_inserted": totals.rows_inserted,
+        "rows_updated": totals.rows_updated,
+        "rows_stale": totals.rows_stale,
         "rows_duplicate": totals.rows_duplicate,
         "rows_rejected": totals.rows_rejected,
         "files_landed": totals.loaded + totals.quarantined,

@@ -13,6 +13,8 @@ from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.store import audit
+from ecom_platform.store.feed_table import OWN_FEED
+from ecom_platform.store.feed_tables import applied_tables
 
 # What is said of a check here is what the UI shows under *About*: the promise, then what to do.
 _WRITTEN_PAST_US = "\n\nIf it fails, rows were written past the platform, which would have refused them."
@@ -42,20 +44,22 @@ def row_rules(
     """Every rule about a single row, in one pass over the table."""
     limit = whole_up_to(context.run, landing.settings)
     wanted = {key.name for key in context.selected_asset_check_keys}
-    for finding in audit.row_rules(postgres.database, datetime.now(UTC), whole_up_to=limit):
+    for finding in audit.row_rules(
+        postgres.database, landing.own_table, datetime.now(UTC), whole_up_to=limit
+    ):
         if finding.check in wanted:
             yield check_result(finding)
 
 
 @dg.asset_check(asset=user_events)
-def event_id_is_unique(postgres: PostgresResource) -> Any:
+def event_id_is_unique(postgres: PostgresResource, landing: LandingZoneResource) -> Any:
     """No event is stored twice: the unique index that promises it is in place and valid.
 
     The audit counts the data as well.
     If it fails, the primary key was dropped: restore it, after deleting what is there twice.
     """
     with postgres.transaction() as connection:
-        return check_result(audit.unique_ids(connection))
+        return check_result(audit.unique_ids(connection, landing.own_table))
 
 
 @dg.asset_check(asset=user_events)
@@ -82,7 +86,15 @@ def table_matches_ledger(
     came, went or were changed since, and at the whole, where added rows show too, once a day.
     """
     limit = whole_up_to(context.run, landing.settings)
-    return check_result(audit.table_matches_ledger(postgres.database, whole_up_to=limit))
+    with postgres.database.open() as connection:
+        tables = [landing.own_table, *applied_tables(connection)]
+    findings = [
+        (table.feed.name, audit.table_matches_ledger(postgres.database, table, whole_up_to=limit))
+        for table in tables
+    ]
+    names = [table.feed.name for table in tables]
+    findings.append(("declarations", audit.all_declared("table_matches_ledger", names, landing.feeds.feeds)))
+    return check_result(audit.of_all_feeds(findings))
 
 
 @dg.asset_check(asset=user_events)
@@ -133,4 +145,6 @@ def audit_finds_no_duplicates(postgres: PostgresResource) -> Any:
     If it fails, so does `event_id_is_unique` of `user_events`: the primary key was dropped.
     """
     with postgres.transaction() as connection:
-        return check_result(audit.newest_audit(connection))
+        names = [OWN_FEED, *(table.feed.name for table in applied_tables(connection))]
+        findings = [(name, audit.newest_audit(connection, name)) for name in names]
+    return check_result(audit.of_all_feeds(findings))

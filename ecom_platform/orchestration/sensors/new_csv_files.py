@@ -15,6 +15,7 @@ import dagster as dg
 
 from ecom_platform.alerts.outbox import DEFAULT_SOURCE, raise_problem, resolve_problem
 from ecom_platform.alerts.problem import Kind, Problem
+from ecom_platform.catalog import catalog
 from ecom_platform.errors import StorageError
 from ecom_platform.landing import arrivals, identity, put_away
 from ecom_platform.landing.accounting import OnDisk, files_in
@@ -186,10 +187,10 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
     under_way = tuple(_under_way(instance))
     if under_way:
         return State(now, under_way=under_way)
-    zone = LandingZone.of(settings)
+    zone = LandingZone.of(settings).looking_into(catalog(settings).feeds)
     if not settings.home.exists():
         zone.prepare()  # the very first start, before anything could have landed
-    found = scan(zone.landing, settings.settle_seconds, LOOK_SECONDS)
+    found = scan(zone.landing, settings.settle_seconds, LOOK_SECONDS, feeds=zone.feeds)
     growing = tuple(file.name for file in found.unsettled) + tuple(
         name for name in found.unfinished if not name.startswith(".")
     )

@@ -2,10 +2,11 @@
 -- Duplicates that came in are counted by the ledger; duplicates that are stored would show as
 -- fewer distinct ids than rows.
 INSERT INTO duplicate_audit
-    (run_id, rows, distinct_ids, duplicates_within_file, duplicates_across_files,
+    (run_id, feed, rows, distinct_ids, duplicates_within_file, duplicates_across_files,
      duplicates_redropped_file, id_conflicts)
 SELECT
     :run_id,
+    :feed,
     :rows,
     :distinct_ids,
     l.within,
@@ -20,9 +21,10 @@ FROM (
             AS redropped,
         coalesce(sum(rows_conflicting), 0) AS conflicts
     FROM ingested_files
+    WHERE feed = :feed
 ) AS l
 RETURNING
     rows, distinct_ids, duplicates_within_file, duplicates_across_files, duplicates_redropped_file, id_conflicts;
 
 -- name: newest_audit^
-SELECT rows, distinct_ids, audited_at FROM duplicate_audit ORDER BY audit_id DESC LIMIT 1;
+SELECT rows, distinct_ids, audited_at FROM duplicate_audit WHERE feed = :feed ORDER BY audit_id DESC LIMIT 1;

@@ -18,31 +18,35 @@ SELECT
 FROM looked_at;
 
 -- name: unique_index$
--- Whether a valid unique index on event_id alone, over every row, promises uniqueness.
+-- Whether a valid unique index on the key alone, over every row, promises uniqueness.
 SELECT EXISTS (
     SELECT
     FROM pg_index AS i
-    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = 'event_id'
-    WHERE i.indrelid = 'user_events'::regclass
+    WHERE i.indrelid = {table_text}::regclass
         AND i.indisunique AND i.indisvalid AND i.indpred IS NULL
-        AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+        AND (
+            SELECT array_agg(a.attname::text ORDER BY a.attname)
+            FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
+            JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.number
+            WHERE k.place <= i.indnkeyatts
+        ) = {key_array}
 );
 
 -- name: id_counts^
-SELECT count(*), count(DISTINCT event_id) FROM user_events;
+SELECT count(*), count(DISTINCT ({key})) FROM {table};
 
 -- name: unbalanced_files
 -- Files whose counts do not add up.
-SELECT file_id, name, rows_read, rows_inserted + rows_duplicate + rows_rejected AS accounted
+SELECT file_id, name, rows_read, rows_inserted + rows_updated + rows_stale + rows_duplicate + rows_rejected AS accounted
 FROM ingested_files
-WHERE rows_read <> rows_inserted + rows_duplicate + rows_rejected
+WHERE rows_read <> rows_inserted + rows_updated + rows_stale + rows_duplicate + rows_rejected
 ORDER BY file_id;
 
 -- name: ledger_sums^
 SELECT
     count(*) AS files,
     coalesce(sum(rows_read), 0)::bigint AS read,
-    coalesce(sum(rows_inserted), 0)::bigint AS inserted,
+    coalesce(sum(rows_inserted + rows_updated + rows_stale), 0)::bigint AS inserted,
     coalesce(sum(rows_duplicate), 0)::bigint AS duplicate,
     coalesce(sum(rows_rejected), 0)::bigint AS rejected,
     (SELECT count(*) FROM rejected_events)::bigint AS reject_rows
@@ -64,7 +68,11 @@ ORDER BY again.file_id, r.line_number;
 
 -- name: any_lost$
 -- Whether rows were deleted of which it is not known that they came back.
-SELECT EXISTS (SELECT FROM lost_events) OR EXISTS (SELECT FROM lost_files);
+SELECT EXISTS ({lost}) OR EXISTS (SELECT FROM lost_files);
+
+-- name: lost#
+-- Part of the others: what was deleted of this feed, by its key.
+SELECT FROM {lost_rows} AS l WHERE {lost_feed}
 
 -- name: follow_lost!
 -- Rows that a file lost and another one brought back count where they are now; the first file had them, too, so there
@@ -72,17 +80,17 @@ SELECT EXISTS (SELECT FROM lost_events) OR EXISTS (SELECT FROM lost_files);
 -- in the file that lost it, a row was restored by hand, and counts as it did. Where the ids of what was lost are not
 -- known, a file of the same bytes that was loaded since has brought all of them back, or found them.
 WITH events_back AS (
-    DELETE FROM lost_events AS l
+    DELETE FROM {lost_rows} AS l
     USING looked_at AS e
-    WHERE l.event_id = e.event_id
+    WHERE {lost_feed} AND {lost_key}
     RETURNING l.file_id, l.file_id <> e.file_id AS moved
 ),
 files_back AS (
     DELETE FROM lost_files AS l
     USING ingested_files AS f
-    WHERE f.file_id = l.file_id AND EXISTS (
+    WHERE f.file_id = l.file_id AND f.feed = {feed_text} AND EXISTS (
         SELECT FROM ingested_files AS twin
-        WHERE twin.sha256 = f.sha256 AND twin.state = 'loaded' AND twin.file_id <> f.file_id
+        WHERE twin.feed = f.feed AND twin.sha256 = f.sha256 AND twin.state = 'loaded' AND twin.file_id <> f.file_id
             AND twin.finished_at > l.lost_at
     )
     RETURNING l.file_id, l.rows
@@ -129,9 +137,14 @@ SELECT
     coalesce(l.name, '(not in the ledger)') AS name,
     coalesce(l.rows_rejected, 0) AS expected,
     coalesce(r.rows, 0) AS found
-FROM (SELECT file_id, name, rows_rejected FROM ingested_files WHERE rows_rejected > 0) AS l
+FROM (
+    SELECT file_id, name, rows_rejected FROM ingested_files WHERE rows_rejected > 0 AND feed = {feed_text}
+) AS l
 FULL JOIN (
-    SELECT file_id, count(*) AS rows FROM rejected_events WHERE replayed_at IS NULL GROUP BY file_id
+    SELECT file_id, count(*) AS rows
+    FROM rejected_events
+    WHERE replayed_at IS NULL AND feed = {feed_text}
+    GROUP BY file_id
 ) AS r USING (file_id)
 WHERE coalesce(l.rows_rejected, 0) <> coalesce(r.rows, 0)
 ORDER BY 1;

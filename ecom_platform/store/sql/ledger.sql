@@ -1,9 +1,9 @@
 -- name: register_files
-INSERT INTO ingested_files (name, size_bytes, landed_at, claimed_mtime_ns, claimed_inode)
-SELECT f.name, f.size_bytes, f.landed_at, f.mtime_ns, f.inode
+INSERT INTO ingested_files (name, feed, size_bytes, landed_at, claimed_mtime_ns, claimed_inode)
+SELECT f.name, f.feed, f.size_bytes, f.landed_at, f.mtime_ns, f.inode
 FROM unnest(
-    :names::text[], :sizes::bigint[], :landed_at::timestamptz[], :mtimes_ns::bigint[], :inodes::bigint[]
-) WITH ORDINALITY AS f (name, size_bytes, landed_at, mtime_ns, inode, position)
+    :names::text[], :feeds::text[], :sizes::bigint[], :landed_at::timestamptz[], :mtimes_ns::bigint[], :inodes::bigint[]
+) WITH ORDINALITY AS f (name, feed, size_bytes, landed_at, mtime_ns, inode, position)
 ORDER BY f.position
 RETURNING file_id, name;
 
@@ -88,9 +88,6 @@ UPDATE ingested_files SET claimed_mtime_ns = :mtime_ns WHERE file_id = :file_id;
 -- name: note_landed_again!
 UPDATE ingested_files SET landed_again_at = clock_timestamp() WHERE file_id = :file_id;
 
--- name: stored_rows$
-SELECT count(*) FROM user_events;
-
 -- name: quarantine_file!
 UPDATE ingested_files
 SET state = 'quarantined', reason = :reason, finished_at = clock_timestamp()
@@ -106,6 +103,8 @@ SELECT
     count(*) FILTER (WHERE state = 'quarantined') AS quarantined,
     coalesce(sum(rows_read), 0)::bigint AS rows_read,
     coalesce(sum(rows_inserted), 0)::bigint AS rows_inserted,
+    coalesce(sum(rows_updated), 0)::bigint AS rows_updated,
+    coalesce(sum(rows_stale), 0)::bigint AS rows_stale,
     coalesce(sum(rows_duplicate), 0)::bigint AS rows_duplicate,
     coalesce(sum(rows_rejected), 0)::bigint AS rows_rejected
 FROM ingested_files

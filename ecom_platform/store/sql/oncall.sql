@@ -50,7 +50,7 @@ ORDER BY rows DESC, reason;
 -- name: open_rejects
 SELECT r.reject_id, r.file_id, r.file_name, r.line_number, r.raw, r.reason, f.header
 FROM rejected_events AS r JOIN ingested_files AS f USING (file_id)
-WHERE r.replayed_at IS NULL AND r.reject_id > :after
+WHERE r.feed = 'user_events' AND r.replayed_at IS NULL AND r.reject_id > :after
 ORDER BY r.reject_id
 LIMIT :limit;
 
@@ -71,16 +71,6 @@ SET
     rows_inserted = rows_inserted + :inserted,
     rows_duplicate = rows_duplicate + 1 - :inserted
 WHERE file_id = :file_id;
-
--- name: settle_lost!
--- The file lost this row before, and counts it anew with the reject.
-WITH back AS (
-    DELETE FROM lost_events WHERE event_id = :event_id AND file_id = :file_id RETURNING file_id
-)
-UPDATE ingested_files AS f
-SET rows_inserted = f.rows_inserted - 1, rows_duplicate = f.rows_duplicate + 1
-FROM back AS b
-WHERE f.file_id = b.file_id;
 
 -- name: skip_file_ids$
 -- New files get numbers above any that is on disk, so that names never collide.

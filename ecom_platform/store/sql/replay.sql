@@ -1,24 +1,22 @@
--- {columns} and {placeholders} are filled from the declaration of the event.
+-- {columns} and {placeholders} are filled from the declaration of the feed.
 
 -- name: refuse_at_once#
 SET CONSTRAINTS ALL IMMEDIATE;
 
--- name: insert_event!
-INSERT INTO user_events ({columns}, file_id) VALUES ({placeholders}, %s)
-ON CONFLICT (event_id) DO NOTHING;
+-- name: insert_row!
+INSERT INTO {table} ({columns}, file_id) VALUES ({placeholders}, %s)
+ON CONFLICT ({key}) DO NOTHING;
 
 -- name: same_content
-SELECT ROW({columns}) IS NOT DISTINCT FROM ROW({typed_placeholders}) FROM user_events WHERE event_id = %s;
+SELECT ROW({columns}) IS NOT DISTINCT FROM ROW({typed_placeholders}) FROM {table} AS e WHERE {key_given};
+
+-- name: note_unchecked!
+-- A row that was stored on behalf of a file that had been loaded before: for the checks that look at what changed.
+INSERT INTO unchecked_files (check_name, file_id)
+SELECT c.check_name, :file_id FROM narrowed_checks AS c WHERE c.feed = :feed;
 
 -- name: note_event!
--- A row that was stored on behalf of a file that had been loaded before: for what follows from the events, and for the checks
--- that look at what changed.
-WITH unchecked AS (
-    INSERT INTO unchecked_files (check_name, file_id)
-    SELECT c.check_name, e.file_id
-    FROM user_events AS e CROSS JOIN narrowed_checks AS c
-    WHERE e.event_id = :event_id
-)
+-- The same for what follows from the events.
 INSERT INTO pending_events (
     rollup, file_id, sign, user_id, event_type, event_time, price, category, user_device, user_location
 )
@@ -27,3 +25,15 @@ SELECT
     e.user_location
 FROM user_events AS e CROSS JOIN rollups AS r
 WHERE e.event_id = :event_id;
+
+-- name: settle_lost!
+-- The file lost this row before, and counts it anew with the reject.
+WITH back AS (
+    DELETE FROM {lost_rows} AS l USING {table} AS e
+    WHERE {key_given} AND {lost_feed} AND {lost_key} AND l.file_id = %s
+    RETURNING l.file_id
+)
+UPDATE ingested_files AS f
+SET rows_inserted = f.rows_inserted - 1, rows_duplicate = f.rows_duplicate + 1
+FROM back AS b
+WHERE f.file_id = b.file_id;

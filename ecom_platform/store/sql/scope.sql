@@ -1,4 +1,4 @@
--- What a check looks at: the whole of user_events, or the files whose rows changed since it last did.
+-- What a check looks at: the whole of a feed's table, or the files whose rows changed since it last did.
 
 -- name: lock_check^
 -- For the session, since a transaction that waited for it would have taken its snapshot before.
@@ -12,11 +12,15 @@ SELECT checked_at, extract(epoch FROM clock_timestamp() - checked_at)::float8
 FROM whole_checks WHERE check_name = :check;
 
 -- name: rows_by_the_ledger$
-SELECT coalesce(sum(rows_inserted), 0)::bigint FROM ingested_files;
+-- Of one feed, or of all.
+SELECT coalesce(sum(rows_inserted), 0)::bigint FROM ingested_files WHERE :feed::text IS NULL OR feed = :feed;
+
+-- name: stored_rows$
+SELECT count(*) FROM {table};
 
 -- name: look_at_all#
-CREATE TEMPORARY VIEW looked_at AS SELECT * FROM user_events;
-CREATE TEMPORARY VIEW looked_at_files AS SELECT * FROM ingested_files;
+CREATE TEMPORARY VIEW looked_at AS SELECT * FROM {table};
+CREATE TEMPORARY VIEW looked_at_files AS SELECT * FROM ingested_files WHERE feed = {feed_text};
 
 -- name: create_changed_files#
 CREATE TEMPORARY TABLE changed_files (file_id bigint PRIMARY KEY) ON COMMIT DROP;
@@ -34,9 +38,10 @@ FROM (
     GROUP BY island
 ) AS span
 CROSS JOIN LATERAL (
-    SELECT * FROM user_events AS u WHERE u.file_id BETWEEN span.first AND span.last OFFSET 0
+    SELECT * FROM {table} AS u WHERE u.file_id BETWEEN span.first AND span.last OFFSET 0
 ) AS e;
-CREATE TEMPORARY VIEW looked_at_files AS SELECT * FROM ingested_files JOIN changed_files USING (file_id);
+CREATE TEMPORARY VIEW looked_at_files AS
+SELECT * FROM ingested_files JOIN changed_files USING (file_id) WHERE feed = {feed_text};
 SET LOCAL enable_seqscan = off;
 
 -- name: forget_notes!

@@ -1,5 +1,5 @@
 -- Statements of the unit of work. They are sent through ADBC, so parameters are positional;
--- {columns} and the like are filled from the declaration of the event, never from input.
+-- {columns} and the like are filled from the declaration of the feed (``feed_table``), never from input.
 
 -- name: lock_shared
 -- Each schema has a key of its own, since advisory locks are the whole database's.
@@ -21,7 +21,7 @@ FOR UPDATE;
 -- the bytes of a number would be taken for another's.
 SELECT bool_and(t.typlen < 0 OR t.oid = d.type) AS fits
 FROM (VALUES {declared_types}) AS d (name, type)
-JOIN pg_attribute AS a ON a.attrelid = 'user_events'::regclass AND a.attname = d.name
+JOIN pg_attribute AS a ON a.attrelid = {table_text}::regclass AND a.attname = d.name
 JOIN pg_type AS c ON c.oid = a.atttypid
 JOIN pg_type AS t ON t.oid = coalesce(nullif(c.typbasetype, 0), c.oid);
 
@@ -33,10 +33,10 @@ SET CONSTRAINTS ALL IMMEDIATE;
 CREATE TEMPORARY TABLE staged ({definitions}, line_number bigint, file_id bigint) ON COMMIT DROP;
 
 -- name: create_unseen#
-CREATE TEMPORARY TABLE unseen (event_id uuid) ON COMMIT DROP;
+CREATE TEMPORARY TABLE unseen ({key_definitions}) ON COMMIT DROP;
 
 -- name: create_fresh#
-CREATE TEMPORARY TABLE fresh (event_id uuid PRIMARY KEY) ON COMMIT DROP;
+CREATE TEMPORARY TABLE fresh ({key_definitions}, PRIMARY KEY ({key})) ON COMMIT DROP;
 
 -- name: sort_in_memory#
 -- A buffer takes about 40 MB; the default would sort it on disk.
@@ -57,7 +57,7 @@ END
 -- name: stored#
 -- Part of the next ones: the stored row. OFFSET 0 keeps this an index look-up per row, whatever the size of the table.
 LEFT JOIN LATERAL (
-    SELECT {compared}, file_id FROM user_events AS e WHERE e.event_id = s.event_id OFFSET 0
+    SELECT {stored_columns} FROM {table} AS e WHERE {same_key} OFFSET 0
 ) AS t ON true
 
 -- name: by_file_and_verdict
@@ -73,7 +73,7 @@ SELECT
 -- noted in the same statement: what one snapshot did not find is exactly what is left to do.
 WITH looked_up AS MATERIALIZED (
     SELECT
-        s.event_id,
+        {key_s},
         s.file_id,
         s.line_number,
         {verdict} AS verdict
@@ -81,7 +81,7 @@ WITH looked_up AS MATERIALIZED (
     {stored}
 ),
 noted AS (
-    INSERT INTO unseen SELECT DISTINCT event_id FROM looked_up WHERE verdict = 'missing'
+    INSERT INTO unseen SELECT DISTINCT {key} FROM looked_up WHERE verdict = 'missing'
 )
 {by_file_and_verdict}
 FROM looked_up
@@ -91,14 +91,14 @@ GROUP BY file_id, verdict;
 -- The first copy of each id, in the order of the index that has to find its place. Another unit may have
 -- stored the id meanwhile.
 WITH inserted AS (
-    INSERT INTO user_events ({columns}, file_id)
-    SELECT DISTINCT ON (event_id) {columns}, file_id
-    FROM staged JOIN unseen USING (event_id)
-    ORDER BY event_id, file_id, line_number
-    ON CONFLICT (event_id) DO NOTHING
-    RETURNING event_id
+    INSERT INTO {table} ({columns}, file_id)
+    SELECT DISTINCT ON ({key}) {columns}, file_id
+    FROM staged JOIN unseen USING ({key})
+    ORDER BY {key}, file_id, line_number
+    ON CONFLICT ({key}) DO NOTHING
+    RETURNING {key}
 )
-INSERT INTO fresh SELECT event_id FROM inserted;
+INSERT INTO fresh SELECT {key} FROM inserted;
 
 -- name: classify_unseen
 -- Every row of an unseen id that was not inserted after all, compared as above. What kept it out may have been
@@ -110,11 +110,11 @@ FROM (
         {verdict} AS verdict,
         s.line_number
     FROM (
-        SELECT staged.*, row_number() OVER (PARTITION BY event_id ORDER BY file_id, line_number) AS copy
-        FROM staged JOIN unseen USING (event_id)
+        SELECT staged.*, row_number() OVER (PARTITION BY {key} ORDER BY file_id, line_number) AS copy
+        FROM staged JOIN unseen USING ({key})
     ) AS s
     {stored}
-    WHERE s.copy > 1 OR NOT EXISTS (SELECT FROM fresh AS f WHERE f.event_id = s.event_id)
+    WHERE s.copy > 1 OR NOT EXISTS (SELECT FROM fresh AS f WHERE {same_key_f})
 ) AS leftover
 GROUP BY file_id, verdict;
 
@@ -133,8 +133,8 @@ TRUNCATE trial, tried;
 
 -- name: fill_trial!
 INSERT INTO trial
-SELECT row_number() OVER (ORDER BY event_id, file_id, line_number), {columns}, line_number, file_id
-FROM staged JOIN unseen USING (event_id);
+SELECT row_number() OVER (ORDER BY {key}, file_id, line_number), {columns}, line_number, file_id
+FROM staged JOIN unseen USING ({key});
 
 -- name: try_each
 -- insert_unseen where PostgreSQL refuses rows: in ever smaller pieces until the refused ones are alone. Of an id's
@@ -151,17 +151,17 @@ BEGIN
     WHILE place <= last LOOP
         BEGIN
             WITH piece AS MATERIALIZED (
-                SELECT *, row_number() OVER (PARTITION BY event_id ORDER BY number) AS copy
+                SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY number) AS copy
                 FROM trial WHERE number >= place AND number < place + size
             ),
             inserted AS (
-                INSERT INTO user_events ({columns}, file_id)
+                INSERT INTO {table} ({columns}, file_id)
                 SELECT {columns}, file_id FROM piece ORDER BY number
-                ON CONFLICT (event_id) DO NOTHING
-                RETURNING event_id
+                ON CONFLICT ({key}) DO NOTHING
+                RETURNING {key}
             )
             INSERT INTO tried (file_id, line_number)
-            SELECT p.file_id, p.line_number FROM piece AS p JOIN inserted USING (event_id) WHERE p.copy = 1;
+            SELECT p.file_id, p.line_number FROM piece AS p JOIN inserted USING ({key}) WHERE p.copy = 1;
             place := place + size;
             size := least(size * 4, 1024);
         EXCEPTION
@@ -215,7 +215,8 @@ CREATE TEMPORARY TABLE outcomes (
     rows_rejected bigint,
     rows_duplicate_within bigint,
     rows_conflicting bigint,
-    header text
+    header text,
+    declaration text
 ) ON COMMIT DROP;
 
 -- name: settle_files!
@@ -228,7 +229,9 @@ SET
     same_bytes_as = (
         SELECT min(twin.file_id)
         FROM (
-            SELECT l.file_id FROM ingested_files AS l WHERE l.sha256 = o.sha256 AND l.state = 'loaded'
+            SELECT l.file_id
+            FROM ingested_files AS l
+            WHERE l.sha256 = o.sha256 AND l.state = 'loaded' AND l.feed = f.feed
             UNION ALL
             SELECT p.file_id FROM outcomes AS p
             WHERE p.sha256 = o.sha256 AND p.state = 'loaded' AND p.file_id < o.file_id
@@ -242,6 +245,7 @@ SET
     rows_duplicate_within = o.rows_duplicate_within,
     rows_conflicting = o.rows_conflicting,
     header = o.header,
+    declaration = o.declaration,
     batch_id = $1,
     finished_at = clock_timestamp()
 FROM outcomes AS o

@@ -1,6 +1,6 @@
 """All mutants, by subject. A new one stands beside those of the code that it changes."""
 
-from ecom_platform_tests.mutants.catalogue import alerts, checks, events, landing, sink, surroundings
+from ecom_platform_tests.mutants.catalogue import alerts, checks, events, feeds, landing, sink, surroundings
 from ecom_platform_tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -10,4 +10,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *checks.MUTANTS,
     *alerts.MUTANTS,
     *surroundings.MUTANTS,
+    *feeds.MUTANTS,
 )

@@ -33,7 +33,8 @@ MUTANTS = (
         name="deleted rejects are not noticed",
         promise=promises.DELETED,
         file="ecom_platform/store/audit.py",
-        original='        differing += queries("checks").rejects_that_differ(look.connection)\n',
+        original="        differing += look.connection.execute("
+        'table.query("rejects_that_differ", "checks"))\n',
         mutated="",
         tests=(f"{_AUDIT_TESTS}::test_deleted_rejects_name_their_file",),
     ),
@@ -126,7 +127,7 @@ MUTANTS = (
         name="a replayed row is not noted for the rollups",
         promise=promises.ROLLUPS,
         file="ecom_platform/store/rejects.py",
-        original='        queries("replay").note_event(connection, event_id=values[0])\n',
+        original='        queries("replay").note_event(connection, event_id=_key(table, values)[0])\n',
         mutated="        pass\n",
         tests=(f"{_ROLLUPS_TESTS}::test_a_replayed_row_is_counted",),
     ),

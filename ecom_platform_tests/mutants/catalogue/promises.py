@@ -40,3 +40,11 @@ WENT_BACK = (
     "A database that went back in time (a failover to a standby that lagged, a restore) is noticed, in the "
     "middle of a run and afterwards"
 )
+FEED_ONCE = (
+    "Every row of a declared feed is in its table once by what it is known by (its key, its content, its "
+    "place), whatever dress its file wears, and a file dropped again inserts nothing"
+)
+FEED_WRONG = (
+    "A feed whose declaration or table is wrong holds up no other, and says what is wrong with file, line "
+    "and remedy"
+)

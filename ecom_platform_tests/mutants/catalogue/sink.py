@@ -17,8 +17,8 @@ MUTANTS = (
         name="a known id overwrites the row that is stored",
         promise=promises.ONCE,
         file=_SQL,
-        original="    ON CONFLICT (event_id) DO NOTHING\n    RETURNING event_id",
-        mutated="    ON CONFLICT (event_id) DO UPDATE SET file_id = excluded.file_id\n    RETURNING event_id",
+        original="    ON CONFLICT ({key}) DO NOTHING\n    RETURNING {key}",
+        mutated="    ON CONFLICT ({key}) DO UPDATE SET file_id = excluded.file_id\n    RETURNING {key}",
         tests=(f"{_BROKEN}::test_an_id_that_another_unit_stores_between_look_up_and_insert",),
     ),
     Mutant(
@@ -208,9 +208,10 @@ MUTANTS = (
     Mutant(
         name="the country is left out of the comparison of contents",
         promise=promises.ONE_PLACE,
-        file="ecom_platform/store/statements.py",
-        original="    content = [name for name in COLUMN_NAMES if name != _KEY]",
-        mutated='    content = [name for name in COLUMN_NAMES if name not in (_KEY, "user_location")]',
+        file="ecom_platform/store/feed_table.py",
+        original="        return tuple(name for name in self.types if name not in self.key)",
+        mutated="        return tuple(name for name in self.types if name not in "
+        "(*self.key, 'user_location'))",
         tests=(f"{_TESTS}::test_a_row_that_differs_in_any_one_column_is_in_conflict",),
     ),
     Mutant(

@@ -1,0 +1,78 @@
+-- The tables of feeds: what is there, and making one.
+
+-- name: lock_feeds^
+-- One program at a time makes tables of this schema's feeds.
+SELECT pg_advisory_xact_lock(hashtextextended('ecom_platform feeds ' || current_schema(), 0));
+
+-- name: applied^
+SELECT table_schema, table_name, declaration, declaration_hash FROM feeds WHERE feed = :feed;
+
+-- name: applied_feeds
+SELECT feed, declaration FROM feeds ORDER BY feed;
+
+-- name: owner_of_table$
+-- Another feed whose table this is.
+SELECT feed FROM feeds WHERE table_schema = :schema AND table_name = :name AND feed <> :feed;
+
+-- name: table_there$
+SELECT EXISTS (
+    SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = :schema AND c.relname = :name
+);
+
+-- name: schema_there$
+SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = :schema);
+
+-- name: columns
+-- What the table has: names, types, and whether a load has to give a value.
+SELECT
+    a.attname,
+    format_type(a.atttypid, a.atttypmod),
+    a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = ''
+FROM pg_attribute AS a
+JOIN pg_class AS c ON c.oid = a.attrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = :schema AND c.relname = :name AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum;
+
+-- name: key
+-- The columns of the primary key, in its order.
+SELECT a.attname
+FROM pg_index AS i
+JOIN pg_class AS c ON c.oid = i.indrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace
+CROSS JOIN unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)
+JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+WHERE n.nspname = :schema AND c.relname = :name AND i.indisprimary
+ORDER BY k.place;
+
+-- name: record_applied!
+INSERT INTO feeds (feed, table_schema, table_name, declaration, declaration_hash)
+VALUES (:feed, :schema, :name, :declaration, :hash)
+ON CONFLICT (feed) DO UPDATE
+SET declaration = excluded.declaration, declaration_hash = excluded.declaration_hash,
+    applied_at = clock_timestamp();
+
+-- name: create_table#
+CREATE TABLE {table} (
+    {definition}
+);
+
+-- name: create_indexes#
+-- The rows of a file lie together, and those of a time about so.
+CREATE INDEX ON {table} USING brin (file_id) WITH (pages_per_range = 32, autosummarize = on);
+
+-- name: create_time_index#
+CREATE INDEX ON {table} USING brin ({time}) WITH (pages_per_range = 32, autosummarize = on);
+
+-- name: create_triggers#
+CREATE TRIGGER note_lost_rows AFTER DELETE ON {table} REFERENCING OLD TABLE AS before
+    FOR EACH STATEMENT EXECUTE FUNCTION note_lost_rows({feed_text}, {key_text});
+CREATE TRIGGER note_lost_files AFTER TRUNCATE ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION note_lost_files({feed_text});
+CREATE TRIGGER note_unchecked_deleted AFTER DELETE ON {table} REFERENCING OLD TABLE AS before
+    FOR EACH STATEMENT EXECUTE FUNCTION note_unchecked_files({feed_text});
+CREATE TRIGGER note_unchecked_updated AFTER UPDATE ON {table} REFERENCING OLD TABLE AS before NEW TABLE AS after
+    FOR EACH STATEMENT EXECUTE FUNCTION note_unchecked_files({feed_text});
+CREATE TRIGGER forget_what_was_checked AFTER TRUNCATE ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION forget_what_was_checked({feed_text});

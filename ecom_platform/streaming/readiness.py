@@ -1,0 +1,45 @@
+"""Which feeds a run can load.
+
+Belongs here: bringing declarations and tables together before a load. Does not belong here: either of them
+(``catalog``, ``store.feed_tables``), or the load.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ecom_platform.catalog import catalog
+from ecom_platform.feeds.feed import Feed
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.settings import Settings
+from ecom_platform.store.connection import Database
+from ecom_platform.store.feed_tables import tables_of
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """``feeds`` have a declaration that can be used and a table that is as declared. Of the others
+    ``refused`` says what is wrong; their files stay where they are and hold up nobody."""
+
+    feeds: dict[str, Feed]
+    refused: dict[str, str]
+
+    def zone(self, zone: LandingZone) -> LandingZone:
+        """``zone``, in which only folders of these feeds are looked into."""
+        return zone.looking_into(self.feeds)
+
+    def refusals(self, found: dict[str, str]) -> dict[str, str]:
+        """What a look refused, where a folder is that of a feed that cannot be loaded by what is wrong with
+        it."""
+        return {name: self.refused.get(name, reason) for name, reason in found.items()}
+
+
+def ready_feeds(settings: Settings, database: Database) -> Ready:
+    """The feeds that are declared now; their tables are made where they are missing."""
+    declared = catalog(settings)
+    feeds, refused = tables_of(database, declared.feeds.values())
+    problems = {**declared.problems, **refused}
+    return Ready(
+        {feed.name: feed for feed in feeds},
+        {name: f"a feed that cannot be loaded: {error}" for name, error in problems.items()},
+    )
