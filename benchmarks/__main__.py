@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.experiments import compare, generation, growth, main_job, small_files, startup
+from benchmarks.experiments import compare, feeds, generation, growth, main_job, small_files, startup
 from benchmarks.results import Findings, write
 
 FOLDER = Path(".benchmarks")
@@ -43,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     command("generate", "the generator beside Faker row by row").add_argument(
         "--rows", type=int, default=1_000_000
     )
+    known = command("feeds", "rows without a key: by their content, by their place")
+    known.add_argument("--rows", type=int, default=10_000_000)
+    known.add_argument("--rows-per-file", type=int, default=500_000)
+    known.add_argument("--copies", type=int, default=1, help="how often each row occurs in its file")
     command("startup", "Spark's start with and without the class-data archive")
     main = command("main", "30,000 events, the whole main job")
     main.add_argument("--seed", action="store_true", help="the old pipeline's setting too: five minutes")
@@ -74,6 +78,14 @@ def _experiment(options: argparse.Namespace) -> Findings:
             folder, _say, files=options.files, rows_per_file=options.rows_per_file, repeat=options.repeat
         ),
         "generate": lambda: generation.run(folder, _say, rows=options.rows, repeat=options.repeat),
+        "feeds": lambda: feeds.run(
+            folder,
+            _say,
+            rows=options.rows,
+            rows_per_file=options.rows_per_file,
+            copies=options.copies,
+            repeat=options.repeat,
+        ),
         "startup": lambda: startup.run(folder, _say, repeat=options.repeat),
         "main": lambda: main_job.run(folder, _say, repeat=options.repeat, seed=options.seed),
     }

@@ -62,6 +62,7 @@ def ingest(address: Address, folder: Path) -> dict[str, dict[str, float]]:
         "ECOM_HOME": str(folder),
         "ECOM_LANDING_DIR": str(folder / "landing"),
         "ECOM_POSTGRES_URL": address.url,
+        "ECOM_FEEDS_DIR": str(folder / "feeds"),
         "ECOM_SETTLE_SECONDS": "0",
         "DAGSTER_HOME": "",
     }

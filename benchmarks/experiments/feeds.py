@@ -1,0 +1,80 @@
+"""A feed without a key of its own: rows known by their content or their place, beside each other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from benchmarks import visits
+from benchmarks.paths.path import PathFailedError
+from benchmarks.paths.platform import ingest
+from benchmarks.results import Findings
+from benchmarks.server import running
+
+_STREAM = """
+SELECT
+    sum(rows)::bigint,
+    extract(epoch FROM max(finished_at) - min(started_at))::float8,
+    max(worker_peak_bytes)::bigint
+FROM stream_batches
+"""
+
+
+def run(
+    folder: Path, say: Callable[[str], None], *, rows: int, rows_per_file: int, copies: int, repeat: int
+) -> Findings:
+    """``rows`` rows, each ``copies`` times in its file, loaded in turn by content and by position."""
+    data = folder / "visits"
+    shutil.rmtree(data, ignore_errors=True)
+    started = time.perf_counter()
+    paths = visits.write(data, rows, rows_per_file, copies=copies)
+    written = rows / (time.perf_counter() - started)
+    say(f"{rows:,} rows in {len(paths)} files, written at {written:,.0f} rows/s")
+    rates: dict[str, list[float]] = {"content": [], "position": []}
+    peaks: dict[str, int] = dict.fromkeys(rates, 0)
+    with running(folder / "server") as server:
+        for number in range(repeat):
+            for identity in rates:
+                with server.database(f"visits_{identity}_{number}") as address:
+                    home = _home(folder, paths, identity)
+                    ingest(address, home)
+                    with psycopg.connect(address.url) as connection:
+                        ((found, seconds, peak),) = connection.execute(_STREAM.encode()).fetchall()
+                        ((stored,),) = connection.execute("SELECT count(*) FROM visits").fetchall()
+                if (found, stored) != (rows, rows):
+                    raise PathFailedError(f"{found} of {rows} rows were read, {stored} are stored")
+                rates[identity].append(rows / seconds)
+                peaks[identity] = max(peaks[identity], peak)
+                say(f"{identity}: {rates[identity][-1]:,.0f} rows/s, worker {peak / 2**20:,.0f} MiB")
+    shutil.rmtree(data)
+    findings = Findings(
+        "feeds",
+        f"{rows:,} rows of nine columns in files of {rows_per_file:,}, each {copies}x; median of {repeat}",
+        ("known by", "rows/s of the stream", "one worker's peak"),
+        figures={"rates": rates, "peaks": peaks, "written": written},
+    )
+    findings.rows = [
+        (name, f"{statistics.median(found):,.0f}", f"{peaks[name] / 2**20:,.0f} MiB")
+        for name, found in rates.items()
+    ]
+    findings.rows.append(("(generator)", f"{written:,.0f}", ""))
+    return findings
+
+
+def _home(folder: Path, paths: list[Path], identity: str) -> Path:
+    """A home with the declaration, and links of the files in the landing folder."""
+    home = folder / "scratch" / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    (home / "feeds").mkdir(parents=True)
+    (home / "feeds" / "visits.yaml").write_text(f"{visits.DECLARATION}identity: {identity}\n")
+    landing = home / "landing" / "visits"
+    landing.mkdir(parents=True)
+    for path in paths:
+        os.link(path, landing / path.name)
+    return home
