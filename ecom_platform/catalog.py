@@ -52,9 +52,16 @@ def catalog(settings: Settings) -> Catalog:
             twin = next((other for other in paths if other.stem == name and other != path), None)
             if twin is not None:
                 raise FeedError(f"{path} and {twin} both declare the feed {name}.", "Leave one of them.")
-            found.feeds[name] = read_feed(_content(path), str(path), name, RESERVED)
+            feed = read_feed(_content(path), str(path), name, RESERVED)
+            if feed.schema is None and feed.table in RESERVED:
+                raise FeedError(
+                    f"{path}: the table {feed.table} of the feed {name} is one of ours.",
+                    "Give it another name (`table: …`).",
+                )
+            found.feeds[name] = feed
         except FeedError as error:
-            found.feeds.pop(name, None)
+            if name not in packaged():
+                found.feeds.pop(name, None)
             found.problems[name] = error
     _refuse_shared_tables(found)
     return found

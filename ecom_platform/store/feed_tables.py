@@ -35,9 +35,11 @@ def prepare_table(database: Database, feed: Feed) -> None:
     try:
         with database.transaction() as connection:
             queries("feeds").lock_feeds(connection)
-            if not _as_applied(connection, table, schema):
+            applied = _as_applied(connection, table, schema)
+            if applied is None:
                 _make(connection, table)
-            _record(connection, table, schema)
+            if applied != declaration_hash(feed):
+                _record(connection, table, schema)
     except InsufficientPrivilege as error:
         raise FeedError(
             f"The feed {feed.name} has no table yet, and this role may not make {table.qualified}: "
@@ -46,8 +48,8 @@ def prepare_table(database: Database, feed: Feed) -> None:
         ) from error
 
 
-def _as_applied(connection: Connection, table: FeedTable, schema: str) -> bool:
-    """Whether the table is there already, as it should be."""
+def _as_applied(connection: Connection, table: FeedTable, schema: str) -> str | None:
+    """The fingerprint of what the table was last declared to be; ``None`` where there is no table yet."""
     where = {"schema": schema, "name": table.name}
     owner = queries("feeds").owner_of_table(connection, **where, feed=table.feed.name)
     if owner is not None:
@@ -59,7 +61,7 @@ def _as_applied(connection: Connection, table: FeedTable, schema: str) -> bool:
     applied = queries("feeds").applied(connection, feed=table.feed.name)
     if applied is None:
         _refuse_foreign(connection, table, schema, there)
-        return False
+        return None
     _refuse_redeclared(table, schema, applied)
     if not there:
         raise FeedError(
@@ -67,7 +69,7 @@ def _as_applied(connection: Connection, table: FeedTable, schema: str) -> bool:
             "Restore it from a backup, or give it its name again.",
         )
     _refuse_altered(connection, table, schema)
-    return True
+    return str(applied[3])
 
 
 def _refuse_foreign(connection: Connection, table: FeedTable, schema: str, there: bool) -> None:

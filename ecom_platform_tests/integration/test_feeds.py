@@ -190,6 +190,21 @@ class TestKeys:
         ]
         assert items.checks() == []
 
+    def test_a_key_of_every_type(self, database: Database, zone: LandingZone) -> None:
+        text = """
+columns: {u: uuid, d: date, n: "numeric(10,2)", b: boolean, f: double precision, m: timestamptz, t: text, i: integer}
+primary_key: [u, d, n, b, f, m, t, i]
+"""
+        platform = Platform(database, zone, declared(text, "keys"))
+        rows = [
+            f"0754f353-48e0-4169-9381-284b7056684{u},2026-01-0{d},{n}.5,{b},{n}e1,2026-01-0{d} 00:00:00,{t},{d}"
+            for u in "ba" for d in (2, 1) for n in (7, -7) for b in ("true", "f") for t in ("é", "Z")
+        ]  # fmt: skip
+        content = "\n".join(["u,d,n,b,f,m,t,i", *rows, rows[3]]).encode()
+        assert platform.counts(a__csv=content) == (33, 32, 1, 0)
+        assert platform.counts(b__csv=content) == (33, 0, 33, 0)
+        assert platform.checks() == []
+
     def test_another_content_is_nothing_where_that_is_declared(
         self, database: Database, zone: LandingZone
     ) -> None:
