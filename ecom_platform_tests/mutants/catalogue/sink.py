@@ -184,9 +184,9 @@ MUTANTS = (
         name="a file that was found unreadable is not looked at again before the commit",
         promise=promises.ONE_BAD,
         file=_SINK,
-        original="        _check_unchanged(pending, stamps)\n",
-        mutated="        judged = self._unreadable\n"
-        "        _check_unchanged([f for f in pending if f.file_id not in judged], stamps)\n",
+        original="            _check_unchanged(pending, stamps)\n",
+        mutated="            judged = self._unreadable\n"
+        "            _check_unchanged([f for f in pending if f.file_id not in judged], stamps)\n",
         tests=(f"{_RETRIES}::test_an_archive_that_is_completed_after_it_was_found_damaged_twice",),
     ),
     Mutant(
