@@ -85,7 +85,7 @@ MUTANTS = (
         name="a conflict is no reject",
         promise=promises.ONE_PLACE,
         file=_SINK,
-        original="        self._refuse_conflicts(pending)\n",
+        original="            self._refuse_conflicts(pending)\n",
         mutated="",
         tests=(f"{_STORED}::test_same_id_with_other_content",),
     ),
