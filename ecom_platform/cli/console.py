@@ -152,6 +152,10 @@ def _live_line(progress: LiveProgress) -> str:
     return ", ".join(parts)
 
 
+# Kinds of rows that most feeds never have: shown where there are some.
+_RARE = ("updated", "stale")
+
+
 def print_summary(summary: RunSummary, settings: Settings) -> None:
     """The run as a table, then each check that did not pass, then where to look next."""
     console = Console(file=display())
@@ -162,7 +166,8 @@ def print_summary(summary: RunSummary, settings: Settings) -> None:
     table.add_column(style="bold")
     table.add_column()
     for name in ("files", "rows", "seconds"):
-        table.add_row(name, "   ".join(f"{_number(value)} {key}" for key, value in values[name].items()))
+        shown = [(key, value) for key, value in values[name].items() if value or key not in _RARE]
+        table.add_row(name, "   ".join(f"{_number(value)} {key}" for key, value in shown))
     checks = f"{values['checks']['passed']} passed   {len(summary.failed)} failed"
     table.add_row("checks", checks + (f"   {len(summary.warned)} warned" if summary.warned else ""))
     console.print(table)
