@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, BinaryIO
 
 import pytest
 
 from benchmarks import workload
-from ecom_platform.feeds.validation import RowProblem, validate
-from ecom_platform.files.decoding import Chunk, decode
+from ecom_platform.feeds.rows import Fault, RowType
+from ecom_platform.files.feed_decoding import FeedChunk, FeedDecoder, FileFacts
+from ecom_platform.shop.event import FEED
 from ecom_platform.shop.generator import GeneratorConfig, generate_tables, write_files
 
 ROWS = 100_000
@@ -24,7 +27,11 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (folder / written.name).read_bytes()
 
 
-def _rows(chunks: list[Chunk]) -> int:
+def decode(stream: BinaryIO, now: datetime) -> Iterator[FeedChunk]:
+    return FeedDecoder(FEED).decode(stream, FileFacts("utf-8", b""), now)
+
+
+def _rows(chunks: list[FeedChunk]) -> int:
     return sum(chunk.rows.num_rows for chunk in chunks)
 
 
@@ -43,8 +50,9 @@ def test_decode_a_clean_file(benchmark: Any, content: bytes) -> None:
 def test_validate(benchmark: Any, content: bytes) -> None:
     """10,000 rows through the rules, one by one, as the tolerant path does."""
     rows = [line.decode().split(",") for line in content.split(b"\n")[1:10_001]]
-    judged = benchmark(lambda: [validate(row, workload.AS_OF) for row in rows])
-    assert not any(isinstance(each, RowProblem) for each in judged)
+    rows_of_feed = RowType(FEED)
+    judged = benchmark(lambda: [rows_of_feed.judge(row, workload.AS_OF) for row in rows])
+    assert not any(isinstance(each, Fault) for each in judged)
 
 
 def test_decode_row_by_row(benchmark: Any, content: bytes) -> None:

@@ -41,30 +41,30 @@ def _view_with_price(line: bytes) -> bytes:
     return b",".join(fields)
 
 
-# One way to spoil a line for each reason a row is refused for.
-SPOILERS: dict[str, Callable[[bytes], bytes]] = {
-    "missing_fields": lambda line: line.rsplit(b",", 1)[0],
-    "extra_fields": lambda line: line + b",more",
-    "empty_value": _field(2, b""),
-    "invalid_uuid": _field(0, b"not-a-uuid"),
-    "invalid_number": _field(1, b"12a"),
-    "user_id_out_of_range": _field(1, b"0"),
-    "unknown_event_type": _field(3, b"refund"),
-    "unparsable_time": _field(4, b"yesterday"),
-    "implausible_time": _field(4, b"1999-12-31 23:59:59"),
-    "price_nan": _sale(b"NaN"),
-    "price_infinite": _sale(b"Infinity"),
-    "price_not_positive": _sale(b"-1.00"),
-    "price_too_many_decimals": _sale(b"10.001"),
-    "price_overflow": _sale(b"100000000.00"),
-    "unknown_category": _field(6, b"Garden"),
-    "unknown_device": _field(7, b"Fridge"),
-    "unknown_country": _field(8, b"XX"),
-    "price_on_view": _view_with_price,
-    "price_missing": _sale(b""),
-    "unbalanced_quotes": _field(2, b'"PROD1000'),
-    "nul_byte": _field(2, b"PROD\x00"),
-    "invalid_utf8": _field(2, b"PROD\xff"),
+# Ways to spoil a line, by the reason that the row is refused for and what is wrong with it.
+SPOILERS: dict[tuple[str, str], Callable[[bytes], bytes]] = {
+    ("missing_fields", ""): lambda line: line.rsplit(b",", 1)[0],
+    ("extra_fields", ""): lambda line: line + b",more",
+    ("empty_value", ""): _field(2, b""),
+    ("not_a_uuid", ""): _field(0, b"not-a-uuid"),
+    ("not_an_integer", "user_id"): _field(1, b"12a"),
+    ("out_of_range", "user_id"): _field(1, b"0"),
+    ("not_in_list", "event_type"): _field(3, b"refund"),
+    ("not_a_time", ""): _field(4, b"yesterday"),
+    ("out_of_range", "event_time"): _field(4, b"1999-12-31 23:59:59"),
+    ("not_finite", "NaN"): _sale(b"NaN"),
+    ("not_finite", "infinity"): _sale(b"Infinity"),
+    ("out_of_range", "negative"): _sale(b"-1.00"),
+    ("too_many_decimals", ""): _sale(b"10.001"),
+    ("out_of_range", "price"): _sale(b"100000000.00"),
+    ("not_in_list", "category"): _field(6, b"Garden"),
+    ("not_in_list", "user_device"): _field(7, b"Fridge"),
+    ("not_in_list", "user_location"): _field(8, b"XX"),
+    ("must_be_absent", ""): _view_with_price,
+    ("required", ""): _sale(b""),
+    ("unbalanced_quotes", ""): _field(2, b'"PROD1000'),
+    ("nul_byte", ""): _field(2, b"PROD\x00"),
+    ("invalid_utf8", ""): _field(2, b"PROD\xff"),
 }
 
 
@@ -98,4 +98,4 @@ def _dirtied(rng: random.Random, lines: list[bytes], others: list[bytes]) -> tup
     dirty = [SPOILERS[spoiled[i]](line) if i in spoiled else line for i, line in enumerate(lines)]
     for line in [*twice, *elsewhere, *conflicts]:
         dirty.insert(rng.randrange(len(dirty) + 1), line)
-    return dirty, Counter(spoiled.values())
+    return dirty, Counter(reason for reason, _ in spoiled.values())

@@ -18,7 +18,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from ecom_platform.feeds.declaration import CATEGORIES, COUNTRIES, DEVICES, EVENT_TYPES
+from ecom_platform.shop.event import CATEGORIES, COUNTRIES, DEVICES, EVENT_TYPES
 from ecom_platform.store.connection import Database
 
 NAMES = "event_id user_id product_id event_type event_time price category user_device user_location".split()
@@ -74,39 +74,40 @@ def _content(raw: bytes, header: list[str]) -> Content:
 
 def _checked(value: dict[str, str]) -> Content:
     if not re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", value["event_id"]):
-        _fail("invalid_uuid")
-    if not re.fullmatch(r"-?[0-9]+", value["user_id"]):
-        _fail("invalid_number")
-    if not 1 <= int(value["user_id"]) < 2**63:
-        _fail("user_id_out_of_range")
+        _fail("not_a_uuid")
+    number = re.fullmatch(r"(-?[0-9]+)(\.0*)?", value["user_id"])
+    if number is None:
+        _fail("not_an_integer")
+    if not 1 <= int(number[1]) < 2**63:
+        _fail("out_of_range")
     if value["event_type"] not in EVENT_TYPES:
-        _fail("unknown_event_type")
+        _fail("not_in_list")
     moment = _moment(value["event_time"])
     price = _price(value["price"])
     for name, domain, reason in (
-        ("category", CATEGORIES, "unknown_category"),
-        ("user_device", DEVICES, "unknown_device"),
-        ("user_location", COUNTRIES, "unknown_country"),
+        ("category", CATEGORIES, "not_in_list"),
+        ("user_device", DEVICES, "not_in_list"),
+        ("user_location", COUNTRIES, "not_in_list"),
     ):
         if value[name] not in domain:
             _fail(reason)
     if value["event_type"] == "view" and price is not None:
-        _fail("price_on_view")
+        _fail("must_be_absent")
     if value["event_type"] != "view" and price is None:
-        _fail("price_missing")
+        _fail("required")
     rest = (value["product_id"], value["event_type"], moment, price)
     places = (value["category"], value["user_device"], value["user_location"])
-    return (value["event_id"].lower(), int(value["user_id"]), *rest, *places)
+    return (value["event_id"].lower(), int(number[1]), *rest, *places)
 
 
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        _fail("unparsable_time")
+        _fail("not_a_time")
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if not datetime(2000, 1, 1, tzinfo=UTC) <= moment <= datetime.now(UTC) + timedelta(days=1):
-        _fail("implausible_time")
+        _fail("out_of_range")
     return moment
 
 
@@ -116,16 +117,16 @@ def _price(text: str) -> Decimal | None:
     try:
         price = Decimal(text)
     except InvalidOperation:
-        _fail("invalid_number")
+        _fail("not_a_number")
     if price.is_nan():
-        _fail("price_nan")
+        _fail("not_finite")
     if price.is_infinite():
-        _fail("price_infinite")
+        _fail("not_finite")
     if price <= 0:
-        _fail("price_not_positive")
+        _fail("out_of_range")
     if price != round(price, 2):
-        _fail("price_too_many_decimals")
-    return price if price < 10**8 else _fail("price_overflow")
+        _fail("too_many_decimals")
+    return price if price < 10**8 else _fail("out_of_range")
 
 
 @dataclass

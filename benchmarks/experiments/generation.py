@@ -13,7 +13,7 @@ from faker import Faker
 
 from benchmarks import workload
 from benchmarks.results import Findings
-from ecom_platform.feeds.declaration import CATEGORIES, COLUMN_NAMES, DEVICES, EVENT_TYPES
+from ecom_platform.shop.event import CATEGORIES, COLUMN_NAMES, DEVICES, EVENT_TYPES
 from ecom_platform.shop.generator import GeneratorConfig, write_files
 
 _FAKER_ROWS = 20_000

@@ -8,7 +8,7 @@ from benchmarks.paths import peers
 from benchmarks.paths.path import LoadPath, run
 from benchmarks.server import Address
 from benchmarks.workload import Workload
-from ecom_platform.feeds.declaration import COLUMN_NAMES
+from ecom_platform.shop.event import COLUMN_NAMES
 
 
 class PgLoader(LoadPath):

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.paths.path import LoadPath, PathFailedError
 from benchmarks.server import Address
 from benchmarks.workload import Workload
-from ecom_platform.feeds.declaration import COLUMN_NAMES
+from ecom_platform.shop.event import COLUMN_NAMES
 from ecom_platform.store.client import psql_command
 from ecom_platform.store.connection import Database
 

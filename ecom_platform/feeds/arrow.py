@@ -8,7 +8,6 @@ first use, which takes longer than decoding a million rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -17,29 +16,11 @@ import pyarrow as pa
 
 Array = npt.NDArray[Any]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
 
 def fixed_width(values: Array, data_type: pa.DataType) -> pa.Array:
     """Values, none of them null, whose memory is laid out as ``data_type`` wants it; one row each."""
     contiguous = np.ascontiguousarray(values)
     return pa.Array.from_buffers(data_type, len(values), [None, pa.py_buffer(contiguous)])
-
-
-def from_values(values: Sequence[Any], data_type: pa.DataType) -> pa.Array:
-    """Values as ``validation`` makes them, in the type of their column; only a price may be None."""
-    if pa.types.is_string(data_type):
-        return strings(values)
-    if pa.types.is_fixed_size_binary(data_type):
-        octets = np.frombuffer(b"".join(values), dtype=f"V{data_type.byte_width}")
-        return fixed_width(octets, data_type)
-    if pa.types.is_timestamp(data_type):
-        values = [(value - _EPOCH) // _MICROSECOND for value in values]
-    if pa.types.is_decimal(data_type):
-        unscaled = [0 if value is None else int(value.scaleb(data_type.scale)) for value in values]
-        return decimals(np.array(unscaled, dtype=np.int64), data_type)
-    return fixed_width(np.array(values, dtype=np.int64), data_type)
 
 
 def booleans(mask: Array) -> pa.Array:
@@ -51,6 +32,14 @@ def to_mask(array: pa.Array) -> Array:
     """A boolean array without nulls as a NumPy mask."""
     octets = array.cast(pa.uint8())
     values: Array = np.frombuffer(octets.buffers()[1], dtype=np.bool_, count=len(array), offset=octets.offset)
+    return values
+
+
+def to_integers(array: pa.Array) -> Array:
+    """An array of 64 bits a value, without nulls, as NumPy has it."""
+    values: Array = np.frombuffer(
+        array.buffers()[1], dtype=np.int64, count=len(array), offset=8 * array.offset
+    )
     return values
 
 

@@ -289,7 +289,10 @@ def _bounds(feed: Feed, column: Column) -> Iterator[tuple[str, str, str]]:
             yield word, f"{text!r} is no value of type {column.type}", "Write it as a file in ISO form would."
         else:
             values[word] = value
-    if "min" in values and "max" in values and values["min"] > values["max"]:
+    # One that moves with the time may be on either side of one that does not.
+    moving = [text is not None and text.startswith("now") for text in (column.minimum, column.maximum)]
+    comparable = "min" in values and "max" in values and moving[0] == moving[1]
+    if comparable and values["min"] > values["max"]:
         yield "max", "it is below min, so no value is permitted", "Correct one of them."
 
 

@@ -28,22 +28,18 @@ from ecom_platform.feeds.places import Array, Places
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.rows import Fault, RowType
 from ecom_platform.feeds.types.column_type import Value
-from ecom_platform.files.decoding import (
-    DEFAULT_CHUNK_BYTES,
-    MAX_RAW_BYTES,
-    FileReason,
-    GuardedStream,
-    UnreadableFile,
-    header_line,
-    open_events,
-)
 from ecom_platform.files.encoding import UTF8, MixedEncoding, Recoded, decide
 from ecom_platform.files.file_columns import FileColumns, HeaderMismatch, by_header, without_header
+from ecom_platform.files.opening import MAX_HEADER_BYTES, GuardedStream, header_line, open_events
 from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record, split_quoted
+from ecom_platform.files.unreadable import FileReason, UnreadableFile
+
+DEFAULT_CHUNK_BYTES = 8 << 20
+MAX_CHUNK_BYTES = 1 << 30  # offsets into the text of a chunk have 32 bits
+MAX_RAW_BYTES = 8_192
 
 _ROW_ID, _EXTRA, _LINE = "row_id", "extra", "line_number"
 _READ_BYTES = 1 << 20
-_MOST_HEADER = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +111,13 @@ class FeedDecoder:
         of the file is 1. Raises :class:`UnreadableFile`, perhaps in mid-file. ``one_by_one`` is a seam for
         tests: every row takes the row path.
         """
+        if not 1 <= chunk_bytes <= MAX_CHUNK_BYTES:
+            raise ValueError(f"chunk_bytes is {chunk_bytes}; it must be between 1 and {MAX_CHUNK_BYTES}.")
+        return self._chunks(stream, facts, now, chunk_bytes, one_by_one=one_by_one)
+
+    def _chunks(
+        self, stream: BinaryIO, facts: FileFacts, now: datetime, chunk_bytes: int, *, one_by_one: bool
+    ) -> Iterator[FeedChunk]:
         columns, blocks = self._open(stream, facts, chunk_bytes, one_by_one=one_by_one)
         rows = RowType(columns.feed)
         ids = _Identity(columns, facts)
@@ -122,6 +125,13 @@ class FeedDecoder:
             chunk = _BlockReading(block, columns, rows, ids, now).chunk()
             if chunk.records:
                 yield chunk
+
+    def header(self, stream: BinaryIO) -> tuple[str, ...]:
+        """The names of a file's columns as they stand in it; none where the feed's files have no header.
+
+        Raises :class:`UnreadableFile`.
+        """
+        return self._open(stream, FileFacts(UTF8, b""), DEFAULT_CHUNK_BYTES, one_by_one=False)[0].header
 
     def raw_records(
         self, stream: BinaryIO, facts: FileFacts, line_numbers: Sequence[int] | Array
@@ -153,7 +163,7 @@ class FeedDecoder:
         number = 0
         for _ in range(dialect.skip):
             number += 1
-            if not guarded.readline(_MOST_HEADER):
+            if not guarded.readline(MAX_HEADER_BYTES):
                 raise UnreadableFile(FileReason.EMPTY_FILE, "the file ends before its header")
         columns, read = self._columns(guarded)
         number += read
@@ -417,13 +427,12 @@ class _BlockReading:
         arrays = self._rows.batch([values for _, values, _ in self._accepted])
         if self._stores_extra:
             arrays.append(arrow.strings([extra for _, _, extra in self._accepted]))
-        arrays.append(pa.array([line for line, _, _ in self._accepted], pa.int64()))
+        lines = np.array([line for line, _, _ in self._accepted], dtype=np.int64)
+        arrays.append(arrow.fixed_width(lines, pa.int64()))
         judged = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
-        if not certain.num_rows:
-            order = np.argsort(judged[_LINE].to_numpy(), kind="stable")
-            return judged.take(pa.array(order))
         both = pa.concat_batches([certain, judged])
-        return both.take(pa.array(np.argsort(both[_LINE].to_numpy(), kind="stable")))
+        order = np.argsort(arrow.to_integers(both[_LINE]), kind="stable")
+        return both.take(arrow.fixed_width(order, pa.int64()))
 
 
 def _extra_texts(block: Block, extra: Sequence[tuple[str, int]]) -> pa.Array:

@@ -17,6 +17,8 @@ from ecom_platform.feeds.feed import Column, Feed
 from ecom_platform.files.headers import is_header, named
 
 STORE, REFUSE = "store", "refuse"
+# Of so many characters a sentence about a header may name all columns.
+_MOST_LISTED = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,9 @@ def _difference(
     feed: Feed, names: Sequence[str], missing: Sequence[str], strange: Sequence[str], twice: Sequence[str]
 ) -> str:
     count = f"{len(names)} column{'' if len(names) == 1 else 's'}"
-    expected = f"expected the {len(feed.columns)} columns of the feed {feed.name}"
+    listed = ",".join(column.sources[0] if column.sources else column.name for column in feed.columns)
+    several = f"the {len(feed.columns)} columns of the feed {feed.name}"
+    expected = f"expected {f'{listed} in any order' if len(listed) <= _MOST_LISTED else several}"
     known = {name for column in feed.columns for name in (column.sources or (column.name,))}
     if not is_header(names, known):
         return f"{expected}; the first line has {count}, and is no header by the look of it: is it missing?"

@@ -1,7 +1,7 @@
-"""What is said of a first line that is not our header.
+"""What is said of a first line that is not the header of its feed.
 
 Belongs here: telling names from data, since what is said goes to logs, chats and mail. Does not belong
-here: reading the line, or judging it (``decoding``).
+here: reading the line, or judging it (``feed_decoding``).
 
 A file without a header begins with data, which may be anybody's. So names are repeated only of a line that
 is a header by the look of it, and only those that look like names themselves.
@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-
-from ecom_platform.feeds.declaration import COLUMN_NAMES, HEADER
 
 _SHOWN = 12
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_ .#%()/-]{0,39}")
@@ -27,30 +25,6 @@ _WORDS = frozenset(
     " discount payment shipping gender age first last".split()
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_QUOTES = " \t'\""
-
-
-def strange_header(fields: Sequence[str] | None) -> str:
-    """One sentence about a first line that is not our header, without any data. ``fields`` are its parts;
-    ``None`` if it does not even split."""
-    expected = f"expected {HEADER} in any order"
-    if fields is None:
-        return f"{expected}; the first line has a quote that is not closed"
-    names = [field.strip(_QUOTES) for field in fields]
-    count = f"{len(names)} column{'' if len(names) == 1 else 's'}"
-    if not is_header(names, COLUMN_NAMES):
-        return f"{expected}; the first line has {count}, and is no header by the look of it: is it missing?"
-    missing = [name for name in COLUMN_NAMES if name not in names]
-    strange = [name for name in dict.fromkeys(names) if name not in COLUMN_NAMES]
-    twice = [name for name in COLUMN_NAMES if names.count(name) > 1]
-    facts = [
-        *([f"{', '.join(missing)} missing"] if missing else []),
-        *([f"{named(strange)} not known"] if strange else []),
-        *([f"{', '.join(twice)} more than once"] if twice else []),
-        # Trimmed, all is well: it is the blanks or quotes.
-        *([] if missing or strange or twice else ["blanks or quotes in the names"]),
-    ]
-    return f"{expected}; the header has {count}: {'; '.join(facts)}"
 
 
 def is_header(names: Sequence[str], known: Collection[str]) -> bool:

@@ -21,9 +21,11 @@ import pyarrow as pa
 
 from ecom_platform.catalog import packaged
 from ecom_platform.errors import UsageError
-from ecom_platform.feeds.declaration import COLUMN_NAMES, HEADER
-from ecom_platform.files.decoding import MAX_RAW_BYTES, UnreadableFile, decode, open_events, read_header
+from ecom_platform.files.feed_decoding import MAX_RAW_BYTES
+from ecom_platform.files.opening import open_events
+from ecom_platform.files.unreadable import UnreadableFile
 from ecom_platform.landing.zone import LandingZone
+from ecom_platform.oncall.event_rows import COLUMN_NAMES, HEADER, decode, read_header
 from ecom_platform.oncall.reject_keys import PLACE, RejectIndex
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database

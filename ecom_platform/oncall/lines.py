@@ -1,7 +1,7 @@
 """Finding the rows of one event in a file, however large and however packed.
 
 Belongs here: which lines may hold an id, and what they decode to. Does not belong here: what a valid
-row is (``files.decoding``), or which of them is the stored one (``trace``).
+row is (``files.feed_decoding``), or which of them is the stored one (``trace``).
 
 Decoding a whole file takes half a minute for 2 GB, searching its text a few seconds. So the
 lines in which the id stands are searched for and only these decoded, unless one of them is part of a
@@ -22,8 +22,10 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ecom_platform.files.decoding import UnreadableFile, decode, header_line, open_events
+from ecom_platform.files.opening import header_line, open_events
 from ecom_platform.files.splitting import MAX_LINE_BYTES
+from ecom_platform.files.unreadable import UnreadableFile
+from ecom_platform.oncall.event_rows import decode
 
 _BLOCK_BYTES = 4 << 20
 

@@ -16,10 +16,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
-from ecom_platform.feeds.declaration import COLUMN_NAMES
-from ecom_platform.feeds.validation import ReasonCode, row_looks
-from ecom_platform.files.decoding import MAX_RAW_BYTES
+from ecom_platform.feeds.reasons import Reason
+from ecom_platform.files.feed_decoding import MAX_RAW_BYTES
 from ecom_platform.files.splitting import Grammar, split_quoted
+from ecom_platform.oncall.event_rows import COLUMN_NAMES, row_looks
 from ecom_platform.store.rejects import OpenReject
 
 PLACE = ("file_name", "line_number")
@@ -64,7 +64,7 @@ def _why_not(reject: OpenReject, key: UUID | None) -> str:
     """Why a row of this id does not belong to a reject that it names by its place."""
     if holds_several(reject):
         return "holds several rows: drop a corrected file of all of them into the landing folder"
-    if reject.header is None or reject.reason in (ReasonCode.ID_CONFLICT, ReasonCode.INVALID_UUID):
+    if reject.header is None or reject.reason in (Reason.ID_CONFLICT, Reason.NOT_A_UUID):
         return ""
     own = key_of(reject)
     return "" if own in (None, key) else f"has the id {own}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_platform.feeds.declaration import COLUMNS, ColumnKind, EventColumn
+from ecom_platform.feeds.feed import Column, Feed
 from ecom_platform.settings import DEFAULT_SCHEMA, Settings, load_settings
 from ecom_platform.store.audit import DuplicateAudit, Finding
 from ecom_platform.store.connection import Database
@@ -21,14 +21,7 @@ OWNERS = ["team:data-platform"]
 GROUP = "ecommerce"
 
 # A file holds text; this is what the text of a column must be, in words that the UI has icons for.
-_FILE_TYPES = {
-    ColumnKind.UUID: "uuid",
-    ColumnKind.POSITIVE_INTEGER: "integer",
-    ColumnKind.TEXT: "text",
-    ColumnKind.CHOICE: "text",
-    ColumnKind.TIMESTAMP: "timestamp",
-    ColumnKind.PRICE: "decimal",
-}
+_FILE_TYPES = {"bigint": "integer", "numeric": "decimal", "timestamptz": "timestamp", "jsonb": "json"}
 REQUIRED = dg.TableColumnConstraints(nullable=False)
 _LINEAGE = [
     dg.TableColumn(
@@ -46,24 +39,31 @@ _AUDIT_COLUMNS = {
 }
 
 
-def described(column: EventColumn, type_name: str, *, unique: bool = False) -> dg.TableColumn:
+def described(column: Column, type_name: str, *, unique: bool = False) -> dg.TableColumn:
     """A declared column as the UI shows it."""
     # The UI cuts a constraint off after 25 characters, so the permitted values are said in words.
-    listed = 0 < len(column.domain) < 10
-    description = f"{column.description} One of {', '.join(column.domain)}." if listed else column.description
+    listed = 0 < len(column.values) < 10
+    description = f"{column.about} One of {', '.join(column.values)}." if listed else column.about
     constraints = dg.TableColumnConstraints(nullable=column.nullable, unique=unique)
     return dg.TableColumn(column.name, type_name, description=description, constraints=constraints)
 
 
-def file_schema() -> dg.TableSchema:
-    """The nine columns of a CSV file. A file may repeat an id; the table may not."""
-    return dg.TableSchema([described(column, _FILE_TYPES[column.kind], unique=False) for column in COLUMNS])
+def file_schema(feed: Feed) -> dg.TableSchema:
+    """The columns of a file. A file may repeat a key; the table may not."""
+    return dg.TableSchema([described(column, _file_type(column)) for column in feed.columns])
 
 
-def table_schema() -> dg.TableSchema:
-    """The nine columns of the table, and its lineage."""
-    events = [described(column, column.sql, unique=column.name == "event_id") for column in COLUMNS]
-    return dg.TableSchema(events + _LINEAGE)
+def _file_type(column: Column) -> str:
+    bare = column.type.partition("(")[0]
+    return _FILE_TYPES.get(bare, bare)
+
+
+def table_schema(feed: Feed) -> dg.TableSchema:
+    """The columns of a feed's table, and its lineage."""
+    declared = [
+        described(column, column.type, unique=feed.primary_key == (column.name,)) for column in feed.columns
+    ]
+    return dg.TableSchema(declared + _LINEAGE)
 
 
 def audit_schema() -> dg.TableSchema:

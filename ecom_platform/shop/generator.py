@@ -2,7 +2,7 @@
 
 Belongs here: what a plausible shop looks like (its products, visitors, rhythm of the day), how
 its sessions become events, and how the events become files. Does not belong here: the columns
-themselves (``schema``), and anything that knows a database or a stream.
+themselves (``event``), and anything that knows a database or a stream.
 
 A *session* is one visitor looking at one product: always a view, sometimes a cart some minutes
 later, sometimes a purchase after that. Sessions are drawn in blocks of a fixed number of events;
@@ -27,13 +27,12 @@ import pyarrow as pa
 
 from ecom_platform.errors import StorageError, UsageError
 from ecom_platform.feeds import arrow
-from ecom_platform.feeds.declaration import (
-    BY_NAME,
+from ecom_platform.shop.event import (
+    ARROW_SCHEMA,
     CATEGORIES,
     COUNTRIES,
     DEVICES,
     EARLIEST_EVENT_TIME,
-    EVENT_ARROW_SCHEMA,
     EVENT_TYPES,
     HEADER,
 )
@@ -120,7 +119,7 @@ class WrittenFile:
 
 
 def generate_tables(config: GeneratorConfig) -> Iterator[pa.Table]:
-    """The events as typed tables in ``EVENT_ARROW_SCHEMA``, one per file of ``rows_per_file`` rows."""
+    """The events as typed tables in ``ARROW_SCHEMA``, one per file of ``rows_per_file`` rows."""
     pending: list[pa.Table] = []
     shop = _Shop(config)
     for block in _blocks(shop):
@@ -256,12 +255,12 @@ class _Block:
             _words(self.product, _PRODUCT_IDS),
             _words(self.step, EVENT_TYPES),
             arrow.fixed_width(self.time_us, pa.timestamp("us", "UTC")),
-            arrow.decimals(self.cents, BY_NAME["price"].arrow),
+            arrow.decimals(self.cents, ARROW_SCHEMA.field("price").type),
             _words(category, CATEGORIES),
             _words(self.device, DEVICES),
             _words(market, self.shop.markets),
         ]
-        return pa.Table.from_arrays(columns, schema=EVENT_ARROW_SCHEMA)
+        return pa.Table.from_arrays(columns, schema=ARROW_SCHEMA)
 
     def to_csv(self) -> bytes:
         return self.shop.texts.lines(self)

@@ -17,6 +17,7 @@ from ecom_platform.orchestration.resources import LandingZoneResource, PostgresR
 from ecom_platform.orchestration.times import utc
 from ecom_platform.settings import DEFAULT_EVENTS
 from ecom_platform.shop import findings, generations
+from ecom_platform.shop.event import FEED
 from ecom_platform.shop.generated_files import count_records
 from ecom_platform.shop.generations import Generation, require_shop
 from ecom_platform.shop.generator import GeneratorConfig, WrittenFile, generate_tables, write_files
@@ -54,7 +55,7 @@ def _generator(config: RawEventsConfig, default_rows: int, now: datetime) -> Gen
     owners=OWNERS,
     kinds={"python", "csv"},
     code_version="1",
-    metadata={"dagster/column_schema": file_schema()},
+    metadata={"dagster/column_schema": file_schema(FEED)},
 )
 def raw_events(
     context: dg.AssetExecutionContext,

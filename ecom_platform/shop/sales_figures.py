@@ -9,7 +9,6 @@ import dagster as dg
 from pydantic import Field
 
 from ecom_platform.errors import UsageError
-from ecom_platform.feeds.declaration import BY_NAME
 from ecom_platform.orchestration.assets.user_events import user_events
 from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import (
@@ -23,6 +22,7 @@ from ecom_platform.orchestration.metadata import (
     table_name,
 )
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
+from ecom_platform.shop.event import BY_NAME
 from ecom_platform.shop.rollups import (
     CONVERSION_FUNNEL,
     HOURLY_SALES,

@@ -6,6 +6,7 @@ what was found. Does not belong here: Dagster, which shows findings as check res
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -14,18 +15,9 @@ from typing import Any
 
 from psycopg.errors import SerializationFailure
 
-from ecom_platform.feeds.declaration import (
-    CATEGORIES,
-    COUNTRIES,
-    DEVICES,
-    EARLIEST_EVENT_TIME,
-    EVENT_TYPES,
-    LATEST_EVENT_TIME_AHEAD,
-    MAX_PRICE,
-    UNPRICED_EVENT_TYPE,
-)
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.feed_table import FeedTable
+from ecom_platform.store.row_conditions import RowCondition, RuleKind, row_conditions
 from ecom_platform.store.scope import looking, stored_rows
 from ecom_platform.store.statements import queries
 
@@ -137,69 +129,50 @@ def newest_audit(connection: Connection, feed: str) -> Finding:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RowRules:
+    """Some rules of a feed's rows under one name; ``description`` says what breaks them."""
+
+    check: str
+    description: str
+    kinds: frozenset[RuleKind]
+    # Of these columns; all where there are none.
+    columns: tuple[str, ...] = ()
+
+    def covers(self, condition: RowCondition) -> bool:
+        return condition.kind in self.kinds and (not self.columns or condition.column in self.columns)
+
+
 def row_rules(
-    database: Database, table: FeedTable, now: datetime, *, whole_up_to: int | None = None
+    database: Database, table: FeedTable, rules: Iterable[RowRules], *, whole_up_to: int | None = None
 ) -> list[Finding]:
     """Every rule about a single row, in one pass over the table or what changed of it (``scope``)."""
+    conditions = row_conditions(table.feed)
     with looking(database, "row_rules", table, whole_up_to=whole_up_to) as look:
         look.define_views()
-        findings = _judge_rows(_row_rule_counts(look.connection, now), look.scope.details())
+        rows, *broken = look.connection.execute(table.query("row_rules", "checks")).fetchone() or (0,)
+        counts = list(zip(conditions, broken, strict=True))
+        findings = [
+            _judge_rows(rule, [(c, n) for c, n in counts if rule.covers(c)], rows, look.scope.details())
+            for rule in rules
+        ]
         look.found_right(all(finding.passed for finding in findings))
     return findings
 
 
-def _judge_rows(counts: Mapping[str, int], scope: Mapping[str, str | int]) -> list[Finding]:
-    rows = counts["rows"]
-
-    def none(check: str, description: str, *columns: str) -> Finding:
-        broken = {column: counts[column] for column in columns}
-        total = sum(broken.values())
-        details = {"rows_looked_at": rows, **scope, **(broken if len(columns) > 1 else {})}
-        expected = f"no {description[0].lower()}{description[1:].removesuffix('.')}"
-        return Finding(check, total == 0, expected, f"{total} rows", description, details)
-
-    return [
-        none("no_missing_values", "Rows that lack a value every event has.", "nulls"),
-        none(
-            "price_only_on_sales", "Rows with a price on a view, or none on another event.", "price_presence"
-        ),
-        none("price_is_plausible", "Prices that are not positive, not finite or too large.", "price_value"),
-        none(
-            "values_in_domain",
-            "Rows whose type, category, device, country or user is not a declared one.",
-            *("event_type", "category", "user_device", "user_location", "user_id"),
-        ),
-        none("event_time_is_plausible", "Events before 2000 or more than a day ahead.", "event_time"),
-    ]
-
-
-_RULE_COUNTS = (
-    "rows",
-    "nulls",
-    "price_presence",
-    "price_value",
-    "event_type",
-    "category",
-    "user_device",
-    "user_location",
-    "user_id",
-    "event_time",
-)
-
-
-def _row_rule_counts(connection: Connection, now: datetime) -> dict[str, int]:
-    row = queries("checks").row_rules(
-        connection,
-        unpriced=UNPRICED_EVENT_TYPE,
-        max_price=MAX_PRICE,
-        event_types=list(EVENT_TYPES),
-        categories=list(CATEGORIES),
-        devices=list(DEVICES),
-        countries=list(COUNTRIES),
-        earliest=EARLIEST_EVENT_TIME,
-        latest=now + LATEST_EVENT_TIME_AHEAD,
+def _judge_rows(
+    rule: RowRules, broken: Sequence[tuple[RowCondition, int]], rows: int, scope: Mapping[str, str | int]
+) -> Finding:
+    by_column: Counter[str] = Counter()
+    for condition, count in broken:
+        by_column[condition.column] += count
+    total = sum(by_column.values())
+    named = {column: count for column, count in by_column.items() if len(by_column) > 1}
+    what = rule.description
+    expected = f"no {what[0].lower()}{what[1:].removesuffix('.')}"
+    return Finding(
+        rule.check, total == 0, expected, f"{total} rows", what, {"rows_looked_at": rows, **scope, **named}
     )
-    return dict(zip(_RULE_COUNTS, (int(value) for value in row), strict=True))
 
 
 def unique_ids(connection: Connection, table: FeedTable) -> Finding:

@@ -149,6 +149,11 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _divide_options(parts: dict[str, Any]) -> tuple[str, str | None]:
     """The ``options`` without their search path, and the schema that this path names."""
     rest: list[str] = []

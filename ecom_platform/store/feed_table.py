@@ -16,7 +16,8 @@ from functools import cached_property
 from psycopg.sql import SQL
 
 from ecom_platform.feeds.feed import Column, Feed
-from ecom_platform.store.conninfo import quoted
+from ecom_platform.store.conninfo import literal, quoted
+from ecom_platform.store.row_conditions import row_conditions
 from ecom_platform.store.statements import text
 
 # Its table is made by the migrations, and its checks have no name of a feed.
@@ -96,20 +97,23 @@ class FeedTable:
         own = self.feed.name == OWN_FEED
         return {
             "table": self.qualified,
-            "table_text": _literal(self.qualified),
+            "table_text": literal(self.qualified),
             "definition": self.definition(),
             "time": quoted(self.time_column.name) if self.time_column else "",
-            "feed_text": _literal(self.feed.name),
-            "key_array": f"ARRAY[{', '.join(_literal(name) for name in sorted(self.key))}]::text[]",
+            "feed_text": literal(self.feed.name),
+            "key_array": f"ARRAY[{', '.join(literal(name) for name in sorted(self.key))}]::text[]",
             "lost_rows": "lost_events" if own else "lost_rows",
-            "lost_feed": "true" if own else f"l.feed = {_literal(self.feed.name)}",
+            "lost_feed": "true" if own else f"l.feed = {literal(self.feed.name)}",
             "lost_key": "l.event_id = e.event_id"
             if own
             else f"l.row_key = ROW({_listed(self.key, 'e.')})::text",
-            "key_text": _literal(_listed(self.key)),
+            "key_text": literal(_listed(self.key)),
             "definitions": self._defined(self.types),
             "key_definitions": self._defined(self.key),
             "columns": _listed(self.types),
+            "broken_rules": "".join(
+                f", count(*) FILTER (WHERE NOT ({condition.sql}))" for condition in row_conditions(self.feed)
+            ),
             "key": _listed(self.key),
             "key_s": _listed(self.key, "s."),
             "key_given": " AND ".join(f"e.{quoted(name)} = %s::{self.types[name]}" for name in self.key),
@@ -121,7 +125,7 @@ class FeedTable:
             "placeholders": ", ".join("%s" for _ in self.types),
             "typed_placeholders": ", ".join(f"%s::{kind}" for kind in self.types.values()),
             "declared_types": ", ".join(
-                f"({_literal(name)}, '{kind}'::regtype)" for name, kind in self.types.items()
+                f"({literal(name)}, '{kind}'::regtype)" for name, kind in self.types.items()
             ),
         }
 
@@ -153,7 +157,3 @@ class FeedTable:
 
 def _listed(names: Iterable[str], prefix: str = "") -> str:
     return ", ".join(f"{prefix}{quoted(name)}" for name in names)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

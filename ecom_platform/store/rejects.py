@@ -18,7 +18,6 @@ from psycopg import DataError, IntegrityError
 from psycopg.errors import ProgramLimitExceeded, RaiseException, WithCheckOptionViolation
 
 from ecom_platform.feeds.reasons import Reason
-from ecom_platform.feeds.validation import ReasonCode
 from ecom_platform.store.connection import Connection
 from ecom_platform.store.feed_table import OWN_FEED, FeedTable
 from ecom_platform.store.statements import queries
@@ -58,7 +57,7 @@ class OpenReject:
 
 def described(reason: str) -> str:
     """A reason in a sentence, whichever feed it is of."""
-    known: dict[str, str] = {str(code): code.description for code in (*Reason, *ReasonCode)}
+    known: dict[str, str] = {str(code): code.description for code in Reason}
     return known.get(reason, reason)
 
 
@@ -123,7 +122,7 @@ def replay(connection: Connection, table: FeedTable, reject_id: int, row: pa.Rec
         _note(connection, table, values, file_id)
     queries("oncall").mark_replayed(connection, reject_id=reject_id)
     queries("oncall").account_replayed(
-        connection, file_id=file_id, inserted=inserted, conflicting=int(reason == ReasonCode.ID_CONFLICT)
+        connection, file_id=file_id, inserted=inserted, conflicting=int(reason == Reason.ID_CONFLICT)
     )
     if inserted:
         connection.execute(table.query("settle_lost", "replay"), [*_key(table, values), file_id])

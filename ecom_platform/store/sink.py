@@ -3,7 +3,7 @@
 Belongs here: everything between BEGIN and COMMIT (ledger rows locked first, rows copied,
 duplicates and conflicts told apart, rejects and counts written) and the decision what to retry.
 Does not belong here: Spark, which calls :func:`load_unit` in a task; claiming and archiving
-files, which is the landing zone's; reading CSV, which is ``files.decoding``.
+files, which is the landing zone's; reading CSV, which is ``files.feed_decoding``.
 
 Two ways in for rows. The quick one copies a sorted buffer straight into the feed's table; the
 primary key promises that nothing in it was known. When the key objects, a savepoint undoes that
@@ -40,23 +40,15 @@ import pyarrow.compute as pc
 from ecom_platform import durable
 from ecom_platform.errors import IngestError, StorageError
 from ecom_platform.feeds.feed import Feed
+from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.travel import declaration_hash
-from ecom_platform.feeds.validation import ReasonCode
-from ecom_platform.files.decoding import (
-    Chunk,
-    EventFile,
-    FileReason,
-    Reject,
-    UnreadableFile,
-    decode,
-    open_events,
-    raw_records,
-)
 from ecom_platform.files.feed_decoding import FeedChunk, FeedDecoder, FileFacts, RefusedRecord, look_over
+from ecom_platform.files.opening import EventFile, open_events
+from ecom_platform.files.unreadable import FileReason, UnreadableFile
 from ecom_platform.store import adbc
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.ledger import LOADED, QUARANTINED
-from ecom_platform.store.outcome import TOP_FEED, FileOutcome, Stamp, UnitFile, UnitResult, feed_of
+from ecom_platform.store.outcome import FileOutcome, Stamp, UnitFile, UnitResult, feed_of
 from ecom_platform.store.refusals import refusal
 from ecom_platform.store.statements import text
 
@@ -198,14 +190,12 @@ class _Reading:
     """How the files of a feed are read."""
 
     def __init__(self, feed: Feed) -> None:
-        self._decoder = None if feed.name == TOP_FEED else FeedDecoder(feed)
+        self._decoder = FeedDecoder(feed)
         self._facts: dict[int, FileFacts] = {}
         self.declaration = declaration_hash(feed)
 
-    def chunks(self, file: UnitFile, source: EventFile, now: datetime) -> Iterator[Chunk | FeedChunk]:
+    def chunks(self, file: UnitFile, source: EventFile, now: datetime) -> Iterator[FeedChunk]:
         """The records of a file."""
-        if self._decoder is None:
-            return decode(source.stream, now)
         if file.file_id not in self._facts:
             self._facts[file.file_id] = look_over(self._decoder.feed, Path(file.path))
         return self._decoder.decode(source.stream, self._facts[file.file_id], now)
@@ -214,8 +204,6 @@ class _Reading:
         self, file: UnitFile, source: EventFile, lines: npt.NDArray[np.int64]
     ) -> Iterator[tuple[int, bytes]]:
         """The records that start at these lines, as bytes."""
-        if self._decoder is None:
-            return raw_records(source.stream, lines)
         return self._decoder.raw_records(source.stream, self._facts[file.file_id], lines)
 
 
@@ -359,7 +347,7 @@ class _Unit:
     def _add_decode_seconds(self, seconds: float) -> None:
         self.decode_seconds += seconds
 
-    def _take(self, file: UnitFile, tally: _Tally, chunk: Chunk | FeedChunk) -> None:
+    def _take(self, file: UnitFile, tally: _Tally, chunk: FeedChunk) -> None:
         tally.header = ",".join(chunk.header)
         tally.rows_read += chunk.records
         if self._broken_off:
@@ -472,8 +460,8 @@ class _Unit:
     def _refuse(self, file: UnitFile, tally: _Tally, records: Iterable[tuple[int, bytes]]) -> None:
         for line, raw in records:
             message, column = tally.refused_lines.get(line, (None, self._table.key[0]))
-            reason = ReasonCode.ID_CONFLICT if message is None else ReasonCode.REFUSED_BY_DATABASE
-            self._rejects.append(_reject_row(file, Reject(line, raw, reason, column), message))
+            reason = Reason.ID_CONFLICT if message is None else Reason.REFUSED_BY_DATABASE
+            self._rejects.append(_reject_row(file, RefusedRecord(line, raw, reason, column), message))
             if len(self._rejects) >= REJECT_BUFFER_ROWS:
                 self._flush_rejects()
 
@@ -738,7 +726,7 @@ def _count_refused(tally: _Tally, row: dict[str, Any]) -> None:
     tally.refused_lines[row["line_number"]] = message, row["column_name"]
 
 
-def _reject_row(file: UnitFile, reject: Reject | RefusedRecord, message: str | None = None) -> dict[str, Any]:
+def _reject_row(file: UnitFile, reject: RefusedRecord, message: str | None = None) -> dict[str, Any]:
     return {
         "file_id": file.file_id,
         "file_name": file.name,
@@ -770,7 +758,7 @@ def _id_array(files: Iterable[UnitFile]) -> str:
     return "{" + ",".join(str(file.file_id) for file in files) + "}"
 
 
-def _timed(chunks: Iterator[Chunk | FeedChunk], add: Callable[[float], None]) -> Iterator[Chunk | FeedChunk]:
+def _timed(chunks: Iterator[FeedChunk], add: Callable[[float], None]) -> Iterator[FeedChunk]:
     """``chunks``, with the seconds each took to arrive handed to ``add``."""
     while True:
         started = time.perf_counter()

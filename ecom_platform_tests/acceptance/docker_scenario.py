@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ecom_platform.feeds.declaration import HEADER
+from ecom_platform.shop.event import HEADER
 from ecom_platform_tests.acceptance.stack import TOP, Stack, engine_answers, launch, run, stack, wait_for
 from ecom_platform_tests.acceptance.ui import clean_environment, ecom_dev
 from ecom_platform_tests.landing import rows_of

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.feeds.declaration import HEADER
-from ecom_platform.files.decoding import decode
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import Replayed, replay_as_they_are, replay_corrected
+from ecom_platform.shop.event import HEADER
 from ecom_platform.store import audit
 from ecom_platform.store.connection import Database
 from ecom_platform.store.rejects import ReplayVerdict, open_rejects, replay
+from ecom_platform_tests.events import decode
 from ecom_platform_tests.landing import USER_EVENTS_TABLE, Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until
 

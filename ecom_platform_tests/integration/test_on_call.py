@@ -15,7 +15,6 @@ import psycopg
 import pytest
 
 from ecom_platform.errors import StorageError, UsageError
-from ecom_platform.feeds.declaration import HEADER
 from ecom_platform.landing.claim import claim, finish, recover
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
@@ -23,6 +22,7 @@ from ecom_platform.oncall.corrections import replay_as_they_are, replay_correcte
 from ecom_platform.oncall.requeue import reconcile, reload_files, reload_since
 from ecom_platform.oncall.trace import trace
 from ecom_platform.server import EmbeddedServer, binary
+from ecom_platform.shop.event import HEADER
 from ecom_platform.store import audit, ledger, rejects
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile
@@ -142,7 +142,7 @@ class TestTrace:
         drop(landing, "a.csv", line(), good.replace(b"19.99", b"NaN"), good, good.replace(b"19.99", b"20.00"))
         stored_fact, *refused = ask(landing, key).facts
         assert (stored_fact["line"], stored_fact["as_in_file"]) == (4, True)
-        assert [(fact["line"], fact["reason"]) for fact in refused] == [(3, "price_nan"), (5, "id_conflict")]
+        assert [(fact["line"], fact["reason"]) for fact in refused] == [(3, "not_finite"), (5, "id_conflict")]
         assert "line 4. It was refused in 2 other rows." in ask(landing, key).verdict
 
     @pytest.mark.parametrize("spelled", [str.lower, str.upper, str.swapcase, str.title])
@@ -189,7 +189,7 @@ class TestTrace:
         key = str(uuid.uuid4())
         drop(landing, "a.csv", line(key).replace(b"19.99", b"NaN"))
         answer = ask(landing, key)
-        assert "price_nan" in answer.verdict
+        assert "not_finite" in answer.verdict
         assert answer.facts[0]["line"] == 2
 
     def test_a_file_and_its_counts(self, landing: Landing) -> None:
@@ -215,7 +215,7 @@ class TestRejects:
         drop(landing, "a.csv", b"bad", line(), b"worse", line().replace(b"DE", b"XX"))
         with landing.database.open() as connection:
             found = {group.reason: (group.rows, group.line_number) for group in rejects.groups(connection)}
-        assert found == {"missing_fields": (2, 2), "unknown_country": (1, 5)}
+        assert found == {"missing_fields": (2, 2), "not_in_list": (1, 5)}
 
     def test_what_is_still_bad_stays(self, landing: Landing) -> None:
         drop(landing, "a.csv", b"bad")

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from ecom_platform.files.decoding import EventFile
+from ecom_platform.files.opening import EventFile
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
 from ecom_platform.store import audit, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.store.rejects import ReplayVerdict
+from ecom_platform_tests.events import in_chunks_of
 from ecom_platform_tests.landing import Landing, counts, csv_file, matches_ledger, stored_rows
 
 TRIGGER = """
@@ -171,8 +172,7 @@ LARGE = csv_file(*(row("1.00") for _ in range(3_000)))
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of a file are sent before its end is known."""
-    decode = sink.decode
-    monkeypatch.setattr(sink, "decode", lambda stream, now: decode(stream, now, 4_000))
+    in_chunks_of(monkeypatch, 4_000)
     monkeypatch.setattr(sink, "BUFFER_ROWS", 100)
 
 

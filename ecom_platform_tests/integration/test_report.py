@@ -253,7 +253,7 @@ class TestStaged:
         assert report.verdict is not None
         assert report.verdict.cause is Cause.REJECTS
         assert (
-            report.verdict.sentence == "30% of the rows were refused (30 of 100), all of them as price_nan."
+            report.verdict.sentence == "30% of the rows were refused (30 of 100), all of them as not_finite."
         )
 
 

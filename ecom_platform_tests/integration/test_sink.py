@@ -20,16 +20,16 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ecom_platform.feeds.declaration import COLUMN_NAMES, HEADER
-from ecom_platform.files.decoding import decode
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
+from ecom_platform.shop.event import COLUMN_NAMES, HEADER
 from ecom_platform.store import adbc, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.outcome import UnitFile
 from ecom_platform.store.rejects import ReplayVerdict
 from ecom_platform_tests.dirt import SPOILERS, write_dirty_files
+from ecom_platform_tests.events import in_chunks_of
 from ecom_platform_tests.landing import USER_EVENTS, Landing, counts, csv_file, line, stored_rows
 from ecom_platform_tests.waiting import somebody_waits, wait_until
 from ecom_platform_tests.wire import losing_commit
@@ -46,7 +46,7 @@ def landing(database: Database, zone: LandingZone) -> Landing:
 def take_small_steps(patch: pytest.MonkeyPatch, buffer_rows: int, chunk_bytes: int = 4_000) -> None:
     """Let a small file go through many buffers, as a large one does."""
     patch.setattr(sink, "BUFFER_ROWS", buffer_rows)
-    patch.setattr(sink, "decode", functools.partial(decode, chunk_bytes=chunk_bytes))
+    in_chunks_of(patch, chunk_bytes)
 
 
 def fingerprint(landing: Landing, file_id: int) -> tuple[int, str]:
@@ -103,7 +103,7 @@ class TestWhatIsStored:
         self, landing: Landing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sink, "BUFFER_BYTES", 1)
-        monkeypatch.setattr(sink, "decode", functools.partial(decode, chunk_bytes=100))
+        in_chunks_of(monkeypatch, 100)
         twice = line()
         (outcome,) = landing.load(landing.drop(a__csv=csv_file(twice, line(), line(), twice)))
         assert counts(outcome) == (4, 3, 1, 0)
@@ -160,9 +160,9 @@ class TestWhatIsStored:
         (outcome,) = landing.load(landing.drop(a__csv=csv_file(line(key), line(key.upper()))))
         assert counts(outcome) == (2, 1, 1, 0)
 
-    @pytest.mark.parametrize("reason", SPOILERS)
-    def test_a_bad_row_among_good_ones(self, landing: Landing, reason: str) -> None:
-        bad = SPOILERS[reason](line())
+    @pytest.mark.parametrize(("reason", "what"), SPOILERS)
+    def test_a_bad_row_among_good_ones(self, landing: Landing, reason: str, what: str) -> None:
+        bad = SPOILERS[reason, what](line())
         (outcome,) = landing.load(landing.drop(a__csv=csv_file(line(), bad, line())))
         assert counts(outcome) == (3, 2, 0, 1)
         ((number, code, _, raw),) = landing.rejects()
@@ -198,7 +198,7 @@ class TestWhatIsStored:
     def test_all_kinds_of_files_in_one_unit(self, landing: Landing) -> None:
         shared, key = line(), str(uuid.uuid4())
         stored, other = line(key), line(key).replace(b"Books", b"Toys")
-        bad = SPOILERS["price_nan"](line())
+        bad = SPOILERS["not_finite", "NaN"](line())
         files = landing.drop(
             a__csv=csv_file(shared, stored),
             b__csv__gz=gzip.compress(csv_file(other, bad, shared, line())),
@@ -220,7 +220,7 @@ class TestWhatIsStored:
         assert fingerprint(landing, outcomes[4].file_id) == (len(packed), hashlib.sha256(packed).hexdigest())
         assert landing.rejects() == [
             (2, "id_conflict", "event_id", other),
-            (3, "price_nan", "price", bad),
+            (3, "not_finite", "price", bad),
             (2, "id_conflict", "event_id", other),
         ]
         landing.check()
@@ -451,14 +451,16 @@ class TestBreakingIt:
 
 
 LOAD = """
-import functools, os, signal, sys
-from ecom_platform.files.decoding import decode
+import os, signal, sys
+import pytest
+from ecom_platform_tests.events import in_chunks_of
 from ecom_platform.store.outcome import UnitFile
 from ecom_platform.store.rejects import ReplayVerdict
 from ecom_platform.store.statements import text
 from ecom_platform.store import sink
 from ecom_platform_tests.landing import USER_EVENTS
-sink.BUFFER_ROWS, sink.decode = 50, functools.partial(decode, chunk_bytes=4_000)
+sink.BUFFER_ROWS = 50
+in_chunks_of(pytest.MonkeyPatch(), 4_000)
 url, batch_id, kill_at, *files = sys.argv[1:]
 def hook(step):
     if step == kill_at: os.kill(os.getpid(), signal.SIGKILL)

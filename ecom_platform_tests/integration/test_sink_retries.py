@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import gzip
 import threading
 from pathlib import Path
 
 import pytest
 
-from ecom_platform.files.decoding import decode
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.store import sink
 from ecom_platform.store.connection import Database
+from ecom_platform_tests.events import in_chunks_of
 from ecom_platform_tests.landing import Landing, counts, csv_file, line
 from ecom_platform_tests.waiting import wait_until
 
@@ -60,7 +58,7 @@ def test_an_archive_that_is_completed_after_it_was_found_damaged_twice(
     landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some of its rows had been read, so the unit started over without it; then its rest comes."""
-    monkeypatch.setattr(sink, "decode", functools.partial(decode, chunk_bytes=4_000))
+    in_chunks_of(monkeypatch, 4_000)
     whole = gzip.compress(csv_file(*(line() for _ in range(2_000))))
     files = landing.drop(a__csv__gz=whole[: len(whole) // 2], b__csv=csv_file(line()))
     began: list[str] = []

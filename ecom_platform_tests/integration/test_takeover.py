@@ -111,3 +111,43 @@ def test_a_file_that_was_loaded_before_is_dropped_again(
     assert (totals.rows_inserted, totals.rows_duplicate, totals.rows_rejected) == (3, 3, 1)
     with database.open() as connection:
         assert stored_rows(connection) == len(EVENTS)
+
+
+RENAMED = {
+    ("invalid_uuid", "event_id"): "not_a_uuid",
+    ("invalid_number", "user_id"): "not_an_integer",
+    ("invalid_number", "price"): "not_a_number",
+    ("user_id_out_of_range", "user_id"): "out_of_range",
+    ("unknown_event_type", "event_type"): "not_in_list",
+    ("unparsable_time", "event_time"): "not_a_time",
+    ("implausible_time", "event_time"): "out_of_range",
+    ("price_nan", "price"): "not_finite",
+    ("price_infinite", "price"): "not_finite",
+    ("price_not_positive", "price"): "out_of_range",
+    ("price_too_many_decimals", "price"): "too_many_decimals",
+    ("price_overflow", "price"): "out_of_range",
+    ("unknown_category", "category"): "not_in_list",
+    ("unknown_device", "user_device"): "not_in_list",
+    ("unknown_country", "user_location"): "not_in_list",
+    ("price_on_view", "price"): "must_be_absent",
+    ("price_missing", "price"): "required",
+    ("empty_value", "product_id"): "empty_value",
+    ("extra_fields", None): "extra_fields",
+}
+
+
+@pytest.mark.usefixtures("left")
+def test_reasons_are_called_by_their_kind(database: Database) -> None:
+    with database.transaction() as connection:
+        for line, (reason, column) in enumerate(RENAMED, 100):
+            connection.execute(
+                "INSERT INTO rejected_events (file_id, file_name, line_number, raw, reason, column_name)"
+                " VALUES (1, 'first.csv', %s, 'x', %s, %s)",
+                (line, reason, column),
+            )
+    migrate(database)
+    with database.open() as connection:
+        found = connection.execute(
+            "SELECT reason FROM rejected_events WHERE line_number >= 100 ORDER BY line_number"
+        ).fetchall()
+    assert [reason for (reason,) in found] == list(RENAMED.values())

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecom_platform.errors import StorageError, UsageError
-from ecom_platform.feeds.declaration import EVENT_ARROW_SCHEMA, HEADER
-from ecom_platform.files.decoding import decode
 from ecom_platform.shop import generator
+from ecom_platform.shop.event import ARROW_SCHEMA, HEADER
 from ecom_platform.shop.generator import GeneratorConfig, WrittenFile, generate_tables, write_files
+from ecom_platform_tests.events import decode
 
 AS_OF = datetime(2026, 3, 1, 12, 34, 56, 789, tzinfo=UTC)
 STARTED_AT = datetime(2026, 3, 1, 23, 5, 7, 42, tzinfo=UTC)
@@ -217,7 +217,7 @@ def events() -> pa.Table:
 
 
 def test_the_events_have_the_declared_schema(events: pa.Table) -> None:
-    assert events.schema == EVENT_ARROW_SCHEMA
+    assert events.schema == ARROW_SCHEMA
     assert events.num_rows == 150_000
 
 

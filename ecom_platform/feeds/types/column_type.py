@@ -105,8 +105,14 @@ class ColumnType(ABC):
         """The value of a bound of the declaration; ``None`` if it is none of this type."""
         return None
 
-    def condition(self) -> str | None:
-        """What a stored value has to keep, as SQL about ``{column}``; ``None`` where there is nothing."""
+    # -- what is stored --------------------------------------------------------------------------
+
+    def listed(self) -> str | None:
+        """That a stored value is one of those permitted, as SQL about ``{column}``; ``None`` where any is."""
+        return None
+
+    def bounded(self) -> str | None:
+        """That a stored value is within its bounds, as SQL about ``{column}``; ``None`` without any."""
         return None
 
 

@@ -124,20 +124,29 @@ class _NumberType(ColumnType):
             right &= values > above
         return right
 
-    def condition(self) -> str | None:
+    def listed(self) -> str | None:
+        values = [self._as_sql(value) for value in self._listed()]
+        return f"{{column}} IN ({', '.join(values)})" if values else None
+
+    def _as_sql(self, value: Any) -> str:
+        return str(value)
+
+    def bounded(self) -> str | None:
         column = self.column
         parts = [
             f"{{column}} {sign} {text}"
             for sign, text in ((">=", column.minimum), ("<=", column.maximum), (">", column.greater_than))
             if text is not None
         ]
-        if column.values:
-            parts.append(f"{{column}} IN ({', '.join(column.values)})")
-        return " AND ".join(parts) or None
+        # To PostgreSQL NaN equals itself and is above every other number.
+        return " AND ".join([*parts, *(f"{{column}} <> '{text}'" for text in self._not_numbers)]) or None
+
+    # What the type can hold and no row of ours has.
+    _not_numbers: ClassVar[tuple[str, ...]] = ()
 
     def _listed(self) -> list[Any]:
         """The permitted values, as numbers."""
-        return [self._number(text) for text in self.column.values]
+        return [self._read(text) for text in self.column.values]
 
 
 class IntegerType(_NumberType):
@@ -196,6 +205,8 @@ class IntegerType(_NumberType):
 class NumericType(_NumberType):
     """numeric(p,s): a number in units of its last decimal."""
 
+    _not_numbers = ("NaN",)
+
     def __init__(self, column: Column, dialect: Dialect) -> None:
         super().__init__(column, dialect)
         precision, _, scale = column.type.removeprefix("numeric(").removesuffix(")").partition(",")
@@ -223,6 +234,9 @@ class NumericType(_NumberType):
         if self._permitted and value not in self._permitted:
             return Reason.NOT_IN_LIST
         return super()._judge(text, value, now)
+
+    def _as_sql(self, value: Any) -> str:
+        return str(to_decimal(value, self._scale))
 
     def bound(self, text: str, now: datetime) -> Any:  # noqa: ARG002
         value = self._number(text)
@@ -351,6 +365,8 @@ class NumericType(_NumberType):
 
 class DoubleType(_NumberType):
     """double precision; decimals, with an exponent or without."""
+
+    _not_numbers = ("NaN", "Infinity", "-Infinity")
 
     def __init__(self, column: Column, dialect: Dialect) -> None:
         super().__init__(column, dialect)

@@ -66,7 +66,7 @@ class TextType(ColumnType):
             right = right & _matches(texts, self._pattern)
         return with_nulls(texts, null), right
 
-    def condition(self) -> str | None:
+    def listed(self) -> str | None:
         if not self._values:
             return None
         return f"{{column}} IN ({', '.join(_literal(value) for value in self.column.values)})"

@@ -141,12 +141,29 @@ class _TimeType(ColumnType):
         numbers = np.array([0 if value is None else value for value in values], dtype=np.int64)
         return self._fixed(numbers, nulls_of(values))
 
-    def condition(self) -> str | None:
-        parts = []
-        for sign, text in ((">=", self.column.minimum), ("<=", self.column.maximum)):
-            if text is not None and _MOVING.fullmatch(text) is None:
-                parts.append(f"{{column}} {sign} '{text}'")
+    def listed(self) -> str | None:
+        values = [self._as_sql(value) for value in self._permitted if isinstance(value, int)]
+        return f"{{column}} IN ({', '.join(values)})" if values else None
+
+    def bounded(self) -> str | None:
+        column = self.column
+        parts = [
+            f"{{column}} {sign} {self._bound_as_sql(text)}"
+            for sign, text in ((">=", column.minimum), ("<=", column.maximum))
+            if text is not None
+        ]
         return " AND ".join(parts) or None
+
+    def _bound_as_sql(self, text: str) -> str:
+        moving = _MOVING.fullmatch(text)
+        if moving is None:
+            return self._as_sql(self.bound(text, _EPOCH))
+        sign, amount, unit = moving.groups()
+        return f"now() {sign} interval '{amount} {unit}'" if amount else "now()"
+
+    def _as_sql(self, value: int) -> str:
+        moment = _EPOCH + timedelta(microseconds=value * self._unit)
+        return f"'{moment if self._zoned else moment.replace(tzinfo=None)}'::{self.sql}"
 
 
 class TimestamptzType(_TimeType):

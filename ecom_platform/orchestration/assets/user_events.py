@@ -5,12 +5,14 @@ from typing import Any
 
 import dagster as dg
 
+from ecom_platform.catalog import packaged
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, table_metadata, table_name, table_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
 from ecom_platform.orchestration.workload import Workload
 from ecom_platform.reporting.figures import QUANTILES, latency_metrics
 from ecom_platform.reporting.sampler import sampling
 from ecom_platform.store import ledger
+from ecom_platform.store.feed_table import OWN_FEED
 from ecom_platform.store.metrics import Metric, activity, record
 from ecom_platform.store.provision import server_process
 from ecom_platform.store.scope import row_count
@@ -30,7 +32,7 @@ FRESHNESS_WINDOW = timedelta(hours=24)
     code_version="1",
     pool=POOL,
     freshness_policy=dg.FreshnessPolicy.time_window(fail_window=FRESHNESS_WINDOW),
-    metadata={"dagster/column_schema": table_schema(), **table_name("user_events")},
+    metadata={"dagster/column_schema": table_schema(packaged()[OWN_FEED]), **table_name("user_events")},
 )
 def user_events(
     context: dg.AssetExecutionContext,

@@ -13,8 +13,10 @@ from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.store import audit
+from ecom_platform.store.audit import RowRules
 from ecom_platform.store.feed_table import OWN_FEED
 from ecom_platform.store.feed_tables import applied_tables
+from ecom_platform.store.row_conditions import RuleKind
 
 # What is said of a check here is what the UI shows under *About*: the promise, then what to do.
 _WRITTEN_PAST_US = "\n\nIf it fails, rows were written past the platform, which would have refused them."
@@ -22,19 +24,37 @@ _SCOPE = (
     "\n\nOf a table with more than `ECOM_WHOLE_CHECK_ROWS` rows a run that loads looks at what changed "
     "since, and at the whole once a day."
 )
-_ROW_RULES = {
-    "no_missing_values": "No value is missing where every event has one.",
-    "price_only_on_sales": "A price is absent on views, and only there.",
-    "price_is_plausible": "Prices are positive, finite and not beyond numeric(10,2).",
-    "values_in_domain": "Event types, categories, devices, countries and users are declared ones.",
-    "event_time_is_plausible": "Events lie between the year 2000 and one day from now.",
+_PRESENT, _DEPENDENT = frozenset({RuleKind.PRESENT}), frozenset({RuleKind.DEPENDENT})
+_DOMAIN, _BOUNDED = frozenset({RuleKind.LISTED, RuleKind.BOUNDED}), frozenset({RuleKind.BOUNDED})
+ROW_RULES = {
+    RowRules(
+        "no_missing_values", "Rows that lack a value every event has.", _PRESENT
+    ): "No value is missing where every event has one.",
+    RowRules(
+        "price_only_on_sales",
+        "Rows with a price on a view, or none on another event.",
+        _DEPENDENT,
+        ("price",),
+    ): "A price is absent on views, and only there.",
+    RowRules(
+        "price_is_plausible", "Prices that are not positive, not finite or too large.", _BOUNDED, ("price",)
+    ): "Prices are positive, finite and not beyond numeric(10,2).",
+    RowRules(
+        "values_in_domain",
+        "Rows whose type, category, device, country or user is not a declared one.",
+        _DOMAIN,
+        ("event_type", "category", "user_device", "user_location", "user_id"),
+    ): "Event types, categories, devices, countries and users are declared ones.",
+    RowRules(
+        "event_time_is_plausible", "Events before 2000 or more than a day ahead.", _BOUNDED, ("event_time",)
+    ): "Events lie between the year 2000 and one day from now.",
 }
 
 
 @dg.multi_asset_check(
     specs=[
-        dg.AssetCheckSpec(name, asset=user_events, description=text + _WRITTEN_PAST_US + _SCOPE)
-        for name, text in _ROW_RULES.items()
+        dg.AssetCheckSpec(rules.check, asset=user_events, description=text + _WRITTEN_PAST_US + _SCOPE)
+        for rules, text in ROW_RULES.items()
     ],
     can_subset=True,
 )
@@ -44,9 +64,7 @@ def row_rules(
     """Every rule about a single row, in one pass over the table."""
     limit = whole_up_to(context.run, landing.settings)
     wanted = {key.name for key in context.selected_asset_check_keys}
-    for finding in audit.row_rules(
-        postgres.database, landing.own_table, datetime.now(UTC), whole_up_to=limit
-    ):
+    for finding in audit.row_rules(postgres.database, landing.own_table, ROW_RULES, whole_up_to=limit):
         if finding.check in wanted:
             yield check_result(finding)
 

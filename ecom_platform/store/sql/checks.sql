@@ -1,20 +1,7 @@
 -- name: row_rules^
--- One pass over the rows that are looked at (scope.sql) for every rule about a single row. The lists come from
--- the declaration of the event.
-SELECT
-    count(*) AS rows,
-    count(*) FILTER (
-        WHERE event_id IS NULL OR user_id IS NULL OR product_id IS NULL OR event_type IS NULL
-            OR event_time IS NULL OR category IS NULL OR user_device IS NULL OR user_location IS NULL
-    ) AS nulls,
-    count(*) FILTER (WHERE (price IS NULL) <> (event_type = :unpriced)) AS price_presence,
-    count(*) FILTER (WHERE price <= 0 OR price = 'NaN' OR price > :max_price) AS price_value,
-    count(*) FILTER (WHERE event_type <> ALL(:event_types)) AS event_type,
-    count(*) FILTER (WHERE category <> ALL(:categories)) AS category,
-    count(*) FILTER (WHERE user_device <> ALL(:devices)) AS user_device,
-    count(*) FILTER (WHERE user_location <> ALL(:countries)) AS user_location,
-    count(*) FILTER (WHERE user_id < 1) AS user_id,
-    count(*) FILTER (WHERE event_time < :earliest OR event_time > :latest) AS event_time
+-- One pass over the rows that are looked at (scope.sql): how many there are, and how many break each rule about a
+-- single row, which follow from the declaration (row_conditions).
+SELECT count(*) AS rows{broken_rules}
 FROM looked_at;
 
 -- name: unique_index$

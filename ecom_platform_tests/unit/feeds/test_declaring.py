@@ -7,7 +7,6 @@ import pytest
 
 from ecom_platform.catalog import packaged
 from ecom_platform.errors import DeclarationError
-from ecom_platform.feeds.declaration import COLUMNS
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Column, Concat, Dialect, When
 from ecom_platform.feeds.travel import declaration_hash, from_data, shape_of, to_data
@@ -363,14 +362,11 @@ def test_it_is_not_utf8() -> None:
         read_feed(b"columns: {a: text}\n# caf\xe9\n", "x.yaml", "x")
 
 
-class TestTheFirstDeclaration:
-    def test_is_what_the_event_was(self) -> None:
-        feed = packaged()["user_events"]
-        assert [(c.name, c.type, c.nullable, c.about) for c in feed.columns] == [
-            (c.name, c.sql, c.nullable, c.description) for c in COLUMNS
-        ]
-        assert [c.values for c in feed.columns] == [c.domain for c in COLUMNS]
-        assert feed.primary_key == ("event_id",)
+def test_a_bound_that_moves_is_compared_with_one_that_moves() -> None:
+    text = "columns: {{a: {{type: timestamptz, min: {}, max: {}}}}}\nprimary_key: a\n"
+    read(text.format('"2199-01-01"', "now + 1 day"))
+    read(text.format("now - 1 week", '"2000-01-01"'))
+    assert "below min" in mistakes(text.format("now + 2 days", "now + 1 day"))[0][1]
 
 
 class TestTravelling:

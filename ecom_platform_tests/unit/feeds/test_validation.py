@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecom_platform.feeds.declaration import COLUMN_NAMES, COLUMNS, COUNTRIES, ColumnKind
-from ecom_platform.feeds.validation import ReasonCode, RowProblem, validate
+from ecom_platform.feeds.reasons import Reason
+from ecom_platform.feeds.rows import Fault
+from ecom_platform.shop.event import COLUMN_NAMES, COUNTRIES, FEED
+from ecom_platform_tests.events import judged
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
@@ -28,7 +30,7 @@ GOOD = {
 
 
 def verdict(**changes: str) -> object:
-    return validate([{**GOOD, **changes}[name] for name in COLUMN_NAMES], NOW)
+    return judged([{**GOOD, **changes}[name] for name in COLUMN_NAMES], NOW)
 
 
 def value(column: str, text: str) -> object:
@@ -71,7 +73,7 @@ def test_an_identifier_may_be_upper_case() -> None:
     + [f" {UUID}", f"{UUID}\n", UUID.replace("0f8fad5b-", "0f8fad5-b"), UUID.replace("0", "\u0660"), "x"],
 )
 def test_not_an_identifier(text: str) -> None:
-    assert verdict(event_id=text) == RowProblem(ReasonCode.INVALID_UUID, "event_id")
+    assert verdict(event_id=text) == Fault(Reason.NOT_A_UUID, "event_id")
 
 
 # -- user_id -------------------------------------------------------------------------------------
@@ -84,18 +86,16 @@ def test_a_user_id(text: str, expected: int) -> None:
     assert value("user_id", text) == expected
 
 
-@pytest.mark.parametrize(
-    "text", ["x", "+7", "7.0", "1e3", " 7", "7 ", "7\n", "0x7", "1_000", "\u0663", "-", "--7"]
-)
+@pytest.mark.parametrize("text", ["x", "+7", "1e3", " 7", "7 ", "7\n", "0x7", "1_000", "\u0663", "-", "--7"])
 def test_not_a_number_of_a_user(text: str) -> None:
-    assert verdict(user_id=text) == RowProblem(ReasonCode.INVALID_NUMBER, "user_id")
+    assert verdict(user_id=text) == Fault(Reason.NOT_AN_INTEGER, "user_id")
 
 
 @pytest.mark.parametrize(
     "text", ["0", "000", "-7", "-0", "9223372036854775808", "9" * 9_000, "-" + "9" * 9_000]
 )
 def test_a_user_id_out_of_range(text: str) -> None:
-    assert verdict(user_id=text) == RowProblem(ReasonCode.USER_ID_OUT_OF_RANGE, "user_id")
+    assert verdict(user_id=text) == Fault(Reason.OUT_OF_RANGE, "user_id")
 
 
 # -- texts and choices ---------------------------------------------------------------------------
@@ -106,30 +106,30 @@ def test_a_product_is_any_text_and_never_altered(text: str) -> None:
     assert value("product_id", text) == text
 
 
-@pytest.mark.parametrize("column", [column for column in COLUMNS if column.kind is ColumnKind.CHOICE])
+@pytest.mark.parametrize("column", [column for column in FEED.columns if column.values])
 def test_a_choice_takes_its_domain_only(column) -> None:  # type: ignore[no-untyped-def]
-    price = {text: "" if text == "view" else "1" for text in column.domain}
-    for text in column.domain:
+    price = {text: "" if text == "view" else "1" for text in column.values}
+    for text in column.values:
         changes = {column.name: text, "price": price[text]}
         assert isinstance(verdict(**changes), tuple)
         for wrong in (text.swapcase(), f" {text}", f"{text} ", text[:-1], text + "x"):
             problem = verdict(**{**changes, column.name: wrong})
-            assert isinstance(problem, RowProblem)
+            assert isinstance(problem, Fault)
             assert problem.column == column.name
-            assert problem.reason.startswith("unknown_")
+            assert problem.reason == Reason.NOT_IN_LIST
 
 
 @pytest.mark.parametrize(
     ("column", "reason"),
     [
-        ("event_type", ReasonCode.UNKNOWN_EVENT_TYPE),
-        ("category", ReasonCode.UNKNOWN_CATEGORY),
-        ("user_device", ReasonCode.UNKNOWN_DEVICE),
-        ("user_location", ReasonCode.UNKNOWN_COUNTRY),
+        ("event_type", Reason.NOT_IN_LIST),
+        ("category", Reason.NOT_IN_LIST),
+        ("user_device", Reason.NOT_IN_LIST),
+        ("user_location", Reason.NOT_IN_LIST),
     ],
 )
-def test_each_choice_has_a_reason_of_its_own(column: str, reason: ReasonCode) -> None:
-    assert verdict(**{column: "?"}) == RowProblem(reason, column)
+def test_each_choice_has_a_reason_of_its_own(column: str, reason: Reason) -> None:
+    assert verdict(**{column: "?"}) == Fault(reason, column)
 
 
 def test_user_assigned_country_codes_are_unknown() -> None:
@@ -204,7 +204,7 @@ def test_a_time(text: str, expected: datetime) -> None:
     ],
 )
 def test_not_a_time(text: str) -> None:
-    assert verdict(event_time=text) == RowProblem(ReasonCode.UNPARSABLE_TIME, "event_time")
+    assert verdict(event_time=text) == Fault(Reason.NOT_A_TIME, "event_time")
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_not_a_time(text: str) -> None:
     ],
 )
 def test_an_implausible_time(text: str) -> None:
-    assert verdict(event_time=text) == RowProblem(ReasonCode.IMPLAUSIBLE_TIME, "event_time")
+    assert verdict(event_time=text) == Fault(Reason.OUT_OF_RANGE, "event_time")
 
 
 # -- price ---------------------------------------------------------------------------------------
@@ -244,43 +244,40 @@ def test_a_price(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        *[(text, ReasonCode.PRICE_NAN) for text in ("nan", "NaN", "NAN", "-nan", "+NaN")],
-        *[(text, ReasonCode.PRICE_INFINITE) for text in ("inf", "-Inf", "+INF", "Infinity", "-infinity")],
+        *[(text, Reason.NOT_FINITE) for text in ("nan", "NaN", "NAN", "-nan", "+NaN")],
+        *[(text, Reason.NOT_FINITE) for text in ("inf", "-Inf", "+INF", "Infinity", "-infinity")],
+        *[(text, Reason.OUT_OF_RANGE) for text in ("0", "0.00", "0.", "-5", "-0")],
+        *[(text, Reason.TOO_MANY_DECIMALS) for text in ("0.001", "10.501", "10.5000001", "-0.001", "-5.123")],
+        *[(text, Reason.OUT_OF_RANGE) for text in ("100000000", "100000000.00", "9" * 9_000)],
+        *[(text, Reason.NOT_A_NUMBER) for text in ("ten", "1e2", "+5", ".5", ".", "-", "1,5", "1.2.3")],
         *[
-            (text, ReasonCode.PRICE_NOT_POSITIVE)
-            for text in ("0", "0.00", "0.", "-5", "-0", "-0.001", "-5.123")
-        ],
-        *[(text, ReasonCode.PRICE_TOO_MANY_DECIMALS) for text in ("0.001", "10.501", "10.5000001")],
-        *[(text, ReasonCode.PRICE_OVERFLOW) for text in ("100000000", "100000000.00", "9" * 9_000)],
-        *[(text, ReasonCode.INVALID_NUMBER) for text in ("ten", "1e2", "+5", ".5", ".", "-", "1,5", "1.2.3")],
-        *[
-            (text, ReasonCode.INVALID_NUMBER)
+            (text, Reason.NOT_A_NUMBER)
             for text in (" 5", "5 ", "5\n", "$5", "1_0", "0x5", "\u0663", "null", "nan1")
         ],
     ],
 )
-def test_not_a_price(text: str, reason: ReasonCode) -> None:
-    assert verdict(price=text) == RowProblem(reason, "price")
+def test_not_a_price(text: str, reason: Reason) -> None:
+    assert verdict(price=text) == Fault(reason, "price")
 
 
 def test_a_price_where_none_belongs_and_none_where_one_belongs() -> None:
-    assert verdict(event_type="view", price="10.50") == RowProblem(ReasonCode.PRICE_ON_VIEW, "price")
-    assert verdict(event_type="purchase", price="") == RowProblem(ReasonCode.PRICE_MISSING, "price")
-    assert verdict(event_type="add_to_cart", price="") == RowProblem(ReasonCode.PRICE_MISSING, "price")
+    assert verdict(event_type="view", price="10.50") == Fault(Reason.MUST_BE_ABSENT, "price")
+    assert verdict(event_type="purchase", price="") == Fault(Reason.REQUIRED, "price")
+    assert verdict(event_type="add_to_cart", price="") == Fault(Reason.REQUIRED, "price")
 
 
 # -- the order of the rules ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("column", [column.name for column in COLUMNS if not column.nullable])
+@pytest.mark.parametrize("column", [column.name for column in FEED.columns if not column.nullable])
 def test_an_empty_value(column: str) -> None:
-    assert verdict(**{column: ""}) == RowProblem(ReasonCode.EMPTY_VALUE, column)
+    assert verdict(**{column: ""}) == Fault(Reason.EMPTY_VALUE, column)
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, 10, 100])
 def test_the_number_of_fields_comes_first(count: int) -> None:
-    reason = ReasonCode.MISSING_FIELDS if count < 9 else ReasonCode.EXTRA_FIELDS
-    assert validate([""] * count, NOW) == RowProblem(reason)
+    reason = Reason.MISSING_FIELDS if count < 9 else Reason.EXTRA_FIELDS
+    assert judged([""] * count, NOW) == Fault(reason)
 
 
 def test_the_first_column_in_the_order_of_the_declaration_is_named() -> None:
@@ -288,25 +285,25 @@ def test_the_first_column_in_the_order_of_the_declaration_is_named() -> None:
         if name != "price":
             fields = [*[GOOD[good] for good in COLUMN_NAMES[:position]], *["?"] * (9 - position)]
             fields[2] = GOOD["product_id"] if name != "product_id" else ""
-            problem = validate(fields, NOW)
-            assert isinstance(problem, RowProblem)
+            problem = judged(fields, NOW)
+            assert isinstance(problem, Fault)
             assert problem.column == name
 
 
 def test_the_rule_across_columns_comes_last() -> None:
-    assert verdict(price="", user_location="?") == RowProblem(ReasonCode.UNKNOWN_COUNTRY, "user_location")
-    assert verdict(event_type="view", price="x") == RowProblem(ReasonCode.INVALID_NUMBER, "price")
+    assert verdict(price="", user_location="?") == Fault(Reason.NOT_IN_LIST, "user_location")
+    assert verdict(event_type="view", price="x") == Fault(Reason.NOT_A_NUMBER, "price")
 
 
-@pytest.mark.parametrize("reason", list(ReasonCode))
-def test_every_reason_has_a_sentence(reason: ReasonCode) -> None:
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_has_a_sentence(reason: Reason) -> None:
     assert reason.description.endswith(".")
     assert reason.value == reason.name.lower()
 
 
 @given(st.lists(st.text(max_size=40), min_size=9, max_size=9))
 def test_any_text_has_a_verdict(fields: list[str]) -> None:
-    assert isinstance(validate(fields, NOW), (tuple, RowProblem))
+    assert isinstance(judged(fields, NOW), (tuple, Fault))
 
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2026, 3, 1)), st.sampled_from([" ", "T"]))

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import UsageError
-from ecom_platform.feeds.declaration import HEADER
 from ecom_platform.oncall.corrections import file_below, replay_corrected
+from ecom_platform.shop.event import HEADER
 from ecom_platform.store.connection import Database
 
 SECRET = "s3cret-word"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.feeds.declaration import HEADER
 from ecom_platform.oncall import lines
 from ecom_platform.oncall.lines import rows_with
+from ecom_platform.shop.event import HEADER
 from ecom_platform_tests.landing import csv_file, line
 
 KEY = uuid.UUID("abcdef12-3456-4abc-8def-abcdefabcdef")

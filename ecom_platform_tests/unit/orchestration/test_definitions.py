@@ -14,7 +14,6 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from pydantic import ValidationError
 
 from ecom_platform.errors import SettingsError, UsageError
-from ecom_platform.feeds.declaration import COLUMN_NAMES, COLUMNS
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.maintenance import ReloadConfig
 from ecom_platform.orchestration.metadata import check_result, table_metadata
@@ -22,6 +21,7 @@ from ecom_platform.orchestration.resources import resources
 from ecom_platform.orchestration.times import utc
 from ecom_platform.orchestration.workload import Workload
 from ecom_platform.settings import load_settings
+from ecom_platform.shop.event import COLUMN_NAMES, FEED
 from ecom_platform.shop.raw_events import RawEventsConfig
 from ecom_platform.shop.rollups import HOURLY_SALES, Days, reconciles
 from ecom_platform.shop.sales_days import known_first_day, remember_first_day
@@ -138,11 +138,11 @@ def test_column_schemas_follow_from_the_declaration(location: dg.Definitions) ->
     files, table = schema(location, "raw_events"), schema(location, "user_events")
     assert tuple(files) == COLUMN_NAMES
     assert tuple(table) == (*COLUMN_NAMES, "file_id", "ingested_at")
-    for column in COLUMNS:
-        assert table[column.name].type == column.sql
+    for column in FEED.columns:
+        assert table[column.name].type == column.type
         for shown in (files[column.name], table[column.name]):
             assert shown.constraints.nullable == column.nullable
-            assert (shown.description or "").startswith(column.description)
+            assert (shown.description or "").startswith(column.about)
     assert [name for name, column in table.items() if column.constraints.unique] == ["event_id"]
     assert "view, add_to_cart, purchase" in (table["event_type"].description or "")
 

@@ -136,7 +136,7 @@ def test_each_figure_has_a_label_that_a_plot_over_runs_can_rest_on() -> None:
         Metric("memory_peak_bytes", 9.0, "bytes"),
         Metric("memory_peak_bytes", 7.0, "bytes", "JVM"),
         Metric("duplicates", 3.0, "rows", "file dropped again"),
-        Metric("rejects", 2.0, "rows", "price_nan"),
+        Metric("rejects", 2.0, "rows", "not_finite"),
         Metric("table_bytes", 8.0, "bytes", "user_events"),
         Metric("latency_seconds", 1.0, "s", "p05"),
     ]

@@ -42,7 +42,7 @@ NO_MEMORY = evidence({DECODE: 40.0, COPY: 20.0}, memory_available_bytes=2**30)
 NO_PROCESSORS = evidence({DECODE: 40.0, COPY: 20.0}, our_cpu_seconds=30.0, host_cpu_seconds=238.0)
 SLOW_DISK = evidence({COMMIT: 55.0, COPY: 20.0, DECODE: 6.0})
 SLOW_POSTGRES = evidence({COPY: 70.0, DECODE: 9.0}, postgres_cpu_seconds=65.0)
-REJECT_STORM = evidence({COPY: 70.0}, rows_rejected=430_000, reason="price_nan")
+REJECT_STORM = evidence({COPY: 70.0}, rows_rejected=430_000, reason="not_finite")
 
 SITUATIONS = [
     (SLOW_TRIGGER, Cause.TRIGGER, "180.0 s", "ECOM_TRIGGER_SECONDS"),

@@ -6,7 +6,7 @@ import pytest
 
 from ecom_platform import waits
 from ecom_platform.errors import DatabaseError
-from ecom_platform.feeds.declaration import COLUMNS
+from ecom_platform.shop.event import FEED
 from ecom_platform.store import schema
 from ecom_platform.store.connection import Database
 from ecom_platform.store.schema import current, head, migrate
@@ -27,9 +27,9 @@ def test_user_events_has_the_declared_columns(database: Database) -> None:
             "SELECT column_name, data_type, is_nullable = 'YES' FROM information_schema.columns"
             " WHERE table_name = 'user_events' ORDER BY ordinal_position"
         ).fetchall()
-    declared = [(column.name, column.sql, column.nullable) for column in COLUMNS]
-    assert [(name, _TYPES[kind], nullable) for name, kind, nullable in rows[: len(COLUMNS)]] == declared
-    assert [name for name, _, _ in rows[len(COLUMNS) :]] == ["file_id", "ingested_at"]
+    declared = [(column.name, column.type, column.nullable) for column in FEED.columns]
+    assert [(name, _TYPES[kind], nullable) for name, kind, nullable in rows[: len(declared)]] == declared
+    assert [name for name, _, _ in rows[len(declared) :]] == ["file_id", "ingested_at"]
 
 
 def test_the_file_for_people_is_what_the_migrations_make(database: Database) -> None:

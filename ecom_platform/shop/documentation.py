@@ -1,7 +1,7 @@
 """``docs/events.md``, written from the declaration of the event.
 
 Belongs here: turning the declaration and the reason codes into Markdown. A test holds the file
-against it, so the docs cannot fall behind. ``python -m ecom_platform.files.documentation``
+against it, so the docs cannot fall behind. ``python -m ecom_platform.shop.documentation``
 prints it.
 """
 
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ecom_platform.feeds.declaration import COLUMNS, HEADER, EventColumn
-from ecom_platform.feeds.validation import ReasonCode
-from ecom_platform.files.decoding import FileReason
+from ecom_platform.feeds.feed import Column
+from ecom_platform.feeds.reasons import Reason
+from ecom_platform.files.unreadable import FileReason
+from ecom_platform.shop.event import FEED, HEADER
 
 _INTRODUCTION = f"""# Events and files
 
-*Written from the declaration of the event by `python -m ecom_platform.files.documentation`.*
+*Written from the declaration of the event by `python -m ecom_platform.shop.documentation`.*
 
 A file is CSV in UTF-8 with a header line, the nine columns in any order:
 
@@ -33,11 +34,13 @@ def render() -> str:
     parts = [
         _INTRODUCTION,
         "## Columns\n",
-        _table(("column", "in PostgreSQL", "what it is", "values"), (_column(column) for column in COLUMNS)),
+        _table(
+            ("column", "in PostgreSQL", "what it is", "values"), (_column(column) for column in FEED.columns)
+        ),
         "## Why a row is refused\n",
         "A row that cannot be loaded is kept in `rejected_events`; the other rows of its file load. The\n"
         "first rule that is broken, in this order, gives the reason.\n",
-        _table(("reason", "meaning"), ((f"`{code}`", code.description) for code in ReasonCode)),
+        _table(("reason", "meaning"), ((f"`{code}`", code.description) for code in Reason)),
         "## Why a file is quarantined\n",
         "None of its rows are loaded; it lies in `quarantine/` with a reason file beside it.\n",
         _table(("reason", "meaning"), ((f"`{code}`", code.description) for code in FileReason)),
@@ -45,10 +48,10 @@ def render() -> str:
     return "\n".join(parts)
 
 
-def _column(column: EventColumn) -> tuple[str, str, str, str]:
-    values = ", ".join(column.domain) if len(column.domain) < 10 else f"{len(column.domain)} codes"
+def _column(column: Column) -> tuple[str, str, str, str]:
+    values = ", ".join(column.values) if len(column.values) < 10 else f"{len(column.values)} codes"
     null = " null" if column.nullable else ""
-    return f"`{column.name}`", f"`{column.sql}`{null}", column.description, values if column.domain else ""
+    return f"`{column.name}`", f"`{column.type}`{null}", column.about, values if column.values else ""
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

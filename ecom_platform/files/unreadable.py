@@ -1,0 +1,50 @@
+"""Files that cannot be read as a whole.
+
+Belongs here: the closed list of reasons, and the verdict. Does not belong here: records that are refused
+while their file loads (``feeds.reasons``), or finding out (``opening``, ``decoding``).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from ecom_platform.errors import EcomError
+
+
+class FileReason(StrEnum):
+    """Why a whole file cannot be read and is quarantined."""
+
+    EMPTY_FILE = "empty_file"
+    WRONG_HEADER = "wrong_header"
+    NOT_UTF8_HEADER = "not_utf8_header"
+    CORRUPT_GZIP = "corrupt_gzip"
+    NOT_A_FILE = "not_a_file"
+    READ_ERROR = "read_error"
+    MIXED_ENCODING = "mixed_encoding"
+
+    @property
+    def description(self) -> str:
+        """One sentence for the docs and the UI."""
+        return _FILE_DESCRIPTIONS[self]
+
+
+_FILE_DESCRIPTIONS: dict[FileReason, str] = {
+    FileReason.EMPTY_FILE: "The file has no header: it is empty or holds only blank lines.",
+    FileReason.WRONG_HEADER: "The header does not have the names that the feed's declaration asks for.",
+    FileReason.NOT_UTF8_HEADER: "The header is not valid UTF-8.",
+    FileReason.CORRUPT_GZIP: "The compressed data is damaged, cut off or not gzip at all.",
+    FileReason.NOT_A_FILE: "A symbolic link, a folder, a pipe or a device took the place of the file.",
+    FileReason.MIXED_ENCODING: "Some of the file is UTF-8 and at least as much of it is not.",
+    FileReason.READ_ERROR: "The disk or the server of the folder fails to give it, also when asked again.",
+}
+
+
+class UnreadableFile(EcomError):  # noqa: N818 - it is a verdict on a file, not a fault of the program
+    """The file as a whole cannot be read; none of its rows may be kept."""
+
+    code = "unreadable_file"
+
+    def __init__(self, reason: FileReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}", "Correct the file and drop it again.")
+        self.reason = reason
+        self.detail = detail
