@@ -169,7 +169,7 @@ def _integer(column: Column, dialect: Dialect, text: str, now: datetime) -> int:
     found = -int(whole) if negative else int(whole)
     if not -(2**bits) <= found < 2**bits:
         raise Wrong("out_of_range")
-    _listed_and_bounded(column, found, int)
+    _listed_and_bounded(column, dialect, found, int)
     return found
 
 
@@ -183,7 +183,7 @@ def _numeric(column: Column, dialect: Dialect, text: str, now: datetime) -> Deci
     if unscaled >= 10**precision:
         raise Wrong("out_of_range")
     found = Decimal((int(negative and unscaled != 0), tuple(map(int, str(unscaled))), -scale))
-    _listed_and_bounded(column, found, Decimal)
+    _listed_and_bounded(column, dialect, found, Decimal)
     return found
 
 
@@ -200,12 +200,13 @@ def _double(column: Column, dialect: Dialect, text: str, now: datetime) -> float
         raise Wrong("not_a_number")
     if found in (float("inf"), float("-inf")):
         raise Wrong("out_of_range")
-    _listed_and_bounded(column, found, float)
+    _listed_and_bounded(column, dialect, found, float)
     return found
 
 
-def _listed_and_bounded(column: Column, found: Any, kind: Any) -> None:
-    if column.values and found not in [kind(text) for text in column.values]:
+def _listed_and_bounded(column: Column, dialect: Dialect, found: Any, kind: Any) -> None:
+    # A list is written as files write it, bounds are not.
+    if column.values and found not in [kind(_plain(column, dialect, text, "")) for text in column.values]:
         raise Wrong("not_in_list")
     if column.minimum is not None and found < kind(column.minimum):
         raise Wrong("out_of_range")

@@ -1,7 +1,7 @@
 """Counting what is in generated files, wherever in the landing zone they are by now.
 
 Belongs here: finding a file by its name at whichever stage it has reached, and counting its
-records. Does not belong here: reading values, which is ``files.decoding``.
+records. Does not belong here: reading values, which is ``files.feed_decoding``.
 """
 
 from __future__ import annotations

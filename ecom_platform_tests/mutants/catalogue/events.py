@@ -3,7 +3,8 @@
 from ecom_platform_tests.mutants.catalogue import promises
 from ecom_platform_tests.mutants.mutant import Mutant
 
-_DECODING = "ecom_platform/files/decoding.py"
+_DECODING = "ecom_platform/files/feed_decoding.py"
+_OPENING = "ecom_platform/files/opening.py"
 _TESTS = "ecom_platform_tests/unit/files/test_decoding.py"
 _VALIDATION_TESTS = "ecom_platform_tests/unit/feeds/test_validation.py"
 
@@ -35,25 +36,25 @@ MUTANTS = (
     Mutant(
         name="a price with three decimals passes the quick path",
         promise=promises.ONE_PLACE,
-        file="ecom_platform/feeds/conversion.py",
-        original="right &= (points.sum(axis=0) <= 1) & (decimals <= _PRICE_TYPE.scale)",
-        mutated="right &= points.sum(axis=0) <= 1",
+        file="ecom_platform/feeds/types/number_types.py",
+        original="    return points, negative, decimals, right & (decimals <= scale)",
+        mutated="    return points, negative, np.minimum(decimals, scale), right",
         tests=(f"{_TESTS}::test_a_broken_column_rule",),
     ),
     Mutant(
         name="a view with a price passes",
         promise=promises.ONE_PLACE,
-        file="ecom_platform/feeds/validation.py",
-        original="    if unpriced and values[_PRICE] is not None:",
-        mutated="    if unpriced and values[_PRICE] == 0:",
+        file="ecom_platform/feeds/rows.py",
+        original="            if there and self._holds(absent, values):",
+        mutated="            if there and not name and self._holds(absent, values):",
         tests=(f"{_VALIDATION_TESTS}::test_a_price_where_none_belongs_and_none_where_one_belongs",),
     ),
     Mutant(
         name="the time zone of an event's time is ignored by the quick path",
         promise=promises.AS_WRITTEN,
-        file="ecom_platform/feeds/conversion.py",
-        original='    return np.where(digits[0] == _code("-"), -total, total), right',
-        mutated="    return np.zeros_like(total), right",
+        file="ecom_platform/feeds/types/time_formats.py",
+        original="        instants -= moved",
+        mutated="        instants -= np.zeros_like(moved)",
         tests=(
             f"{_TESTS}::test_spellings_of_a_time",
             f"{_TESTS}::test_the_vectorised_and_the_tolerant_path_agree",
@@ -62,15 +63,15 @@ MUTANTS = (
     Mutant(
         name="columns in another order are read in the declared one",
         promise=promises.AS_WRITTEN,
-        file=_DECODING,
-        original="        self._order = [header.index(name) for name in COLUMN_NAMES]",
-        mutated="        self._order = list(range(len(COLUMN_NAMES)))",
+        file="ecom_platform/files/file_columns.py",
+        original="            places.append(tuple(at[name] for name in wanted))",
+        mutated="            places.append((len(places),))",
         tests=(f"{_TESTS}::test_columns_in_any_order_and_quoted_names",),
     ),
     Mutant(
         name="a link in the place of a file is followed",
         promise=promises.ONLY_FILES,
-        file=_DECODING,
+        file=_OPENING,
         original="flags | os.O_NOFOLLOW | os.O_NONBLOCK",
         mutated="flags | os.O_NONBLOCK",
         tests=("ecom_platform_tests/integration/test_on_call.py::TestSwappedIn",),
@@ -78,7 +79,7 @@ MUTANTS = (
     Mutant(
         name="a pipe in the place of a file is waited for",
         promise=promises.ONLY_FILES,
-        file=_DECODING,
+        file=_OPENING,
         original="flags | os.O_NOFOLLOW | os.O_NONBLOCK",
         mutated="flags | os.O_NOFOLLOW",
         tests=(
@@ -90,7 +91,7 @@ MUTANTS = (
     Mutant(
         name="what is no regular file is read",
         promise=promises.ONLY_FILES,
-        file=_DECODING,
+        file=_OPENING,
         original="    if not stat.S_ISREG(os.fstat(descriptor).st_mode):",
         mutated="    if stat.S_ISDIR(os.fstat(descriptor).st_mode):",
         tests=("ecom_platform_tests/integration/test_on_call.py::TestSwappedIn",),
