@@ -329,7 +329,7 @@ primary_key: order_number
         [
             (
                 b"a,c\nx,1\n",
-                "wrong_header: expected the 2 columns of the feed few; the header has 2 columns: b missing; c not declared",
+                "wrong_header: expected a,b in any order; the header has 2 columns: b missing; c not declared",
             ),
             (b"a,B\nx,1\n", "b missing (B is there)"),
             (b"a,b,a\nx,1,x\n", "a more than once"),

@@ -146,7 +146,7 @@ def test_each_figure_has_a_label_that_a_plot_over_runs_can_rest_on() -> None:
         "memory_peak_bytes_jvm": 7.0,
         "cpu_seconds_python_workers": 2.0,
         "duplicates_file_dropped_again": 3.0,
-        "rejects_price_nan": 2.0,
+        "rejects_not_finite": 2.0,
         "table_bytes_user_events": 8.0,
     }
 
