@@ -7,30 +7,30 @@ or the tables that follow from it (``store.feed_tables``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Feed
+from ecom_platform.feeds.packaged import PACKAGED
 from ecom_platform.settings import Settings
 
 
 @cache
 def packaged() -> dict[str, Feed]:
-    """The feeds that the package brings: every declaration beside the code of a workload."""
-    paths = sorted(Path(__file__).parent.glob("*/*.yaml"))
-    return {path.stem: read_feed(path.read_bytes(), path.name, path.stem) for path in paths}
+    """The feeds that the package brings, by name."""
+    return {path.stem: read_feed(path.read_bytes(), path.name, path.stem) for path in PACKAGED}
 
 
-# Names that a feed must not have: assets, tables and temporary tables of ours.
-RESERVED = frozenset(
+# Names that a feed must not have: assets, tables and temporary tables of ours, and packaged feeds.
+RESERVED = frozenset(path.stem for path in PACKAGED) | frozenset(
     """
     alembic_version alert_deliveries alerts changed_files conversion_funnel duplicate_audit feeds fresh
     generations hourly_buyers hourly_sales ingested_files landing_zone live_status looked_at looked_at_files
     lost_events lost_files lost_rows narrowed_checks outcomes pending_events pending_files
     performance_metrics performance_report raw_events rejected_events rollups staged stream_batches trial
-    tried unchecked_files unseen user_events whole_checks """.split()
+    tried unchecked_files unseen whole_checks """.split()
 )
 
 
@@ -52,7 +52,7 @@ def catalog(settings: Settings) -> Catalog:
             twin = next((other for other in paths if other.stem == name and other != path), None)
             if twin is not None:
                 raise FeedError(f"{path} and {twin} both declare the feed {name}.", "Leave one of them.")
-            feed = read_feed(_content(path), str(path), name, RESERVED)
+            feed = _read(path, _content(path))
             if feed.schema is None and feed.table in RESERVED:
                 raise FeedError(
                     f"{path}: the table {feed.table} of the feed {name} is one of ours.",
@@ -65,6 +65,12 @@ def catalog(settings: Settings) -> Catalog:
             found.problems[name] = error
     _refuse_shared_tables(found)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _read(path: Path, content: bytes) -> Feed:
+    """Declarations are asked for again and again; reading one takes milliseconds."""
+    return read_feed(content, str(path), path.stem, RESERVED)
 
 
 def _files(folder: Path) -> list[Path]:

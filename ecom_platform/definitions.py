@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ecom_platform.orchestration.code_location import definitions
-from ecom_platform.orchestration.workload import Workload
 from ecom_platform.settings import load_settings
-from ecom_platform.shop.attachment import shop
+from ecom_platform.shop.attachment import events_alone, shop
 
 settings = load_settings()
-workload = Workload() if settings.shop is False else shop(settings)
+workload = events_alone() if settings.shop is False else shop(settings)
 defs = definitions(settings, workload)

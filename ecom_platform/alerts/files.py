@@ -11,6 +11,7 @@ otherwise be folded into the old one, and told to nobody.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,9 +21,7 @@ from ecom_platform.store import alerts as tables
 from ecom_platform.store.alerts import OpenProblem, RejectShare
 from ecom_platform.store.connection import Connection
 
-ASSET = "user_events"
-QUARANTINE_KEY = f"quarantine/{ASSET}"
-REJECTS_KEY = f"rejects/{ASSET}"
+KINDS = (Kind.FILE_QUARANTINED, Kind.REJECTS)
 # The check that shows the rejects of the newest run.
 _CHECK = "few_rows_rejected"
 NAMED_FILES = 20
@@ -34,48 +33,68 @@ _LOOK_BACK = timedelta(hours=1)
 _KNOWN_FILES = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A feed whose files are watched: its asset is called as it is. ``reject_share`` is how many of its rows
+    may be refused, 0 to 1, ``ui_url`` where Dagster's pages are."""
+
+    connection: Connection
+    feed: str
+    reject_share: float
+    ui_url: str
+    source: str = DEFAULT_SOURCE
+
+    def key(self, kind: str) -> str:
+        """What the keys of its problems begin with."""
+        return f"{kind}/{self.feed}"
+
+
+def watched_feeds(
+    connection: Connection, window: Window, now: datetime, source: str = DEFAULT_SOURCE
+) -> list[str]:
+    """Feeds of which there may be something to tell."""
+    return tables.feeds_to_look_at(connection, source, KINDS, min(window.since, now - _LOOK_BACK))
+
+
 def file_signs(
-    connection: Connection,
+    of: Watched,
     window: Window,
     now: datetime,
-    reject_share: float,
-    ui_url: str,
-    source: str = DEFAULT_SOURCE,
     *,
     quarantine: str = "the folder quarantine/",
     taken_out: Callable[[int, str], bool] = lambda file_id, name: False,
 ) -> Iterator[Sign]:
-    """Signs of what became of files in ``window``.
+    """Signs of what became of a feed's files in ``window``.
 
     ``quarantine`` says where unreadable files lie, ``taken_out`` whether somebody has taken one away.
     """
     since = min(window.since, now - _LOOK_BACK)
-    known = tables.open_problems(connection, source, Kind.FILE_QUARANTINED)
-    fresh = tables.quarantined_files(connection, source, max(window.began, since))
-    yield from _quarantines(known, fresh, now, ui_url, quarantine)
+    known = tables.open_problems(of.connection, of.source, Kind.FILE_QUARANTINED, of.feed)
+    fresh = tables.quarantined_files(of.connection, of.source, of.feed, max(window.began, since))
+    yield from _quarantines(of, known, fresh, now, quarantine)
     if not fresh:
         for problem in known:
-            yield from _quarantine_over(connection, problem, now, taken_out)
+            yield from _quarantine_over(of.connection, problem, now, taken_out)
     hour = since.replace(minute=0, second=0, microsecond=0)
-    yield from _rejects(connection, max(window.began, hour), reject_share, ui_url, source)
+    yield from _rejects(of, max(window.began, hour))
 
 
 # -- quarantine ----------------------------------------------------------------------------------
 
 
 def _quarantines(
-    known: Sequence[OpenProblem], fresh: Sequence[tuple[Any, ...]], now: datetime, ui_url: str, where: str
+    of: Watched, known: Sequence[OpenProblem], fresh: Sequence[tuple[Any, ...]], now: datetime, where: str
 ) -> Iterator[Sign]:
     if not fresh:
         return
     recent = [problem for problem in known if problem.last_event_at > now - QUIET]
     before = max(recent, key=lambda problem: problem.last_event_at, default=None)
     # Of now, not of the file's time: a file whose transaction ended late is news all the same.
-    yield Raised(quarantined(fresh, before, ui_url, where), now)
+    yield Raised(quarantined(of, fresh, before, where), now)
 
 
 def quarantined(
-    rows: Sequence[tuple[Any, ...]], before: OpenProblem | None, ui_url: str, where: str
+    of: Watched, rows: Sequence[tuple[Any, ...]], before: OpenProblem | None, where: str
 ) -> Problem:
     """The problem of all files that were put into quarantine, those of ``before`` among them.
 
@@ -89,14 +108,14 @@ def quarantined(
     what = f"the file {name} was" if number == 1 else f"{number:,} files were"
     which = "first" if before is None else "newest"
     return Problem(
-        key=before.key if before is not None else f"{QUARANTINE_KEY}/{rows[0][0]}",
+        key=before.key if before is not None else f"{of.key('quarantine')}/{rows[0][0]}",
         kind=Kind.FILE_QUARANTINED,
-        title=f"{ASSET}: {what} put into quarantine",
-        asset=ASSET,
+        title=f"{of.feed}: {what} put into quarantine",
+        asset=of.feed,
         expected="every file that lands can be read",
         found=f"{number:,} that cannot; {which} {name}, {_time(finished_at)}: {reason}",
         run_id=run_id,
-        link=_link(ui_url, run_id),
+        link=_link(of, run_id),
         details={"files": files, "where": where, "files_in_all": number, "file_ids": ids[-_KNOWN_FILES:]},
         remedy="None of their rows was loaded. Correct each file and drop it again under its name, or delete"
         " it from quarantine if it is not wanted. `ecom trace FILE` says what became of one. It is over when"
@@ -126,25 +145,24 @@ def _quarantine_over(
 # -- rejects -------------------------------------------------------------------------------------
 
 
-def _rejects(
-    connection: Connection, since: datetime, limit: float, ui_url: str, source: str
-) -> Iterator[Sign]:
-    known = tables.open_problems(connection, source, Kind.REJECTS)
+def _rejects(of: Watched, since: datetime) -> Iterator[Sign]:
+    connection, limit = of.connection, of.reject_share
+    known = tables.open_problems(connection, of.source, Kind.REJECTS, of.feed)
     current = max(known, key=lambda problem: problem.last_event_at, default=None)
-    for share in tables.reject_shares(connection, since, limit):
+    for share in tables.reject_shares(connection, of.feed, since, limit):
         if not share.above or any(_holds(problem, share) for problem in [*known, current] if problem):
             continue
         if current is not None and tables.well_between(
-            connection, current.last_event_at, share.finished_at, limit
+            connection, of.feed, current.last_event_at, share.finished_at, limit
         ):
             current = None  # runs were well again: what is wrong now is another problem
-        problem = _too_many(connection, share, current, limit, ui_url)
+        problem = _too_many(of, share, current)
         yield Raised(problem, share.finished_at)
         begun = share.finished_at if current is None else current.occurred_at
         current = OpenProblem(problem.key, begun, share.finished_at, {})
     for before in known:
         if current is None or current.key != before.key or current.last_event_at == before.last_event_at:
-            yield from _rejects_over(connection, before, limit)
+            yield from _rejects_over(of, before)
 
 
 def _holds(problem: OpenProblem, share: RejectShare) -> bool:
@@ -152,9 +170,11 @@ def _holds(problem: OpenProblem, share: RejectShare) -> bool:
     return _hour(problem.occurred_at) <= share.finished_at <= problem.last_event_at
 
 
-def _rejects_over(connection: Connection, problem: OpenProblem, limit: float) -> Iterator[Resolved]:
+def _rejects_over(of: Watched, problem: OpenProblem) -> Iterator[Resolved]:
     """Over when the rows that were told of are no longer refused, not when later ones are better."""
-    refused = tables.refused_between(connection, _hour(problem.occurred_at), problem.last_event_at, limit)
+    refused = tables.refused_between(
+        of.connection, of.feed, _hour(problem.occurred_at), problem.last_event_at, of.reject_share
+    )
     if refused.above:
         return
     left = _share(refused.rejected, refused.read) if refused.rejected else "none"
@@ -163,34 +183,33 @@ def _rejects_over(connection: Connection, problem: OpenProblem, limit: float) ->
     yield Resolved(problem.key, f"Of the rows of these runs, {left} are still rejected.", at)
 
 
-def _too_many(
-    connection: Connection, share: RejectShare, before: OpenProblem | None, limit: float, ui_url: str
-) -> Problem:
+def _too_many(of: Watched, share: RejectShare, before: OpenProblem | None) -> Problem:
+    connection, limit = of.connection, of.reject_share
     begun = share.hour if before is None else _hour(before.occurred_at)
-    refused = tables.refused_between(connection, begun, share.finished_at, limit)
+    refused = tables.refused_between(connection, of.feed, begun, share.finished_at, limit)
     total = (
         f"; since {_time(begun)}, {_share(refused.rejected, refused.read)} in {refused.runs:,} runs"
         if refused.runs > 1
         else ""
     )
-    files = tables.refused_files(connection, begun, share.finished_at, NAMED_FILES)
+    files = tables.refused_files(connection, of.feed, begun, share.finished_at, NAMED_FILES)
     title, found = f"{share.rejected / share.read:.1%} of the rows", _share(share.rejected, share.read)
     if share.rejected <= limit * share.read and files:
         # Not of the run as a whole, but of one of its files.
         name, read, rejected, _ = max(files, key=lambda file: file[2] / file[1])
         title = f"{rejected / read:.1%} of the rows of {name}"
         found += f"; of {name} alone {_share(rejected, read)}"
-    new = f"{REJECTS_KEY}/{share.hour:%Y%m%dT%H}/{share.run_id or 'live'}"
+    new = f"{of.key('rejects')}/{share.hour:%Y%m%dT%H}/{share.run_id or 'live'}"
     return Problem(
         key=new if before is None else before.key,
         kind=Kind.REJECTS,
-        title=f"{ASSET}: {title} were rejected",
-        asset=ASSET,
+        title=f"{of.feed}: {title} were rejected",
+        asset=of.feed,
         expected=f"at most {limit:.1%} of the rows rejected, of a run and of each file",
         found=found + total,
         run_id=share.run_id,
         # The run's own page says that it succeeded; the live mode's rejects no check has looked at.
-        link=f"{ui_url}/assets/{ASSET}" + (f"?view=checks&checkDetail={_CHECK}" if share.run_id else ""),
+        link=f"{of.ui_url}/assets/{of.feed}" + (f"?view=checks&checkDetail={_CHECK}" if share.run_id else ""),
         details={
             "files": [
                 f"{name}: {rejected:,} of {read:,} rows: {reasons}" for name, read, rejected, reasons in files
@@ -214,5 +233,5 @@ def _time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _link(ui_url: str, run_id: str | None) -> str:
-    return f"{ui_url}/runs/{run_id}" if run_id else f"{ui_url}/assets/{ASSET}"
+def _link(of: Watched, run_id: str | None) -> str:
+    return f"{of.ui_url}/runs/{run_id}" if run_id else f"{of.ui_url}/assets/{of.feed}"

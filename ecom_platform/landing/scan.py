@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -78,6 +78,12 @@ class Scan:
     def not_taken(self) -> dict[str, str]:
         """Everything that is left where it is whatever time passes, and why."""
         return {**self.unfinished, **self.refused}
+
+    def only(self, wanted: Callable[[str], bool]) -> Scan:
+        """Without the files whose names are not ``wanted``; what is refused is said all the same."""
+        settled = [file for file in self.settled if wanted(file.name)]
+        unsettled = [file for file in self.unsettled if wanted(file.name)]
+        return replace(self, settled=settled, unsettled=unsettled)
 
 
 def may_read(path: str) -> bool:

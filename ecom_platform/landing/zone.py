@@ -7,7 +7,7 @@ rename. Does not belong here: which files may be taken (``scan``), or the ledger
     landing/FEED/                 files of a feed, in folders of its own or not
     landing/.ecom/claimed/        <file_id>-<name>: ours, being loaded
     landing/.ecom/units/          what Spark is told to load; gone after the run
-    landing/.ecom/archive/DATE/   <file_id>-<name>: loaded on that date (UTC); of other feeds than user_events
+    landing/.ecom/archive/DATE/   <file_id>-<name>: loaded on that date (UTC); of other feeds than the first
                                   in archive/FEED/DATE/
     landing/.ecom/quarantine/     <file_id>-<name> and <file_id>-<name>.reason.txt
     landing/.ecom/zone-id         by what the ledger knows this zone (``identity``)
@@ -30,9 +30,10 @@ from pathlib import Path
 
 from ecom_platform import durable
 from ecom_platform.errors import StorageError
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
-from ecom_platform.store.outcome import TOP_FEED, base, feed_of
+from ecom_platform.store.outcome import base, feed_of
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _LARGEST = (1 << 63) - 1

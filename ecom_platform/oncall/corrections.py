@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from ecom_platform.catalog import packaged
 from ecom_platform.errors import UsageError
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.files.feed_decoding import MAX_RAW_BYTES
 from ecom_platform.files.opening import open_events
 from ecom_platform.files.unreadable import UnreadableFile
@@ -29,7 +30,7 @@ from ecom_platform.oncall.event_rows import COLUMN_NAMES, HEADER, decode, read_h
 from ecom_platform.oncall.reject_keys import PLACE, RejectIndex
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.feed_table import OWN_FEED, FeedTable
+from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.rejects import OpenReject, ReplayVerdict, open_rejects, replay
 
 
@@ -85,7 +86,7 @@ def _store(database: Database, reject: OpenReject, event: pa.RecordBatch | None)
     if event is None:
         return ReplayVerdict.STILL_REJECTED
     with database.transaction() as connection:
-        return replay(connection, FeedTable(packaged()[OWN_FEED]), reject.reject_id, event)
+        return replay(connection, FeedTable(packaged()[TOP_FEED]), reject.reject_id, event)
 
 
 def _header_on_disk(connection: Connection, zone: LandingZone, file_id: int) -> tuple[str, ...] | None:

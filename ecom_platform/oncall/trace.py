@@ -16,11 +16,12 @@ from uuid import UUID
 
 from ecom_platform.catalog import packaged
 from ecom_platform.errors import UsageError
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.landing.zone import LandingZone, file_number, numbered
 from ecom_platform.oncall.lines import rows_with
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection
-from ecom_platform.store.feed_table import OWN_FEED, FeedTable
+from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.outcome import base
 from ecom_platform.store.rejects import is_stored
 from ecom_platform.store.statements import queries
@@ -201,7 +202,7 @@ def _line_of(connection: Connection, path: Path, event_id: UUID) -> tuple[int | 
     A lower line with the id may have been refused, or be in conflict after a correction.
     """
     first: int | None = None
-    table = FeedTable(packaged()[OWN_FEED])
+    table = FeedTable(packaged()[TOP_FEED])
     for line, row in islice(rows_with(path, event_id), _ROWS_COMPARED):
         if is_stored(connection, table, row):
             return line, True

@@ -6,17 +6,19 @@ Belongs here: gathering. Does not belong here: deciding anything, or knowing whi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 
 import dagster as dg
 
+from ecom_platform.catalog import catalog
 from ecom_platform.orchestration.alerting.platform import platform_alerts
-from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
+from ecom_platform.orchestration.assets.duplicate_audit import AUDIT, duplicate_audit
+from ecom_platform.orchestration.assets.feed_assets import broken_feeds, feed_assets
 from ecom_platform.orchestration.assets.performance_report import performance_report
-from ecom_platform.orchestration.assets.user_events import user_events
-from ecom_platform.orchestration.checks import archive
-from ecom_platform.orchestration.checks import live_mode_is_alive as live_mode
-from ecom_platform.orchestration.checks import table as user_events_checks
+from ecom_platform.orchestration.checks.feed_checks import feed_checks
+from ecom_platform.orchestration.checks.platform_checks import platform_checks
+from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import ingest_job
 from ecom_platform.orchestration.maintenance import MAINTENANCE_JOBS
 from ecom_platform.orchestration.resources import resources
@@ -31,17 +33,26 @@ MODULE = "ecom_platform.definitions"
 
 
 def definitions(settings: Settings, workload: Workload) -> dg.Definitions:
-    """Everything that the UI shows."""
+    """Everything that the UI shows, of the feeds that are declared now."""
+    declared = DeclaredFeeds(catalog(settings))
+    checks = [
+        *feed_checks(declared, workload.row_rules),
+        *platform_checks(declared, dg.AssetKey(AUDIT)),
+    ]
+    assets = [feed_assets(declared), duplicate_audit(declared), performance_report]
+    evaluated = [key for check in checks for key in check.check_keys]
     engine = dg.Definitions(
-        assets=workload.attached_to([user_events, duplicate_audit, performance_report]),
-        asset_checks=dg.load_asset_checks_from_modules([user_events_checks, archive, live_mode]),
+        assets=[*workload.attached_to(assets), *broken_feeds(declared)],
+        asset_checks=checks,
         jobs=[ingest_job, *MAINTENANCE_JOBS],
         sensors=[new_csv_files, live_mode_sensor, ledger_age],
-        resources=resources(settings, workload),
+        resources=resources(settings, workload, replace(declared, checks=evaluated)),
         # One run is one process and one Spark session; a process a step takes four times as long.
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(engine, workload.definitions, daily(workload.tables), platform_alerts())
+    return dg.Definitions.merge(
+        engine, workload.definitions, daily(declared, workload.tables), platform_alerts()
+    )
 
 
 def load() -> tuple[dg.Definitions, Workload]:

@@ -80,7 +80,33 @@ class RunSummary:
     @property
     def refused(self) -> dict[str, str]:
         """What lies in the landing folder and was not taken, and why."""
-        return dict(self.materializations.get("user_events", {}).get("refused") or {})
+        refused: dict[str, str] = {}
+        for loaded in self._of_feeds:
+            refused |= loaded.get("refused") or {}
+        return refused
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Rows of the files that this run brought to a final state, of all feeds, by what became of them."""
+        names = ("read", "inserted", "updated", "stale", "duplicate", "rejected")
+        return {name: self._sum(f"rows_{name}") for name in names}
+
+    @property
+    def files(self) -> dict[str, int]:
+        """The same of these files."""
+        return {name: self._sum(f"files_{name}") for name in ("landed", "loaded", "quarantined", "unsettled")}
+
+    @property
+    def load(self) -> dict[str, Any]:
+        """What the assets of the feeds say of the run as a whole; empty where none came to its end."""
+        return self._of_feeds[0] if self._of_feeds else {}
+
+    @property
+    def _of_feeds(self) -> list[dict[str, Any]]:
+        return [metadata for metadata in self.materializations.values() if "files_landed" in metadata]
+
+    def _sum(self, figure: str) -> int:
+        return sum(int(metadata.get(figure, 0)) for metadata in self._of_feeds)
 
     @property
     def report(self) -> str | None:
@@ -90,22 +116,12 @@ class RunSummary:
 
     def as_json(self) -> dict[str, Any]:
         """The object of ``--json``."""
-        events = self.materializations.get("user_events", {})
         generated = self.materializations.get(self.producer or "", {})
         summary: dict[str, Any] = {
             "run_id": self.run_id,
             "success": self.success,
-            "files": {
-                **{
-                    name: int(events.get(f"files_{name}", 0))
-                    for name in ("landed", "loaded", "quarantined", "unsettled")
-                },
-                "refused": self.refused,
-            },
-            "rows": {
-                name: int(events.get(f"rows_{name}", 0))
-                for name in ("read", "inserted", "updated", "stale", "duplicate", "rejected")
-            },
+            "files": {**self.files, "refused": self.refused},
+            "rows": self.rows,
             "checks": {
                 "passed": sum(check.passed for check in self.checks),
                 "failed": [check.name for check in self.failed],
@@ -113,7 +129,7 @@ class RunSummary:
             },
             "seconds": {
                 "generate": round(float(generated.get("seconds", 0.0)), 3),
-                "stream": round(float(events.get("seconds", 0.0)), 3),
+                "stream": round(float(self.load.get("seconds", 0.0)), 3),
                 "total": round(self.seconds, 3),
             },
         }

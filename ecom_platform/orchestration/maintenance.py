@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from ecom_platform.oncall.corrections import file_below, replay_as_they_are, replay_corrected
 from ecom_platform.oncall.requeue import reconcile, reload_files, reload_since
 from ecom_platform.oncall.trace import trace
-from ecom_platform.orchestration.assets.user_events import POOL
+from ecom_platform.orchestration.jobs import POOL
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource, SparkResource
 from ecom_platform.orchestration.times import utc
 from ecom_platform.orchestration.workload import Workload

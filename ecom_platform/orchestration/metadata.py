@@ -16,6 +16,7 @@ from ecom_platform.feeds.feed import Column, Feed
 from ecom_platform.settings import DEFAULT_SCHEMA, Settings, load_settings
 from ecom_platform.store.audit import DuplicateAudit, Finding
 from ecom_platform.store.connection import Database
+from ecom_platform.store.feed_table import EXTRA, ROW_ID, FeedTable
 
 OWNERS = ["team:data-platform"]
 GROUP = "ecommerce"
@@ -29,13 +30,17 @@ _LINEAGE = [
     ),
     dg.TableColumn("ingested_at", "timestamptz", "When its transaction began.", constraints=REQUIRED),
 ]
+_OURS = {
+    EXTRA: "What the file has beside the declared columns.",
+    ROW_ID: "By what the row is known, made from its content, its place or its key.",
+}
 _AUDIT_COLUMNS = {
-    "rows": "Rows of user_events.",
-    "distinct_ids": "Distinct event_id of user_events; as many as rows.",
+    "rows": "Rows of the feed's table.",
+    "distinct_ids": "Distinct keys of these rows; as many as rows.",
     "duplicates_within_file": "Rows not stored because the same file had them before.",
     "duplicates_across_files": "Rows not stored because another file had them before.",
     "duplicates_redropped_file": "Rows not stored because the very same file was loaded before.",
-    "id_conflicts": "Rows with a known event_id and other content, in rejected_events.",
+    "id_conflicts": "Rows with a known key and other content, in rejected_events.",
 }
 
 
@@ -59,11 +64,13 @@ def _file_type(column: Column) -> str:
 
 
 def table_schema(feed: Feed) -> dg.TableSchema:
-    """The columns of a feed's table, and its lineage."""
+    """The columns of a feed's table, those of ours behind them."""
     declared = [
         described(column, column.type, unique=feed.primary_key == (column.name,)) for column in feed.columns
     ]
-    return dg.TableSchema(declared + _LINEAGE)
+    table = FeedTable(feed)
+    ours = [dg.TableColumn(name, table.types[name], _OURS[name]) for name in _OURS if name in table.types]
+    return dg.TableSchema([*declared, *ours, *_LINEAGE])
 
 
 def audit_schema() -> dg.TableSchema:
@@ -93,16 +100,18 @@ def column_lineage(upstream: str, columns: Mapping[str, tuple[str, ...]]) -> dg.
     )
 
 
-def table_name(table: str) -> dict[str, str]:
-    """The name of a table, in whichever database it is."""
-    return {"dagster/table_name": f"{load_settings().postgres_schema or DEFAULT_SCHEMA}.{table}"}
+def table_name(table: str, schema: str | None = None) -> dict[str, str]:
+    """The name of a table, in whichever database it is; ``schema``: where it is none of the platform's."""
+    return {"dagster/table_name": f"{schema or load_settings().postgres_schema or DEFAULT_SCHEMA}.{table}"}
 
 
-def table_metadata(database: Database, settings: Settings, table: str) -> dict[str, Any]:
+def table_metadata(
+    database: Database, settings: Settings, table: str, schema: str | None = None
+) -> dict[str, Any]:
     """Where a table is, without anything secret."""
     # The embedded server asks for no password; its URL can be handed to psql as it is.
     uri = database.url if settings.embedded else f"postgresql://{database.description}"
-    return {**table_name(table), "dagster/uri": uri}
+    return {**table_name(table, schema), "dagster/uri": uri}
 
 
 def check_result(

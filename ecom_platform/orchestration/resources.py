@@ -16,15 +16,14 @@ import dagster as dg
 from dagster_pyspark import LazyPySparkResource
 from pydantic import PrivateAttr
 
-from ecom_platform.catalog import Catalog, catalog
 from ecom_platform.errors import SettingsError
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration import presence
+from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import WAITING_TAG
 from ecom_platform.orchestration.workload import Workload
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.feed_table import OWN_FEED, FeedTable
 from ecom_platform.store.provision import provide
 from ecom_platform.streaming import session as spark
 
@@ -56,17 +55,7 @@ class PostgresResource(dg.ConfigurableResource[Any]):
 
 
 class LandingZoneResource(dg.ConfigurableResource[Any]):
-    """The folders of `ECOM_LANDING_DIR` that files land in and pass through, and the declared feeds."""
-
-    @property
-    def feeds(self) -> Catalog:
-        """The feeds that are declared now."""
-        return catalog(self.settings)
-
-    @property
-    def own_table(self) -> FeedTable:
-        """The table of `user_events`."""
-        return FeedTable(self.feeds.feeds[OWN_FEED])
+    """The folders of `ECOM_LANDING_DIR` that files land in and pass through."""
 
     @property
     def settings(self) -> Settings:
@@ -112,10 +101,11 @@ class SparkResource(LazyPySparkResource):
             self._spark_session = None
 
 
-def resources(settings: Settings, workload: Workload) -> dict[str, Any]:
+def resources(settings: Settings, workload: Workload, declared: DeclaredFeeds) -> dict[str, Any]:
     """The resources of the code location, by the names that assets ask for."""
     return {
         "workload": dg.ResourceDefinition.hardcoded_resource(workload, "What runs on the engine beside it."),
+        "declared": dg.ResourceDefinition.hardcoded_resource(declared, "The feeds, as they were declared."),
         "postgres": PostgresResource(),
         "landing": LandingZoneResource(),
         # What depends on the process is added when the JVM starts; this is what the UI shows.

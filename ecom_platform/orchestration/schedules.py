@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 
 from ecom_platform.landing.expiry import delete_expired
+from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.run_retention import expire_runs
 from ecom_platform.store.retention import expire
@@ -58,12 +59,12 @@ def upkeep_job() -> None:
     vacuum_and_analyze()
 
 
-def daily(tables: Sequence[str] = ()) -> dg.Definitions:
+def daily(declared: DeclaredFeeds, tables: Sequence[str] = ()) -> dg.Definitions:
     """The jobs and their schedules. ``tables``: assets that follow from the events, looked at as well."""
     audit_job = dg.define_asset_job(
         "audit",
         selection=dg.AssetSelection.assets("duplicate_audit")
-        | dg.AssetSelection.checks_for_assets(*(dg.AssetKey(name) for name in ("user_events", *tables))),
+        | dg.AssetSelection.checks_for_assets(*declared.keys, *(dg.AssetKey(name) for name in tables)),
         description="Count duplicates, run every check of the tables; loads nothing.",
     )
     report_job = dg.define_asset_job(

@@ -16,8 +16,8 @@ from pathlib import Path
 import dagster as dg
 import psutil
 
-from ecom_platform.orchestration.assets.user_events import POOL
 from ecom_platform.orchestration.dagster_private import GRPC_INFO_TAG
+from ecom_platform.orchestration.jobs import POOL
 from ecom_platform.orchestration.presence import Presence, forget, known, presence
 
 # A run is NOT_STARTED between its first row and its first event, also where its process runs already.

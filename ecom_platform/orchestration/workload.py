@@ -14,6 +14,7 @@ import dagster as dg
 from markupsafe import Markup
 
 from ecom_platform.settings import Settings
+from ecom_platform.store.audit import RowRules
 from ecom_platform.store.connection import Connection, Database
 
 
@@ -33,6 +34,8 @@ class Workload:
     upstream: Mapping[str, Sequence[str]] = field(default_factory=dict)
     tables: Sequence[str] = ()
     checks: Sequence[dg.AssetCheckKey] = ()
+    # By feed, rules about its rows that have checks under names of their own, and what each promises.
+    row_rules: Mapping[str, Mapping[RowRules, str]] = field(default_factory=dict)
     # The asset that makes files in a run that loads them too.
     producer: str | None = None
     # Files that a run has put in place whole, by their names: they need not be watched until they settle.

@@ -89,8 +89,14 @@ def memory(run: Run) -> Markup:
     return _over_time(run, "memory_bytes", units.size, "Memory by process")
 
 
+def grown(run: Run) -> str:
+    """Whose growth is shown: the table, where there is one feed alone."""
+    names = [relation.name for relation in run.relations if relation.of_feed]
+    return names[0] if len(names) == 1 else "the tables of all feeds"
+
+
 def growth(run: Run) -> Markup:
-    """Size of `user_events` and its indexes over the last runs, this one at the right."""
+    """Size of the tables of feeds and of their indexes over the last runs, this one at the right."""
     sizes = {"table": "table_bytes", "indexes": "index_bytes"}
     series = {}
     runs = 0
@@ -101,7 +107,7 @@ def growth(run: Run) -> Markup:
         series[shown] = [(number / (len(values) - 1), value) for number, value in enumerate(values)]
     first = {1: "this run", 2: "the run before"}.get(runs, f"{runs - 1} runs ago")
     return svg.stacked_areas(
-        series, SIZE_COLORS, units.size, "Size of user_events and its indexes", (first, "this run")
+        series, SIZE_COLORS, units.size, f"Size of {grown(run)} and indexes", (first, "this run")
     )
 
 

@@ -217,11 +217,12 @@ def derived_metrics(run: Run) -> list[Metric]:
     for reason, rows in run.rejects:
         found.append(Metric("rejects", rows, "rows", reason))
     for relation in run.relations:
-        whole = relation.name == "user_events"
-        for name, size in (("table_bytes", relation.table_bytes), ("index_bytes", relation.index_bytes)):
-            found.append(Metric(name, size, "bytes", relation.name))
-            if whole:
-                found.append(Metric(name, size, "bytes"))
+        found.append(Metric("table_bytes", relation.table_bytes, "bytes", relation.name))
+        found.append(Metric("index_bytes", relation.index_bytes, "bytes", relation.name))
+    of_feeds = [relation for relation in run.relations if relation.of_feed]
+    if of_feeds:
+        found.append(Metric("table_bytes", sum(one.table_bytes for one in of_feeds), "bytes"))
+        found.append(Metric("index_bytes", sum(one.index_bytes for one in of_feeds), "bytes"))
     return found
 
 

@@ -138,7 +138,7 @@ def _plots(run: Run) -> list[tuple[str, str, Markup, Mapping[str, str]]]:
         ("Rows per second", "by micro-batch", charts.throughput(run), {}),
         ("Seconds of a micro-batch", "by part", charts.durations(run), charts.PART_COLORS),
         ("Latency", "share of rows committed after their file landed", latency, {}),
-        ("Growth", "of user_events over the last runs", charts.growth(run), charts.SIZE_COLORS),
+        ("Growth", f"of {charts.grown(run)} over the last runs", charts.growth(run), charts.SIZE_COLORS),
         ("Processors", f"of {run.cores}, by process{measured}", charts.processors(run), cores),
         ("Memory", "by process", charts.memory(run), memory),
     ]

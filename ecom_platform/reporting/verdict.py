@@ -259,19 +259,19 @@ def _postgres(evidence: Evidence, seconds: float, share: float) -> Verdict:
             Cause.POSTGRES,
             f"{sentence}; its processors cannot be seen from here.",
             "Look at its processors and disk during a load, at locks in pg_stat_activity, and at indexes or "
-            "triggers added to user_events.",
+            "triggers added to the feeds' tables.",
         )
     if cpu < 0.5 * seconds:
         return Verdict(
             Cause.POSTGRES,
             f"{sentence}; it used {cpu:.1f} s of processor time, so it waited for something.",
-            "Look for locks in pg_stat_activity, for a slow disk, and for triggers added to user_events.",
+            "Look for locks in pg_stat_activity, for a slow disk, for triggers added to the feeds' tables.",
         )
     return Verdict(
         Cause.POSTGRES,
         f"{sentence}; it used {cpu:.1f} s of processor time, so it was at work.",
         "Faster cores for PostgreSQL, more shared_buffers if the primary key no longer fits, and no "
-        "indexes on user_events that nobody uses.",
+        "indexes on the feeds' tables that nobody uses.",
     )
 
 

@@ -10,6 +10,8 @@ from ecom_platform.orchestration.jobs import LOADS
 from ecom_platform.orchestration.workload import Workload
 from ecom_platform.settings import Settings
 from ecom_platform.shop import MAIN_JOB, generations
+from ecom_platform.shop.event import USER_EVENTS
+from ecom_platform.shop.event_rules import EVENT_RULES
 from ecom_platform.shop.raw_events import (
     files_hold_generated_events,
     generated_events_stored_once,
@@ -24,7 +26,7 @@ from ecom_platform.store.connection import Connection, Database
 main_job = dg.define_asset_job(
     MAIN_JOB,
     selection=dg.AssetSelection.assets(
-        "raw_events", "user_events", "duplicate_audit", *ROLLUPS, "performance_report"
+        "raw_events", USER_EVENTS, "duplicate_audit", *ROLLUPS, "performance_report"
     ),
     description="Generate events, stream them into PostgreSQL, audit, run every check: what `ecom run` runs "
     "in the terminal, and *Materialize all* here.",
@@ -40,14 +42,20 @@ def shop(settings: Settings) -> Workload:
             asset_checks=[files_hold_generated_events, generated_events_stored_once, sales_reconcile],
             jobs=[main_job, recount_job(known_first_day(settings.home))],
         ),
-        upstream={"user_events": ["raw_events"], "performance_report": ROLLUPS},
+        upstream={USER_EVENTS: ["raw_events"], "performance_report": ROLLUPS},
         tables=ROLLUPS,
+        row_rules={USER_EVENTS: EVENT_RULES},
         checks=[generated_events_stored_once.check_key, *sales_reconcile.check_keys],
         producer="raw_events",
         whole_files=_files_of,
         after_load=_bring_figures_up_to_date,
         first_screen=first_screen,
     )
+
+
+def events_alone() -> Workload:
+    """What stays where the shop is off: the checks of the events, by their names."""
+    return Workload(row_rules={USER_EVENTS: EVENT_RULES})
 
 
 def _files_of(connection: Connection, run_id: str) -> Collection[str]:

@@ -12,7 +12,8 @@ from ecom_platform.catalog import packaged
 from ecom_platform.feeds.feed import Column
 from ecom_platform.feeds.rows import RowType
 
-FEED = packaged()["user_events"]
+USER_EVENTS = "user_events"
+FEED = packaged()[USER_EVENTS]
 BY_NAME: dict[str, Column] = {column.name: column for column in FEED.columns}
 COLUMN_NAMES = FEED.names
 HEADER = ",".join(COLUMN_NAMES)

@@ -11,13 +11,12 @@ import dagster as dg
 from pydantic import Field
 
 from ecom_platform.landing import identity
-from ecom_platform.orchestration.assets.user_events import user_events
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, check_result, file_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.times import utc
 from ecom_platform.settings import DEFAULT_EVENTS
 from ecom_platform.shop import findings, generations
-from ecom_platform.shop.event import FEED
+from ecom_platform.shop.event import FEED, USER_EVENTS
 from ecom_platform.shop.generated_files import count_records
 from ecom_platform.shop.generations import Generation, require_shop
 from ecom_platform.shop.generator import GeneratorConfig, WrittenFile, generate_tables, write_files
@@ -141,7 +140,7 @@ def files_hold_generated_events(
     return check_result(findings.generated_files(generation, counts))
 
 
-@dg.asset_check(asset=user_events)
+@dg.asset_check(asset=USER_EVENTS)
 def generated_events_stored_once(context: dg.AssetCheckExecutionContext, postgres: PostgresResource) -> Any:
     """Every generated event is in the table exactly once, whichever run loaded it.
 

@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import Field
 
 from ecom_platform.errors import UsageError
-from ecom_platform.orchestration.assets.user_events import user_events
+from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import (
     GROUP,
@@ -22,7 +22,7 @@ from ecom_platform.orchestration.metadata import (
     table_name,
 )
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
-from ecom_platform.shop.event import BY_NAME
+from ecom_platform.shop.event import BY_NAME, USER_EVENTS
 from ecom_platform.shop.rollups import (
     CONVERSION_FUNNEL,
     HOURLY_SALES,
@@ -113,7 +113,7 @@ def _day(field: str, text: str | None) -> date | None:
 def _spec(table: str, schema: dg.TableSchema, description: str) -> dg.AssetSpec:
     return dg.AssetSpec(
         table,
-        deps=[user_events],
+        deps=[USER_EVENTS],
         description=description,
         group_name=GROUP,
         owners=OWNERS,
@@ -163,7 +163,7 @@ def sales_figures(
             "changed_files": done.files,
             "recounted_events": done.recounted,
             "seconds": round(done.seconds, 3),
-            "dagster/column_lineage": column_lineage("user_events", _LINEAGE[rollup]),
+            "dagster/column_lineage": column_lineage(USER_EVENTS, _LINEAGE[rollup]),
         }
         yield dg.MaterializeResult(
             asset_key=rollup, metadata=metadata | table_metadata(postgres.database, landing.settings, rollup)
@@ -196,10 +196,13 @@ SALES_CHECKS = {HOURLY_SALES: "revenue_reconciles", CONVERSION_FUNNEL: "funnel_r
 
 @dg.multi_asset_check(name="sales_reconcile", specs=_CHECK_SPECS, can_subset=True)
 def sales_reconcile(
-    context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+    context: dg.AssetCheckExecutionContext,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+    declared: dg.ResourceParam[DeclaredFeeds],
 ) -> Iterator[Any]:
     """Both at once, each on a connection of its own."""
-    limit = whole_up_to(context.run, landing.settings)
+    limit = whole_up_to(context.run, landing.settings, declared)
     selected = {key.asset_key.to_user_string(): key.name for key in context.selected_asset_check_keys}
     for rollup, finding in reconciles_all(postgres.database, selected, whole_up_to=limit):
         yield check_result(finding, asset=rollup)
@@ -217,7 +220,7 @@ def recount_days(
         metadata: dict[str, Any] = {
             "changed_events": done.events,
             "recounted_events": done.recounted,
-            "dagster/column_lineage": column_lineage("user_events", _LINEAGE[rollup]),
+            "dagster/column_lineage": column_lineage(USER_EVENTS, _LINEAGE[rollup]),
         }
         context.log_event(dg.AssetMaterialization(rollup, metadata=metadata))
     # A materialization without a look at its check would turn a failed one grey.

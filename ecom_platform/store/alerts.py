@@ -7,7 +7,7 @@ raising, resolving and delivering (``alerts.outbox``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -102,14 +102,25 @@ def _there(database: Database, connection: Connection) -> bool:
     return bool(alerts)
 
 
-def open_problems(connection: Connection, source: str, kind: str) -> list[OpenProblem]:
-    """The open problems of a kind, the oldest first."""
-    return [OpenProblem(*row) for row in _queries().open_problems(connection, source=source, kind=kind)]
+def open_problems(
+    connection: Connection, source: str, kind: str, asset: str | None = None
+) -> list[OpenProblem]:
+    """The open problems of a kind, of ``asset`` or of all, the oldest first."""
+    rows = _queries().open_problems(connection, source=source, kind=kind, asset=asset)
+    return [OpenProblem(*row) for row in rows]
 
 
-def quarantined_files(connection: Connection, source: str, since: datetime) -> list[tuple[Any, ...]]:
+def feeds_to_look_at(connection: Connection, source: str, kinds: Sequence[str], since: datetime) -> list[str]:
+    """Feeds whose files were finished since, and those of which such a problem is open."""
+    rows = _queries().feeds_to_look_at(connection, source=source, kinds=list(kinds), since=since)
+    return sorted(feed for (feed,) in rows)
+
+
+def quarantined_files(
+    connection: Connection, source: str, feed: str, since: datetime
+) -> list[tuple[Any, ...]]:
     """Quarantined files no alert speaks of: file_id, name, reason, run_id or None, finished_at."""
-    return list(_queries().quarantined_files(connection, source=source, since=since))
+    return list(_queries().quarantined_files(connection, source=source, feed=feed, since=since))
 
 
 def not_loaded_since(connection: Connection, file_ids: Iterable[int]) -> list[tuple[int, str]]:
@@ -117,23 +128,26 @@ def not_loaded_since(connection: Connection, file_ids: Iterable[int]) -> list[tu
     return list(_queries().not_loaded_since(connection, file_ids=list(file_ids)))
 
 
-def reject_shares(connection: Connection, since: datetime, limit: float) -> list[RejectShare]:
-    """By run and hour, in order of time."""
-    return [RejectShare(*row) for row in _queries().reject_shares(connection, since=since, limit=limit)]
+def reject_shares(connection: Connection, feed: str, since: datetime, limit: float) -> list[RejectShare]:
+    """Of a feed by run and hour, in order of time."""
+    rows = _queries().reject_shares(connection, feed=feed, since=since, limit=limit)
+    return [RejectShare(*row) for row in rows]
 
 
-def well_between(connection: Connection, after: datetime, before: datetime, limit: float) -> bool:
+def well_between(connection: Connection, feed: str, after: datetime, before: datetime, limit: float) -> bool:
     """Whether a run and hour that ended between the two times rejected no more than ``limit`` allows."""
-    return bool(_queries().well_between(connection, after=after, before=before, limit=limit))
+    return bool(_queries().well_between(connection, feed=feed, after=after, before=before, limit=limit))
 
 
-def refused_between(connection: Connection, since: datetime, until: datetime, limit: float) -> Refused:
+def refused_between(
+    connection: Connection, feed: str, since: datetime, until: datetime, limit: float
+) -> Refused:
     """What the runs and hours that ended between the two times have refused, as of now."""
-    return Refused(*_queries().refused_between(connection, since=since, until=until, limit=limit))
+    return Refused(*_queries().refused_between(connection, feed=feed, since=since, until=until, limit=limit))
 
 
 def refused_files(
-    connection: Connection, since: datetime, until: datetime, most: int
+    connection: Connection, feed: str, since: datetime, until: datetime, most: int
 ) -> list[tuple[str, int, int, str]]:
-    """The files with the most refused rows: name, rows read, rejected, the commonest reasons."""
-    return list(_queries().refused_files(connection, since=since, until=until, most=most))
+    """The files with the most refused rows: name, rows read, rejected, the commonest reasons by column."""
+    return list(_queries().refused_files(connection, feed=feed, since=since, until=until, most=most))

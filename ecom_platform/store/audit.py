@@ -175,20 +175,25 @@ def _judge_rows(
     )
 
 
-def unique_ids(connection: Connection, table: FeedTable) -> Finding:
-    """``event_id`` is unique: promised by a valid index over every row.
+def unique_check(table: FeedTable) -> str:
+    """The name of :func:`unique_key` for the table: that of its key, where it is one column."""
+    return f"{table.key[0]}_is_unique" if len(table.key) == 1 else "key_is_unique"
+
+
+def unique_key(connection: Connection, table: FeedTable) -> Finding:
+    """The key is unique: promised by a valid index over every row.
 
     Where the promise is there, PostgreSQL keeps it with every row, and counting is the audit's part;
     where it is gone, the data are counted here, to say how many rows are there twice.
     """
-    expected = "a valid unique index"
-    description = "No event is stored twice: the constraint is in place."
+    check, expected = unique_check(table), "a valid unique index"
+    description = "No row is stored twice: the constraint is in place."
     if _is_unique(connection, table):
-        return Finding("event_id_is_unique", True, expected, expected, description)
+        return Finding(check, True, expected, expected, description)
     rows, distinct = _key_counts(connection, table)
     found = f"no valid unique index, and {rows - distinct} rows too many"
     return Finding(
-        "event_id_is_unique",
+        check,
         False,
         expected,
         found,
@@ -197,10 +202,12 @@ def unique_ids(connection: Connection, table: FeedTable) -> Finding:
     )
 
 
-def counts_reconcile(connection: Connection) -> Finding:
-    """``read = inserted + duplicate + rejected`` for every file and in total."""
-    unbalanced = list(queries("checks").unbalanced_files(connection))
-    files, read, inserted, duplicate, rejected, reject_rows = queries("checks").ledger_sums(connection)
+def counts_reconcile(connection: Connection, feed: str | None = None) -> Finding:
+    """``read = inserted + duplicate + rejected`` for every file and in total; of one feed, or of all."""
+    unbalanced = list(queries("checks").unbalanced_files(connection, feed=feed))
+    files, read, inserted, duplicate, rejected, reject_rows = queries("checks").ledger_sums(
+        connection, feed=feed
+    )
     accounted = inserted + duplicate + rejected
     return Finding(
         "counts_reconcile",
@@ -264,10 +271,10 @@ def _differing(counts: list[tuple[int, int]]) -> str:
     return f"{len(counts)} {'file differs' if len(counts) == 1 else 'files differ'}: {', '.join(parts)}"
 
 
-def few_rejects(connection: Connection, limit: float) -> Finding:
-    """Of the rows that the newest run read, and of those of each of its files, at most a share of ``limit``
-    is rejected now."""
-    (_, _, read, rejected), *files = queries("checks").newest_rejects(connection, limit=limit)
+def few_rejects(connection: Connection, limit: float, feed: str | None = None) -> Finding:
+    """Of the rows that the newest run read, of ``feed`` or of all, and of those of each of its files, at most
+    a share of ``limit`` is rejected now."""
+    (_, _, read, rejected), *files = queries("checks").newest_rejects(connection, limit=limit, feed=feed)
     found = f"{rejected} of {read} rows"
     if rejected <= limit * read and files:
         _, name, rows, bad = files[0]
@@ -286,9 +293,9 @@ def few_rejects(connection: Connection, limit: float) -> Finding:
     )
 
 
-def freshness(connection: Connection, now: datetime, window: timedelta) -> Finding:
-    """The last file was loaded within ``window``."""
-    newest: datetime | None = queries("checks").newest_load(connection)
+def freshness(connection: Connection, now: datetime, window: timedelta, feed: str | None = None) -> Finding:
+    """The last file, of ``feed`` or of all, was loaded within ``window``."""
+    newest: datetime | None = queries("checks").newest_load(connection, feed=feed)
     age = None if newest is None else now - newest
     return Finding(
         "loaded_recently",

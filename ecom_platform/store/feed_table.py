@@ -16,12 +16,11 @@ from functools import cached_property
 from psycopg.sql import SQL
 
 from ecom_platform.feeds.feed import Column, Feed
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.store.conninfo import literal, quoted
 from ecom_platform.store.row_conditions import row_conditions
 from ecom_platform.store.statements import text
 
-# Its table is made by the migrations, and its checks have no name of a feed.
-OWN_FEED = "user_events"
 ROW_ID, EXTRA = "row_id", "extra"
 # What every table has beside the declared columns.
 RESERVED = ("file_id", "ingested_at", ROW_ID, EXTRA)
@@ -94,7 +93,7 @@ class FeedTable:
         # Not a comparison of nothing with nothing, which SQL has no words for.
         compared_s = _listed(self.compared, "s.") or "1"
         compared_t = _listed(self.compared, "t.") or "1"
-        own = self.feed.name == OWN_FEED
+        own = self.feed.name == TOP_FEED
         return {
             "table": self.qualified,
             "table_text": literal(self.qualified),
@@ -104,7 +103,7 @@ class FeedTable:
             "key_array": f"ARRAY[{', '.join(literal(name) for name in sorted(self.key))}]::text[]",
             "lost_rows": "lost_events" if own else "lost_rows",
             "lost_feed": "true" if own else f"l.feed = {literal(self.feed.name)}",
-            "lost_key": "l.event_id = e.event_id"
+            "lost_key": f"l.{quoted(self.key[0])} = e.{quoted(self.key[0])}"
             if own
             else f"l.row_key = ROW({_listed(self.key, 'e.')})::text",
             "key_text": literal(_listed(self.key)),

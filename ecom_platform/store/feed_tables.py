@@ -15,9 +15,10 @@ from psycopg.types.json import Jsonb
 
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.feeds.travel import declaration_hash, from_data, shape_of, to_data
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.feed_table import OWN_FEED, FeedTable
+from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.statements import queries
 
 # As format_type has them.
@@ -29,7 +30,7 @@ def prepare_table(database: Database, feed: Feed) -> None:
 
     Raises :class:`FeedError` where a load of this feed would be wrong or refused. Nothing is changed then.
     """
-    if feed.name == OWN_FEED:
+    if feed.name == TOP_FEED:
         return
     table, schema = FeedTable(feed), feed.schema or database.schema
     try:
@@ -69,6 +70,7 @@ def _as_applied(connection: Connection, table: FeedTable, schema: str) -> str | 
             "Restore it from a backup, or give it its name again.",
         )
     _refuse_altered(connection, table, schema)
+    _refuse_forbidden(connection, table, schema)
     return str(applied[3])
 
 
@@ -130,6 +132,19 @@ def _refuse_altered(connection: Connection, table: FeedTable, schema: str) -> No
         raise FeedError(
             f"The table {table.qualified} of the feed {table.feed.name} was altered: {'; '.join(problems)}.",
             "Alter it back; the feed's files wait until then.",
+        )
+
+
+def _refuse_forbidden(connection: Connection, table: FeedTable, schema: str) -> None:
+    """A role that may not load one feed's table loads the others."""
+    missing = queries("feeds").missing_privileges(connection, schema=schema, name=table.name)
+    wanted = [privilege for (privilege,) in missing]
+    if wanted:
+        named = ", ".join(wanted)
+        raise FeedError(
+            f"This role may not load the table {table.qualified} of the feed {table.feed.name}: it lacks "
+            f"{named}.",
+            f"As its owner: GRANT {named} ON {table.qualified} TO the role of ECOM_POSTGRES_URL.",
         )
 
 

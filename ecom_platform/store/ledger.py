@@ -8,7 +8,7 @@ transition of a file to loaded or quarantined together with its rows, which is o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -77,15 +77,18 @@ class LandedRow:
 class Totals:
     """Sums over a set of files."""
 
-    files: int
-    loaded: int
-    quarantined: int
-    rows_read: int
-    rows_inserted: int
-    rows_updated: int
-    rows_stale: int
-    rows_duplicate: int
-    rows_rejected: int
+    files: int = 0
+    loaded: int = 0
+    quarantined: int = 0
+    rows_read: int = 0
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_stale: int = 0
+    rows_duplicate: int = 0
+    rows_rejected: int = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +266,10 @@ def forget(connection: Connection, file_id: int) -> None:
     _queries().forget_file(connection, file_id=file_id)
 
 
-def totals(connection: Connection, file_ids: Iterable[int]) -> Totals:
-    """Sums over ``file_ids``, whoever loaded them."""
-    return Totals(*_queries().totals(connection, file_ids=list(file_ids)))
+def totals(connection: Connection, file_ids: Iterable[int]) -> dict[str, Totals]:
+    """Sums over ``file_ids`` by feed, whoever loaded them."""
+    rows = _queries().totals(connection, file_ids=list(file_ids))
+    return {feed: Totals(*sums) for feed, *sums in rows}
 
 
 def start_batch(connection: Connection, query: str, query_batch_id: int, run_id: str) -> int:

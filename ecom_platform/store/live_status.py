@@ -15,6 +15,7 @@ from ecom_platform.store.statements import queries
 
 HEARTBEAT_SECONDS = 5.0
 # A heartbeat can be late by a long COMMIT or a restart of PostgreSQL; by this much it is missing.
+ALIVE_CHECK = "live_mode_is_alive"
 SILENT_SECONDS = 30.0
 # What the live mode gets over by itself within this is a pause.
 PROBLEM_SECONDS = 120.0
@@ -134,4 +135,4 @@ def _finding(passed: bool, expected: str, found: str, status: LiveStatus | None)
             "rows": status.rows,
         }
     about = "A live process that started and did not stop gracefully is there."
-    return Finding("live_mode_is_alive", passed, expected, found, about, details)
+    return Finding(ALIVE_CHECK, passed, expected, found, about, details)

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.store.connection import Connection
+from ecom_platform.store.feed_tables import applied_tables
 from ecom_platform.store.statements import queries
 
-# Those that grow with what is loaded.
-_TABLES = ("user_events", "rejected_events", "ingested_files")
+# Those that grow with what is loaded, beside the tables of the feeds.
+_TABLES = ("rejected_events", "ingested_files")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +108,12 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A table and its indexes, in bytes."""
+    """A table and its indexes, in bytes; whether it is that of a feed."""
 
     name: str
     table_bytes: int
     index_bytes: int
+    of_feed: bool = False
 
 
 def record(connection: Connection, run_id: str, metrics: Iterable[Metric], anew: Iterable[str] = ()) -> None:
@@ -169,9 +172,10 @@ def rejects(connection: Connection, run_id: str) -> list[tuple[str, int]]:
 
 
 def sizes(connection: Connection, tables: Sequence[str] = ()) -> list[Relation]:
-    """The platform's tables and further ones, the largest first."""
-    names = [*_TABLES, *tables]
-    return [Relation(*row) for row in queries("metrics").relation_sizes(connection, names=names)]
+    """The tables of the feeds, the platform's and further ones, the largest first."""
+    feeds = [TOP_FEED, *(table.qualified for table in applied_tables(connection))]
+    rows = queries("metrics").relation_sizes(connection, names=[*_TABLES, *tables], feeds=feeds)
+    return [Relation(*row) for row in rows]
 
 
 def activity(connection: Connection) -> Activity:

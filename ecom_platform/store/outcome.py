@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 
-# Whose files lie at the top of the landing folder; those of others in a folder of their feed's name.
-TOP_FEED = "user_events"
+from ecom_platform.feeds.packaged import TOP_FEED
 
 
 def feed_of(name: str) -> str:

@@ -17,9 +17,10 @@ import pyarrow as pa
 from psycopg import DataError, IntegrityError
 from psycopg.errors import ProgramLimitExceeded, RaiseException, WithCheckOptionViolation
 
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.store.connection import Connection
-from ecom_platform.store.feed_table import OWN_FEED, FeedTable
+from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.statements import queries
 
 _PAGE = 1_000
@@ -131,7 +132,7 @@ def replay(connection: Connection, table: FeedTable, reject_id: int, row: pa.Rec
 
 def _note(connection: Connection, table: FeedTable, values: dict[str, Any], file_id: int) -> None:
     queries("replay").note_unchecked(connection, feed=table.feed.name, file_id=file_id)
-    if table.feed.name == OWN_FEED:
+    if table.feed.name == TOP_FEED:
         queries("replay").note_event(connection, event_id=_key(table, values)[0])
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from psycopg.errors import LockNotAvailable
 
 from ecom_platform.errors import DatabaseError
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.conninfo import chosen_schema, quoted
 from ecom_platform.store.refusals import refusal
@@ -188,7 +189,10 @@ def require_writable(database: Database) -> None:
         where = f"PostgreSQL at {database.description}"
         _require_primary(where, standing)
         missing = [
-            name for (name,) in queries("standing").missing_privileges(connection, schema=database.schema)
+            name
+            for (name,) in queries("standing").missing_privileges(
+                connection, schema=database.schema, feed=TOP_FEED
+            )
         ]
     if missing:
         raise DatabaseError(

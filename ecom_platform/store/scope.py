@@ -20,8 +20,9 @@ from datetime import datetime
 
 from psycopg import IsolationLevel
 
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.feed_table import OWN_FEED, FeedTable
+from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.statements import queries
 
 # A day, and the time by which a daily audit may begin later or take longer than the one before.
@@ -90,7 +91,7 @@ def looking(
     ``whole_up_to``: rows up to which the whole table is looked at in any case; ``None``: whatever its size.
     Another look of the same check waits for this one; nobody else does.
     """
-    check = check if table is None or table.feed.name == OWN_FEED else f"{check} of {table.feed.name}"
+    check = check if table is None or table.feed.name == TOP_FEED else f"{check} of {table.feed.name}"
     with database.open(autocommit=True) as connection:
         queries("scope").lock_check(connection, check=check)
         connection.isolation_level = IsolationLevel.REPEATABLE_READ

@@ -41,14 +41,21 @@ MAX_ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What one ingest did. ``totals`` covers the files that it brought to a final state, ``refused`` says of
+    """What one ingest did. ``by_feed`` covers the files that it brought to a final state, ``refused`` says of
     every entry of the landing folder that was not taken why."""
 
-    totals: ledger.Totals
+    by_feed: dict[str, ledger.Totals]
     unsettled: tuple[str, ...]
     refused: dict[str, str]
     recovery: Recovery
     stream: StreamResult = field(default_factory=StreamResult)
+    # Feeds that could not be loaded at all, and why.
+    unready: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def totals(self) -> ledger.Totals:
+        """Sums over all feeds."""
+        return sum(self.by_feed.values(), ledger.Totals())
 
 
 def ingest(
@@ -57,11 +64,12 @@ def ingest(
     session: Callable[[], SparkSession],
     run_id: str,
     *,
+    feeds: Collection[str] | None = None,
     produced: Collection[str] = (),
     on_wait: Callable[[str], None] = lambda holder: None,
     on_batch: Callable[[StreamResult], None] = lambda result: None,
 ) -> IngestResult:
-    """Load what has landed, and what an interrupted run left unfinished.
+    """Load what has landed, and what an interrupted run left unfinished: of ``feeds``, or of all.
 
     ``session`` is only called when there is something to load: nothing landed, no Spark.
     ``produced`` names files that this run has made and put in place whole: they need not settle, and are
@@ -79,19 +87,21 @@ def ingest(
         if not lock.take(settings.lock_wait_seconds, on_wait, beside.progress):
             return beside.result()
         recovery = recover(database, zone)
-        job = StreamJob(database, zone, settings.checkpoint_dir, run_id, ready.feeds, settings.batch_files)
+        wanted = {name: feed for name, feed in ready.feeds.items() if feeds is None or name in feeds}
+        job = StreamJob(database, zone, settings.checkpoint_dir, run_id, wanted, settings.batch_files)
         rounds = _Rounds(settings, job, session, produced, on_batch, recovery.landed_again)
         while rounds.another():
             pass
         require_ends(database, zone, {*rounds.file_ids, *beside.file_ids})
         with database.open() as connection:
-            totals = ledger.totals(connection, {*rounds.file_ids, *beside.file_ids})
+            by_feed = ledger.totals(connection, {*rounds.file_ids, *beside.file_ids})
         if settings.archive_days is not None:
             delete_expired(zone, datetime.now(UTC).date(), settings.archive_days)
     _log_left_alone(rounds.refused, recovery)
     unsettled = tuple(file.name for file in rounds.found.unsettled)
     refused = ready.refusals({**rounds.found.unfinished, **rounds.refused})
-    return IngestResult(totals, unsettled, refused, recovery, rounds.stream or StreamResult())
+    stream = rounds.stream or StreamResult()
+    return IngestResult(by_feed, unsettled, refused, recovery, stream, ready.refused)
 
 
 class _Rounds:
@@ -126,7 +136,7 @@ class _Rounds:
             self._produced,
             self._slow,
             feeds=job.zone.feeds,
-        )
+        ).only(lambda name: feed_of(name) in job.feeds)
         claim = claim_files(job.database, job.zone, self.found.settled)
         self.refused = {**self.found.refused, **claim.refused}
         with job.database.open() as connection:
@@ -196,11 +206,11 @@ class _Beside:
         """What became of our files."""
         require_ends(self._database, self._zone, self.file_ids - self._given_back())
         with self._database.open() as connection:
-            totals = ledger.totals(connection, self.file_ids)
+            by_feed = ledger.totals(connection, self.file_ids)
         refused = scan(
             self._zone.landing, self._settings.settle_seconds, 0.0, feeds=self._zone.feeds
         ).not_taken
-        return IngestResult(totals, self._unsettled, refused, Recovery(0, 0, 0, 0, ()))
+        return IngestResult(by_feed, self._unsettled, refused, Recovery(0, 0, 0, 0, ()))
 
 
 def _log_left_alone(refused: dict[str, str], recovery: Recovery) -> None:

@@ -1,4 +1,4 @@
-"""The streaming query: claimed files in, rows of ``user_events`` out.
+"""The streaming query: claimed files in, rows of the feeds' tables out.
 
 Belongs here: starting the query, what happens to each micro-batch, and turning its end into a
 result or an error. Does not belong here: deciding what is loaded (``landing``), how a unit is
@@ -32,6 +32,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from ecom_platform.errors import EcomError, IngestError, JvmLostError, StorageError
 from ecom_platform.feeds.feed import Feed
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.feeds.travel import from_data, to_data
 from ecom_platform.landing.claim import changed_since_claimed, give_back
 from ecom_platform.landing.put_away import put_away
@@ -45,7 +46,8 @@ from ecom_platform.streaming.units import plan_batches, plan_units, read_unit, w
 
 log = logging.getLogger(__name__)
 
-QUERY_NAME = "user_events"
+# By this name checkpoints and `stream_batches` know it, from before there were other feeds.
+QUERY_NAME = TOP_FEED
 # A restart of PostgreSQL is shorter than this; within a stream it is a pause, not a failure.
 RECONNECT_SECONDS = 60.0
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ecom_platform.catalog import catalog
+from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.settings import Settings
+from ecom_platform.store.audit import Finding
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_tables import tables_of
 
@@ -32,6 +34,27 @@ class Ready:
         """What a look refused, where a folder is that of a feed that cannot be loaded by what is wrong with
         it."""
         return {name: self.refused.get(name, reason) for name, reason in found.items()}
+
+
+LOADABLE_CHECK = "can_be_loaded"
+
+
+def can_be_loaded(settings: Settings, database: Database, name: str) -> Finding:
+    """The declaration of the feed can be used, and its table is as it says."""
+    declared = catalog(settings)
+    expected = "a declaration that can be used, and a table that is as it says"
+    problem = declared.problems.get(name)
+    if problem is None and name in declared.feeds:
+        _, refused = tables_of(database, [declared.feeds[name]])
+        problem = refused.get(name)
+    elif problem is None:
+        problem = FeedError(
+            f"The feed {name} is not declared any more.",
+            f"Put its declaration back into {settings.feeds_dir}.",
+        )
+    found = expected if problem is None else str(problem)
+    details: dict[str, str | int] = {} if problem is None else {"remedy": problem.remedy}
+    return Finding(LOADABLE_CHECK, problem is None, expected, found, "The feed can be loaded.", details)
 
 
 def ready_feeds(settings: Settings, database: Database) -> Ready:

@@ -22,6 +22,7 @@ from ecom_platform.store.audit import Finding
 from ecom_platform.store.connection import Database
 from ecom_platform.streaming.query import _read_result, _write_result
 from ecom_platform_tests.landing import USER_EVENTS, Landing, csv_file, line
+from ecom_platform_tests.packaged_feeds import PACKAGED_FEEDS
 
 # Dagster itself asks pydantic for what pydantic calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
@@ -154,7 +155,11 @@ class TestWhileNothingIsLoaded:
         cursor: list[str | None] = [None]
 
         def tick() -> list[dg.AssetCheckEvaluation]:
-            resources = {"postgres": PostgresResource(), "landing": LandingZoneResource()}
+            resources = {
+                "postgres": PostgresResource(),
+                "landing": LandingZoneResource(),
+                "declared": PACKAGED_FEEDS,
+            }
             with (
                 dg.DagsterInstance.ephemeral() as instance,
                 dg.build_sensor_context(instance, cursor[0], resources=resources) as context,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.orchestration.checks.table import ROW_RULES
+from ecom_platform.shop.event_rules import EVENT_RULES
 from ecom_platform.store import audit
 from ecom_platform.store.audit import Finding
 from ecom_platform.store.connection import Connection, Database
@@ -44,7 +44,7 @@ def ask(database: Database, question: Callable[[Connection], Finding]) -> Findin
 
 
 def unique_ids(connection: Connection) -> Finding:
-    return audit.unique_ids(connection, USER_EVENTS_TABLE)
+    return audit.unique_key(connection, USER_EVENTS_TABLE)
 
 
 def newest_audit(connection: Connection) -> Finding:
@@ -65,7 +65,7 @@ RULES = {
 @pytest.mark.parametrize(("check", "breakage"), RULES.items())
 def test_a_rule_about_rows(loaded: Database, check: str, breakage: str) -> None:
     def rule() -> Finding:
-        return next(f for f in audit.row_rules(loaded, USER_EVENTS_TABLE, ROW_RULES) if f.check == check)
+        return next(f for f in audit.row_rules(loaded, USER_EVENTS_TABLE, EVENT_RULES) if f.check == check)
 
     assert rule().passed
     execute(loaded, breakage)
@@ -77,7 +77,7 @@ def test_a_rule_about_rows(loaded: Database, check: str, breakage: str) -> None:
 @pytest.mark.parametrize("price", ["0", "-1", "'NaN'"])
 def test_prices_that_are_none(loaded: Database, price: str) -> None:
     execute(loaded, f"UPDATE user_events SET price = {price}")
-    failed = [f.check for f in audit.row_rules(loaded, USER_EVENTS_TABLE, ROW_RULES) if not f.passed]
+    failed = [f.check for f in audit.row_rules(loaded, USER_EVENTS_TABLE, EVENT_RULES) if not f.passed]
     assert failed == ["price_is_plausible"]
 
 

@@ -625,7 +625,7 @@ class TestFiles:
         for said in (
             "expected: at most 5.0% of the rows rejected, of a run and of each file",
             "found: 2 of 3 rows (66.7%)",
-            "files: mixed.csv: 2 of 3 rows: not_in_list (2)",
+            "mixed.csv: 2 of 3 rows: category: not_in_list (2)",
             "ecom rejects replay --fixed",
             "link: http://127.0.0.1:3000/assets/user_events?view=checks&checkDetail=few_rows_rejected",
         ):

@@ -54,12 +54,16 @@ class Live:
 
     def tick(self) -> list[dg.RunRequest]:
         """The runs that the sensor requests; it materializes nothing itself."""
-        from ecom_platform.definitions import workload
+        from ecom_platform.definitions import defs, workload
 
         with dg.build_sensor_context(
             instance=self.instance,
             cursor=self._cursor,
-            resources={"postgres": PostgresResource(), "workload": workload},
+            resources={
+                "postgres": PostgresResource(),
+                "workload": workload,
+                "declared": (defs.resources or {})["declared"],
+            },
         ) as context:
             result: Any = live_mode(context)
         if isinstance(result, dg.SkipReason):

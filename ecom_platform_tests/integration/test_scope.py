@@ -10,8 +10,8 @@ import pytest
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_corrected
 from ecom_platform.oncall.requeue import reload_files
-from ecom_platform.orchestration.checks.table import ROW_RULES
 from ecom_platform.shop.event import COLUMN_NAMES
+from ecom_platform.shop.event_rules import EVENT_RULES
 from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, Days, reconciles, refresh
 from ecom_platform.store import audit
 from ecom_platform.store.audit import Finding
@@ -46,7 +46,7 @@ def matches(landing: Landing) -> Finding:
 
 
 def rules(landing: Landing) -> dict[str, Finding]:
-    findings = audit.row_rules(landing.database, USER_EVENTS_TABLE, ROW_RULES, whole_up_to=0)
+    findings = audit.row_rules(landing.database, USER_EVENTS_TABLE, EVENT_RULES, whole_up_to=0)
     return {finding.check: finding for finding in findings}
 
 
@@ -185,7 +185,7 @@ class TestNothingIsMissed:
             f"INSERT INTO user_events (event_id, {columns}, price, file_id)"
             f" SELECT '{added}', {columns}, 'NaN', file_id FROM user_events WHERE {rows_of('a.csv')} LIMIT 1",
         )
-        whole = audit.row_rules(landing.database, USER_EVENTS_TABLE, ROW_RULES)
+        whole = audit.row_rules(landing.database, USER_EVENTS_TABLE, EVENT_RULES)
         assert [finding.check for finding in whole if not finding.passed] == ["price_is_plausible"]
         drop(landing, "d.csv", line())
         finding = rules(landing)["price_is_plausible"]

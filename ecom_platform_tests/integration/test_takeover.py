@@ -88,7 +88,7 @@ def test_every_check_agrees(
         refresh(database, rollup)
     with database.open() as connection:
         findings = [
-            audit.unique_ids(connection, USER_EVENTS_TABLE),
+            audit.unique_key(connection, USER_EVENTS_TABLE),
             audit.counts_reconcile(connection),
             archive_matches_ledger(connection, left, whole=True),
         ]

@@ -11,8 +11,10 @@ from datetime import datetime
 
 import dagster as dg
 
-from ecom_platform.alerts.files import file_signs
+from ecom_platform.alerts.files import Watched, file_signs, watched_feeds
 from ecom_platform.alerts.problem import Sign, Window
+from ecom_platform.catalog import catalog
+from ecom_platform.feeds.limits import reject_share
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.alerting.sensor import check_alerts
 from ecom_platform.settings import AlertSettings, load_settings
@@ -29,16 +31,18 @@ def _platform_database() -> Iterator[Database]:
 def file_source(
     connection: Connection, window: Window, now: datetime, settings: AlertSettings
 ) -> Iterator[Sign]:
-    zone = LandingZone.of(load_settings())
-    return file_signs(
-        connection,
-        window,
-        now,
-        settings.reject_share,
-        settings.ui_url,
-        quarantine=f"{zone.quarantine}, each with its reason beside it",
-        taken_out=zone.taken_out,
-    )
+    """Signs of the files of every feed."""
+    platform = load_settings()
+    zone, declared = LandingZone.of(platform), catalog(platform).feeds
+    for name in watched_feeds(connection, window, now):
+        said = reject_share(declared[name]) if name in declared else None
+        yield from file_signs(
+            Watched(connection, name, settings.reject_share if said is None else said, settings.ui_url),
+            window,
+            now,
+            quarantine=f"{zone.quarantine}, each with its reason beside it",
+            taken_out=zone.taken_out,
+        )
 
 
 def platform_alerts() -> dg.Definitions:

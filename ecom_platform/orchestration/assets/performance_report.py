@@ -4,7 +4,7 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_platform.orchestration.assets.duplicate_audit import duplicate_audit
+from ecom_platform.orchestration.assets.duplicate_audit import AUDIT
 from ecom_platform.orchestration.metadata import GROUP, OWNERS
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.workload import Workload
@@ -14,7 +14,7 @@ from ecom_platform.reporting.report import Report, write_report
 
 
 @dg.asset(
-    deps=[duplicate_audit],
+    deps=[AUDIT],
     group_name=GROUP,
     owners=OWNERS,
     kinds={"postgres", "python"},

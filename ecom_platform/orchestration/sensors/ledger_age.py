@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 
 from ecom_platform.landing.accounting import disk_matches_ledger, newest_is_known
-from ecom_platform.orchestration.assets.user_events import user_events
+from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 
@@ -25,7 +25,10 @@ _TOLD = "told"
     description="Each minute: does the ledger know the newest file on disk? After a restore it does not.",
 )
 def ledger_age(
-    context: dg.SensorEvaluationContext, postgres: PostgresResource, landing: LandingZoneResource
+    context: dg.SensorEvaluationContext,
+    postgres: PostgresResource,
+    landing: LandingZoneResource,
+    declared: dg.ResourceParam[DeclaredFeeds],
 ) -> Any:
     database, zone = postgres.database, landing.zone
     if newest_is_known(database, zone):
@@ -36,7 +39,7 @@ def ledger_age(
     result = check_result(finding)
     evaluation = dg.AssetCheckEvaluation(
         check_name=finding.check,
-        asset_key=user_events.key,
+        asset_key=declared.first,
         passed=False,
         severity=result.severity,
         description=result.description,

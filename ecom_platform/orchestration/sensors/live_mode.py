@@ -1,6 +1,6 @@
 """Watching the live mode: once a minute, whether it is alive and how it gets on; every five, what it loaded.
 
-Belongs here: turning its row and its recent micro-batches into events of `user_events`, and requesting runs
+Belongs here: turning its row and its recent micro-batches into events of the first feed, and requesting runs
 that look at what it has loaded. Does not belong here: the verdict (``store.live_status``), when such a run
 is due (``live_looks``), telling anybody (alerts follow failed checks).
 
@@ -17,25 +17,16 @@ from typing import Any
 
 import dagster as dg
 
-from ecom_platform.orchestration.assets.user_events import user_events
-from ecom_platform.orchestration.checks import archive
-from ecom_platform.orchestration.checks import table as user_events_checks
-from ecom_platform.orchestration.checks.live_mode_is_alive import live_mode_is_alive
+from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import LIVE_TAG, ingest_job
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import PostgresResource
 from ecom_platform.orchestration.sensors.live_looks import look_is_due
 from ecom_platform.orchestration.workload import Workload
 from ecom_platform.store import live_status
-from ecom_platform.store.live_status import LiveStatus, RecentFigures
+from ecom_platform.store.live_status import ALIVE_CHECK, LiveStatus, RecentFigures
 
 SECONDS = 60
-# Those that a run which looks evaluates.
-_CHECKS = [
-    key
-    for checks in dg.load_asset_checks_from_modules([user_events_checks, archive])
-    for key in checks.check_keys
-]
 
 
 @dg.sensor(
@@ -45,7 +36,10 @@ _CHECKS = [
     description="Each minute: is the live mode alive if it should be? Every five: what it loaded is checked.",
 )
 def live_mode(
-    context: dg.SensorEvaluationContext, postgres: PostgresResource, workload: dg.ResourceParam[Workload]
+    context: dg.SensorEvaluationContext,
+    postgres: PostgresResource,
+    workload: dg.ResourceParam[Workload],
+    declared: dg.ResourceParam[DeclaredFeeds],
 ) -> Any:
     with postgres.transaction() as connection:
         status = live_status.newest(connection)
@@ -56,14 +50,14 @@ def live_mode(
     memory = before.after(status, passed=bool(result.passed))
     live = status is not None and status.expected
     requests = []
-    if look_is_due(context.instance, [*_CHECKS, *workload.checks], live=live, unseen=memory.unseen):
+    if look_is_due(context.instance, [*declared.checks, *workload.checks], live=live, unseen=memory.unseen):
         requests = [dg.RunRequest(tags={LIVE_TAG: memory.run_id or ""})]
         memory = replace(memory, unseen=False)
     if not live and not known_to_fail and not requests and memory == before:
         return dg.SkipReason("No live mode: none was started, or the last one was stopped.")
     evaluation = dg.AssetCheckEvaluation(
-        check_name=live_mode_is_alive.check_key.name,
-        asset_key=user_events.key,
+        check_name=ALIVE_CHECK,
+        asset_key=declared.first,
         passed=result.passed,
         severity=result.severity,
         description=result.description,
@@ -71,7 +65,7 @@ def live_mode(
     )
     events: list[Any] = [evaluation]
     if status is not None and status.expected:
-        events.append(dg.AssetObservation(user_events.key, metadata=_metadata(status, figures)))
+        events.append(dg.AssetObservation(declared.first, metadata=_metadata(status, figures)))
     return dg.SensorResult(requests, asset_events=events, cursor=memory.dump())
 
 

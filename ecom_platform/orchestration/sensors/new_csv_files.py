@@ -37,6 +37,7 @@ from ecom_platform.store import ledger, lock
 from ecom_platform.store.alerts import open_problems
 from ecom_platform.store.connection import Database
 from ecom_platform.store.ledger import Leftover
+from ecom_platform.store.outcome import feed_of
 from ecom_platform.store.provision import provide
 
 # Long enough for a file to settle within the tick that sees it first (ECOM_SETTLE_SECONDS is 1).
@@ -56,6 +57,7 @@ _Status = dg.DagsterRunStatus
 _UNFINISHED = [_Status.QUEUED, _Status.NOT_STARTED, _Status.STARTING, _Status.STARTED, _Status.CANCELING]
 _FINISHED = [_Status.SUCCESS, _Status.FAILURE, _Status.CANCELED]
 _NEWEST_RUNS = 20
+_NAMED_FEEDS = 5
 
 
 @dg.sensor(
@@ -115,24 +117,28 @@ def report_given_up(context: dg.SensorEvaluationContext, decision: GiveUp) -> No
     """Say that files were given up, once for each set: as an alert, in the tick's log, on the asset."""
     _alert(decision, load_settings())
     context.log.error(decision.reason)
-    context.instance.report_runless_asset_event(
-        dg.AssetObservation(
-            asset_key="user_events",
-            description=decision.reason,
-            metadata={"given_up_files": len(decision.files), "given_up": list(decision.files[:100])},
+    for feed in sorted({feed_of(name) for name in decision.files}):
+        files = [name for name in decision.files if feed_of(name) == feed]
+        context.instance.report_runless_asset_event(
+            dg.AssetObservation(
+                asset_key=feed,
+                description=decision.reason,
+                metadata={"given_up_files": len(files), "given_up": files[:100]},
+            )
         )
-    )
 
 
 def _alert(decision: GiveUp, settings: Settings) -> None:
+    feeds = list(dict.fromkeys(feed_of(name) for name in decision.files))
+    asset, named = feeds[0], ", ".join(feeds[:_NAMED_FEEDS])
     problem = Problem(
         key=_alert_key(decision.fingerprint),
         kind=Kind.INGEST_GIVEN_UP,
-        title=f"user_events: the sensor has given up on {len(decision.files)} of the landed files",
-        asset="user_events",
+        title=f"{named}: the sensor has given up on {len(decision.files)} of the landed files",
+        asset=asset,
         expected="every file that lands is loaded or quarantined",
         found=decision.reason,
-        link=f"{settings.alerts.ui_url}/assets/user_events",
+        link=f"{settings.alerts.ui_url}/assets/{asset}",
         details={"files": list(decision.files[:100])},
         remedy="The log of the newest failed run of the job `ingest` says why, `ecom doctor` what is missing."
         " When that is put right, launch the job `ingest` or run `ecom ingest`. It is over when none of these"

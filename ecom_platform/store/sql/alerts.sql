@@ -143,10 +143,19 @@ WHERE a.source = :source AND d.state = 'pending' AND d.target = ANY(:targets);
 SELECT to_regclass('alerts') IS NOT NULL, to_regclass('alert_deliveries') IS NOT NULL;
 
 -- name: open_problems
+-- Of one asset, or of all.
 SELECT key, occurred_at, last_event_at, details
 FROM alerts
-WHERE source = :source AND kind = :kind AND resolved_at IS NULL
+WHERE source = :source AND kind = :kind AND resolved_at IS NULL AND (:asset::text IS NULL OR asset = :asset)
 ORDER BY alert_id;
+
+-- name: feeds_to_look_at
+-- Feeds whose files were finished since, and those of which a problem is open.
+SELECT feed FROM ingested_files
+WHERE state IN ('loaded', 'quarantined') AND finished_at >= :since
+UNION
+SELECT asset FROM alerts
+WHERE source = :source AND kind = ANY(:kinds) AND resolved_at IS NULL AND asset IS NOT NULL;
 
 -- name: quarantined_files
 -- Files that were quarantined since, of which no alert speaks yet. The live mode's run is its own, which
@@ -156,7 +165,7 @@ FROM ingested_files AS f
 LEFT JOIN stream_batches AS b USING (batch_id)
 LEFT JOIN live_status AS l ON l.run_id = b.run_id
 WHERE
-    f.state = 'quarantined' AND f.finished_at >= :since
+    f.state = 'quarantined' AND f.feed = :feed AND f.finished_at >= :since
     -- An alert that speaks of a file was heard of after the file was finished.
     AND f.file_id NOT IN (
         SELECT e.file_id::bigint
@@ -190,7 +199,7 @@ SELECT
 FROM ingested_files AS f
 JOIN stream_batches AS b USING (batch_id)
 LEFT JOIN live_status AS l ON l.run_id = b.run_id
-WHERE f.state = 'loaded' AND f.finished_at >= :since AND f.rows_read > 0
+WHERE f.state = 'loaded' AND f.feed = :feed AND f.finished_at >= :since AND f.rows_read > 0
 GROUP BY b.run_id, l.run_id, hour
 ORDER BY finished_at;
 
@@ -203,7 +212,7 @@ WITH files AS (
     FROM ingested_files AS f
     LEFT JOIN stream_batches AS b USING (batch_id)
     WHERE
-        f.state = 'loaded' AND f.rows_read > 0
+        f.state = 'loaded' AND f.feed = :feed AND f.rows_read > 0
         AND f.finished_at >= date_trunc('hour', :after::timestamptz, 'UTC') AND f.finished_at < :before
 )
 SELECT EXISTS (
@@ -223,7 +232,7 @@ WITH files AS (
         coalesce(b.run_id, '') AS run_id, date_trunc('hour', f.finished_at, 'UTC') AS hour
     FROM ingested_files AS f
     LEFT JOIN stream_batches AS b USING (batch_id)
-    WHERE f.state = 'loaded' AND f.rows_read > 0 AND f.finished_at BETWEEN :since AND :until
+    WHERE f.state = 'loaded' AND f.feed = :feed AND f.rows_read > 0 AND f.finished_at BETWEEN :since AND :until
 ),
 shares AS (
     SELECT
@@ -240,21 +249,24 @@ SELECT
 FROM shares;
 
 -- name: refused_files
--- The files between the two times with the most refused rows, and the commonest reasons of each.
+-- The files between the two times with the most refused rows, and the commonest reasons of each, by column.
 SELECT
     f.name, f.rows_read, f.rows_rejected,
     coalesce((
-        SELECT string_agg(r.reason || ' (' || r.number || ')', ', ' ORDER BY r.number DESC, r.reason)
+        SELECT string_agg(
+            concat_ws(': ', r.column_name, r.reason) || ' (' || r.number || ')',
+            ', ' ORDER BY r.number DESC, r.column_name, r.reason
+        )
         FROM (
-            SELECT reason, count(*) AS number
+            SELECT column_name, reason, count(*) AS number
             FROM rejected_events
             WHERE file_id = f.file_id AND replayed_at IS NULL
-            GROUP BY reason
-            ORDER BY number DESC, reason
+            GROUP BY column_name, reason
+            ORDER BY number DESC, column_name, reason
             LIMIT 3
         ) AS r
     ), '') AS reasons
 FROM ingested_files AS f
-WHERE f.state = 'loaded' AND f.rows_rejected > 0 AND f.finished_at BETWEEN :since AND :until
+WHERE f.state = 'loaded' AND f.feed = :feed AND f.rows_rejected > 0 AND f.finished_at BETWEEN :since AND :until
 ORDER BY f.rows_rejected DESC, f.file_id
 LIMIT :most;

@@ -23,10 +23,11 @@ SELECT EXISTS (
 SELECT count(*), count(DISTINCT ({key})) FROM {table};
 
 -- name: unbalanced_files
--- Files whose counts do not add up.
+-- Files whose counts do not add up; of one feed, or of all.
 SELECT file_id, name, rows_read, rows_inserted + rows_updated + rows_stale + rows_duplicate + rows_rejected AS accounted
 FROM ingested_files
 WHERE rows_read <> rows_inserted + rows_updated + rows_stale + rows_duplicate + rows_rejected
+    AND (:feed::text IS NULL OR feed = :feed)
 ORDER BY file_id;
 
 -- name: ledger_sums^
@@ -36,8 +37,9 @@ SELECT
     coalesce(sum(rows_inserted + rows_updated + rows_stale), 0)::bigint AS inserted,
     coalesce(sum(rows_duplicate), 0)::bigint AS duplicate,
     coalesce(sum(rows_rejected), 0)::bigint AS rejected,
-    (SELECT count(*) FROM rejected_events)::bigint AS reject_rows
-FROM ingested_files;
+    (SELECT count(*) FROM rejected_events WHERE :feed::text IS NULL OR feed = :feed)::bigint AS reject_rows
+FROM ingested_files
+WHERE :feed::text IS NULL OR feed = :feed;
 
 -- name: half_read_lines
 -- Conflicts of a file that had grown with what was stored of it before: it is the same inode. Replayed or gone,
@@ -137,11 +139,12 @@ WHERE coalesce(l.rows_rejected, 0) <> coalesce(r.rows, 0)
 ORDER BY 1;
 
 -- name: newest_load$
-SELECT max(finished_at) FROM ingested_files WHERE state = 'loaded';
+SELECT max(finished_at) FROM ingested_files WHERE state = 'loaded' AND (:feed::text IS NULL OR feed = :feed);
 
 -- name: newest_rejects
--- Rows read and rejected by the newest run that loaded anything, as they stand now: replays count. One row a file of
--- which too large a share is rejected, the worst first; before them, file_id null, the sums of all.
+-- Rows read and rejected by the newest run that loaded anything, of one feed or of all, as they stand now: replays
+-- count. One row a file of which too large a share is rejected, the worst first; before them, file_id null, the sums
+-- of all.
 SELECT
     f.file_id,
     max(f.name) AS name,
@@ -149,7 +152,15 @@ SELECT
     coalesce(sum(f.rows_rejected), 0)::bigint AS rejected
 FROM ingested_files AS f
 JOIN stream_batches AS b USING (batch_id)
-WHERE f.state = 'loaded' AND b.run_id = (SELECT run_id FROM stream_batches ORDER BY batch_id DESC LIMIT 1)
+WHERE f.state = 'loaded' AND (:feed::text IS NULL OR f.feed = :feed) AND b.run_id = (
+    SELECT newest.run_id
+    FROM stream_batches AS newest
+    WHERE :feed::text IS NULL OR EXISTS (
+        SELECT FROM ingested_files AS of_feed WHERE of_feed.batch_id = newest.batch_id AND of_feed.feed = :feed
+    )
+    ORDER BY newest.batch_id DESC
+    LIMIT 1
+)
 GROUP BY GROUPING SETS ((), (f.file_id))
 HAVING f.file_id IS NULL OR sum(f.rows_rejected) > :limit::float8 * sum(f.rows_read)
 ORDER BY f.file_id IS NOT NULL, rejected DESC, f.file_id;

@@ -76,3 +76,9 @@ CREATE TRIGGER note_unchecked_updated AFTER UPDATE ON {table} REFERENCING OLD TA
     FOR EACH STATEMENT EXECUTE FUNCTION note_unchecked_files({feed_text});
 CREATE TRIGGER forget_what_was_checked AFTER TRUNCATE ON {table}
     FOR EACH STATEMENT EXECUTE FUNCTION forget_what_was_checked({feed_text});
+
+-- name: missing_privileges
+-- What a load does with the table and this role may not.
+SELECT needed.privilege
+FROM (VALUES ('SELECT'), ('INSERT')) AS needed (privilege)
+WHERE NOT has_table_privilege(quote_ident(:schema) || '.' || quote_ident(:name), needed.privilege);

@@ -96,8 +96,10 @@ WHERE file_id = :file_id AND state = 'claimed';
 -- name: forget_file!
 DELETE FROM ingested_files WHERE file_id = :file_id AND state = 'claimed';
 
--- name: totals^
+-- name: totals
+-- Sums over some files, by feed.
 SELECT
+    feed,
     count(*) AS files,
     count(*) FILTER (WHERE state = 'loaded') AS loaded,
     count(*) FILTER (WHERE state = 'quarantined') AS quarantined,
@@ -108,7 +110,9 @@ SELECT
     coalesce(sum(rows_duplicate), 0)::bigint AS rows_duplicate,
     coalesce(sum(rows_rejected), 0)::bigint AS rows_rejected
 FROM ingested_files
-WHERE file_id = ANY(:file_ids);
+WHERE file_id = ANY(:file_ids)
+GROUP BY feed
+ORDER BY feed;
 
 -- name: start_batch$
 INSERT INTO stream_batches (query, query_batch_id, run_id)

@@ -92,8 +92,12 @@ FROM pg_stat_wal AS w, pg_stat_database AS d, pg_stat_bgwriter AS b
 WHERE d.datname = current_database();
 
 -- name: relation_sizes
--- The table with what belongs to it but its indexes; then its indexes.
-SELECT c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid)
-FROM pg_class AS c
-WHERE c.oid = ANY(SELECT to_regclass(name) FROM unnest(:names::text[]) AS name)
+-- The table with what belongs to it but its indexes; then its indexes; and whether it is one of the feeds.
+SELECT c.relname, pg_table_size(c.oid), pg_indexes_size(c.oid), wanted.of_feed
+FROM (
+    SELECT to_regclass(name) AS oid, false AS of_feed FROM unnest(:names::text[]) AS name
+    UNION ALL
+    SELECT to_regclass(name), true FROM unnest(:feeds::text[]) AS name
+) AS wanted
+JOIN pg_class AS c ON c.oid = wanted.oid
 ORDER BY pg_total_relation_size(c.oid) DESC;

@@ -20,7 +20,7 @@ LEFT JOIN pg_namespace AS n ON n.nspname = wanted.name;
 SELECT needed.privilege || ' on ' || needed.name
 FROM (
     VALUES
-        ('user_events', 'SELECT'), ('user_events', 'INSERT'),
+        (:feed, 'SELECT'), (:feed, 'INSERT'),
         ('ingested_files', 'SELECT'), ('ingested_files', 'INSERT'),
         ('ingested_files', 'UPDATE'), ('ingested_files', 'DELETE'),
         ('rejected_events', 'SELECT'), ('rejected_events', 'INSERT'),

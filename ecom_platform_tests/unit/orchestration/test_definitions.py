@@ -29,6 +29,7 @@ from ecom_platform.shop.sales_figures import RecountConfig, recount_job
 from ecom_platform.store.audit import Finding
 from ecom_platform.store.connection import Database
 from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.packaged_feeds import PACKAGED_FEEDS
 
 CHECKS = {
     "raw_events": {"files_hold_generated_events"},
@@ -412,7 +413,7 @@ def test_a_partition_of_the_recount_mends_its_day(
     with database.transaction() as connection:
         connection.execute(wrong, ("2026-01-31T23:00Z",))
         connection.execute(wrong, ("2026-02-01T00:00Z",))
-    handed = resources(load_settings({}), Workload())
+    handed = resources(load_settings({}), Workload(), PACKAGED_FEEDS)
     defs = dg.Definitions(jobs=[recount_job(date(2026, 1, 1))], resources=handed)
     job = defs.resolve_job_def("recount_sales")
     passed = []
@@ -466,7 +467,7 @@ def test_the_answer_of_a_trace_is_in_the_log_and_in_metadata(
 
 
 def test_another_master_in_the_runs_config_is_refused() -> None:
-    pyspark = resources(load_settings({}), Workload())["pyspark"]
+    pyspark = resources(load_settings({}), Workload(), PACKAGED_FEEDS)["pyspark"]
     pyspark = type(pyspark)(spark_config={**pyspark.spark_config, "spark.master": "spark://elsewhere:7077"})
     with pytest.raises(SettingsError, match="spark://elsewhere:7077"):
         _ = pyspark.spark_session

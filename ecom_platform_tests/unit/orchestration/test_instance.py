@@ -11,7 +11,7 @@ from dagster._core.instance.ref import InstanceRef
 from dagster._core.op_concurrency_limits_counter import GlobalOpConcurrencyLimitsCounter
 from dagster._core.storage.dagster_run import RunOpConcurrency
 
-from ecom_platform.orchestration.assets.user_events import POOL
+from ecom_platform.orchestration.jobs import POOL
 
 FILE = Path(__file__).parents[3] / "dagster.yaml"
 

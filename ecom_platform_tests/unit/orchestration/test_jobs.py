@@ -5,6 +5,7 @@ import pytest
 
 from ecom_platform.orchestration.jobs import LOADS, whole_up_to
 from ecom_platform.settings import Settings, load_settings
+from ecom_platform_tests.packaged_feeds import PACKAGED_FEEDS
 
 
 @pytest.fixture
@@ -22,12 +23,12 @@ def run(job_name: str, *assets: str, tags: dict[str, str] | None = None) -> dg.D
     [run("ingest", tags=LOADS), run("__ASSET_JOB", "raw_events", "user_events", "duplicate_audit")],
 )
 def test_what_loads_looks_at_what_changed(settings: Settings, loading: dg.DagsterRun) -> None:
-    assert whole_up_to(loading, settings) == 7
+    assert whole_up_to(loading, settings, PACKAGED_FEEDS) == 7
 
 
 @pytest.mark.parametrize("asking", [run("audit"), run("__ASSET_JOB"), run("__ASSET_JOB", "duplicate_audit")])
 def test_who_asks_for_checks_is_told_of_everything(settings: Settings, asking: dg.DagsterRun) -> None:
-    assert whole_up_to(asking, settings) is None
+    assert whole_up_to(asking, settings, PACKAGED_FEEDS) is None
 
 
 def test_the_default_and_a_value_that_is_none() -> None:

@@ -15,6 +15,7 @@ from ecom_platform.orchestration.workload import Workload
 from ecom_platform.store import live_status
 from ecom_platform.store.connection import Database
 from ecom_platform.store.live_status import Pulse
+from ecom_platform_tests.packaged_feeds import PACKAGED_FEEDS
 
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
 
@@ -44,7 +45,11 @@ def tick(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> 
             dg.build_sensor_context(
                 instance=instance,
                 cursor=cursor,
-                resources={"postgres": PostgresResource(), "workload": Workload()},
+                resources={
+                    "postgres": PostgresResource(),
+                    "workload": Workload(),
+                    "declared": PACKAGED_FEEDS,
+                },
             ) as context,
         ):
             return Tick(live_mode(context))
