@@ -16,8 +16,8 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.store import ledger
 from ecom_platform.store.audit import Finding, named
 from ecom_platform.store.connection import Connection
+from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.ledger import FileState
-from ecom_platform.store.statements import queries
 
 # Of more files a run that loads looks at those of the last day: asking for the size of so many takes half a
 # second.
@@ -98,12 +98,18 @@ def _verdict(zone: LandingZone, file: FileState) -> str | None:
     return f"{size} bytes, of which {file.size_bytes} were loaded: `ecom reconcile` loads the rest"
 
 
-def no_line_half_read(connection: Connection) -> Finding:
+def no_line_half_read(connection: Connection, tables: Iterable[FeedTable]) -> Finding:
     """No row is stored that was read before its writer had finished the line.
 
     Such a row shows when its file has grown and is loaded again: the whole line is in conflict with it.
     """
-    rows = list(queries("checks").half_read_lines(connection))
+    rows = [
+        row
+        for table in tables
+        for row in connection.execute(
+            table.query("half_read_rows" if table.has_uuid else "half_read_lines", "checks")
+        )
+    ]
     return Finding(
         "no_line_half_read",
         not rows,
@@ -111,7 +117,11 @@ def no_line_half_read(connection: Connection) -> Finding:
         f"{len(rows)} rows",
         "Rows that were stored from a line of which the rest came later.",
         named(
-            (f"{name}, line {line} (file {file_id})", f"event {event_id} is stored as the first half said")
-            for file_id, name, line, event_id in rows
+            (f"{name}, line {line} (file {file_id})", f"{_row(key)} is stored as the first half said")
+            for file_id, name, line, key in rows
         ),
     )
+
+
+def _row(key: str | None) -> str:
+    return "its row" if key is None else f"the row {key}"

@@ -14,7 +14,7 @@ import dagster as dg
 from ecom_platform.catalog import catalog
 from ecom_platform.orchestration.alerting.platform import platform_alerts
 from ecom_platform.orchestration.assets.duplicate_audit import AUDIT, duplicate_audit
-from ecom_platform.orchestration.assets.feed_assets import broken_feeds, feed_assets
+from ecom_platform.orchestration.assets.feed_assets import feed_assets
 from ecom_platform.orchestration.assets.performance_report import performance_report
 from ecom_platform.orchestration.checks.feed_checks import feed_checks
 from ecom_platform.orchestration.checks.platform_checks import platform_checks
@@ -42,7 +42,7 @@ def definitions(settings: Settings, workload: Workload) -> dg.Definitions:
     assets = [feed_assets(declared), duplicate_audit(declared), performance_report]
     evaluated = [key for check in checks for key in check.check_keys]
     engine = dg.Definitions(
-        assets=[*workload.attached_to(assets), *broken_feeds(declared)],
+        assets=workload.attached_to(assets),
         asset_checks=checks,
         jobs=[ingest_job, *MAINTENANCE_JOBS],
         sensors=[new_csv_files, live_mode_sensor, ledger_age],

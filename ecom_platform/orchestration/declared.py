@@ -42,7 +42,7 @@ class DeclaredFeeds:
 
     @property
     def keys(self) -> list[dg.AssetKey]:
-        return [dg.AssetKey(name) for name in self.feeds]
+        return [dg.AssetKey(name) for name in self.names]
 
     @property
     def first(self) -> dg.AssetKey:
@@ -55,4 +55,4 @@ class DeclaredFeeds:
     def chosen(self, keys: Iterable[dg.AssetKey]) -> Collection[str] | None:
         """The feeds among ``keys``; ``None`` where these are all, and what is declared since as well."""
         names = {key.to_user_string() for key in keys}
-        return None if names >= self.feeds.keys() else names & self.feeds.keys()
+        return None if names >= set(self.names) else names & set(self.names)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from psycopg import DataError, ProgrammingError
 from psycopg.errors import SerializationFailure
 
 from ecom_platform.store.connection import Connection, Database
@@ -23,6 +24,8 @@ from ecom_platform.store.statements import queries
 
 # A finding names at most this many files; the count is always the whole one.
 NAMED_FILES = 20
+# What a question ends in whose table was altered, dropped or taken away.
+UNANSWERABLE = (DataError, ProgrammingError)
 # How often a look that also writes is begun anew because of somebody else's writing.
 _ATTEMPTS = 5
 
@@ -87,6 +90,14 @@ def of_all_feeds(findings: Sequence[tuple[str, Finding]]) -> Finding:
         expected=failed[0][1].expected,
         found="; ".join(f"{feed}: {finding.found}" for feed, finding in failed),
         details=details,
+    )
+
+
+def unanswered(check: str, error: Exception) -> Finding:
+    """What a check says that could not be asked (:data:`UNANSWERABLE`): that is no pass."""
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return Finding(
+        check, False, "an answer", f"none, since the table is not as declared: {reason}", "It can be asked."
     )
 
 

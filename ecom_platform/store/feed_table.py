@@ -25,7 +25,7 @@ ROW_ID, EXTRA = "row_id", "extra"
 # What every table has beside the declared columns.
 RESERVED = ("file_id", "ingested_at", ROW_ID, EXTRA)
 
-_PLACE = re.compile(r"\{(\w+)\}")
+_PLACE = re.compile(r"\{([a-z]\w*)\}")
 
 
 class FeedTable:
@@ -60,6 +60,11 @@ class FeedTable:
         extra = {EXTRA: "jsonb"} if self.feed.extra == "store" else {}
         derived = {ROW_ID: "uuid"} if self.derived else {}
         return {**declared, **extra, **derived}
+
+    @property
+    def has_uuid(self) -> bool:
+        """Whether a row's key stands in its bytes, and is known there by its form."""
+        return [self.types[name] for name in self.key] == ["uuid"] and not self.derived
 
     @property
     def compared(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from ecom_platform.store.outcome import FileOutcome, UnitFile, UnitResult
 from ecom_platform.store.sink import load_unit
 from ecom_platform_tests.landing import (
     USER_EVENTS,
+    USER_EVENTS_TABLE,
     Landing,
     counts,
     csv_file,
@@ -68,7 +69,7 @@ class Platform(Landing):
 
     def half_read(self) -> Finding:
         with self.database.open() as connection:
-            return no_line_half_read(connection)
+            return no_line_half_read(connection, [USER_EVENTS_TABLE])
 
     def landed(self) -> list[str]:
         return sorted(look(self.zone.landing).files)

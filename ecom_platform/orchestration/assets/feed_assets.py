@@ -9,6 +9,7 @@ from typing import Any
 
 import dagster as dg
 
+from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.limits import freshness_window
 from ecom_platform.feeds.travel import declaration_hash
@@ -85,50 +86,52 @@ def feed_assets(declared: DeclaredFeeds) -> dg.AssetsDefinition:
             progress = ledger.run_progress(connection, context.run.run_id)
         for name in chosen:
             metadata = _of_feed(result, name, chosen) | _of_run(result.stream, progress)
-            table = FeedTable(declared.feeds[name])
-            metadata |= table_metadata(postgres.database, landing.settings, table.name, table.schema)
-            if name not in result.unready:
-                with postgres.transaction() as connection:
-                    rows = row_count(connection, table, landing.settings.whole_check_rows)
-                metadata["dagster/row_count"] = rows
+            feed = declared.feeds.get(name)
+            if feed is not None:
+                metadata |= table_metadata(postgres.database, landing.settings, feed.table, feed.schema)
+                if name not in result.unready:
+                    with postgres.transaction() as connection:
+                        rows = row_count(connection, FeedTable(feed), landing.settings.whole_check_rows)
+                    metadata["dagster/row_count"] = rows
             yield dg.MaterializeResult(asset_key=name, metadata=metadata)
 
     return load
 
 
-def broken_feeds(declared: DeclaredFeeds) -> list[dg.AssetSpec]:
-    """What stands for a feed whose declaration has a mistake: it breaks its own asset, not the location.
-
-    Nothing can be materialised of it, and a check of it fails.
-    """
-    return [
-        dg.AssetSpec(
-            name,
-            description=f"**Its declaration cannot be used.** {error}\n\n{error.remedy}",
-            group_name=GROUP,
-            owners=OWNERS,
-            kinds={"postgres"},
-        )
-        for name, error in declared.catalog.problems.items()
-        if name not in declared.feeds
-    ]
-
-
 def _specs(declared: DeclaredFeeds) -> list[dg.AssetSpec]:
     return [
-        dg.AssetSpec(
-            name,
-            description=feed.about + _HOW,
-            metadata={"dagster/column_schema": table_schema(feed), **table_name(feed.table, feed.schema)},
-            code_version=declaration_hash(feed)[:12],
-            freshness_policy=_freshness(feed),
-            owners=list(feed.owners) or OWNERS,
-            group_name=GROUP,
-            kinds={"spark", "postgres"},
-            tags=FEED_TAG,
-        )
-        for name, feed in declared.feeds.items()
+        _spec(feed) if feed is not None else _broken(name, declared.catalog.problems[name])
+        for name, feed in ((name, declared.feeds.get(name)) for name in declared.names)
     ]
+
+
+def _spec(feed: Feed) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        feed.name,
+        description=feed.about + _HOW,
+        metadata={"dagster/column_schema": table_schema(feed), **table_name(feed.table, feed.schema)},
+        code_version=declaration_hash(feed)[:12],
+        freshness_policy=_freshness(feed),
+        owners=list(feed.owners) or OWNERS,
+        group_name=GROUP,
+        kinds={"spark", "postgres"},
+        tags=FEED_TAG,
+    )
+
+
+def _broken(name: str, error: FeedError) -> dg.AssetSpec:
+    """What stands for a feed whose declaration has a mistake: it breaks its own asset, not the location.
+
+    A run says of it that it was not loaded, or loads it where the mistake was mended since.
+    """
+    return dg.AssetSpec(
+        name,
+        description=f"**Its declaration cannot be used.** {error}\n\n{error.remedy}",
+        owners=OWNERS,
+        group_name=GROUP,
+        kinds={"spark", "postgres"},
+        tags=FEED_TAG,
+    )
 
 
 def _freshness(feed: Feed) -> dg.FreshnessPolicy | None:

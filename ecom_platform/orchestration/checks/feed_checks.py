@@ -174,7 +174,11 @@ def _of_feeds(
         for name in named:
             if not any(feed == name for feed, _ in chosen):
                 continue
-            for finding in judge(_Look(postgres.database, settings, limit), name):
+            try:
+                findings = list(judge(_Look(postgres.database, settings, limit), name))
+            except audit.UNANSWERABLE as error:  # of this feed; the others are judged all the same
+                findings = [audit.unanswered(check, error) for check in named[name]]
+            for finding in findings:
                 if (name, finding.check) in chosen:
                     yield check_result(finding, severity, asset=name)
 

@@ -16,6 +16,8 @@ from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.store import audit, live_status
+from ecom_platform.store.connection import Connection
+from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.feed_tables import applied_tables
 from ecom_platform.store.live_status import ALIVE_CHECK
 
@@ -74,7 +76,7 @@ def platform_checks(declared: DeclaredFeeds, audited: dg.AssetKey) -> list[dg.As
             if "archive_matches_ledger" in selected:
                 yield check_result(archive_matches_ledger(connection, landing.zone, whole=whole))
             if "no_line_half_read" in selected:
-                yield check_result(no_line_half_read(connection))
+                yield check_result(no_line_half_read(connection, _tables(connection, declared)))
 
     @dg.asset_check(asset=asset, description=_DISK)
     def disk_matches_ledger(
@@ -93,9 +95,13 @@ def platform_checks(declared: DeclaredFeeds, audited: dg.AssetKey) -> list[dg.As
     @dg.asset_check(asset=audited, description=_AUDITED)
     def audit_finds_no_duplicates(postgres: PostgresResource) -> Any:
         with postgres.transaction() as connection:
-            made = [table.feed.name for table in applied_tables(connection)]
-            names = dict.fromkeys([declared.first.to_user_string(), *made])
+            names = [table.feed.name for table in _tables(connection, declared)]
             findings = [(name, audit.newest_audit(connection, name)) for name in names]
         return check_result(audit.of_all_feeds(findings))
 
     return [kept_files, disk_matches_ledger, live_mode_is_alive, audit_finds_no_duplicates]
+
+
+def _tables(connection: Connection, declared: DeclaredFeeds) -> list[FeedTable]:
+    """The tables that there are: of the first feed, whose table the migrations make, and of others."""
+    return [next(iter(declared.tables().values())), *applied_tables(connection)]

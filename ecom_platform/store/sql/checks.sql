@@ -41,18 +41,29 @@ SELECT
 FROM ingested_files
 WHERE :feed::text IS NULL OR feed = :feed;
 
--- name: half_read_lines
--- Conflicts of a file that had grown with what was stored of it before: it is the same inode. Replayed or gone,
--- they are over.
-SELECT again.file_id, again.name, r.line_number, e.event_id::text
+-- name: half_read_conflicts#
+-- Part of the next two: conflicts of a file that had grown since it was read, with what was stored of it before. It is
+-- the same inode. Replayed or gone, they are over.
 FROM ingested_files AS half
-JOIN ingested_files AS again ON again.claimed_inode = half.claimed_inode AND again.file_id > half.file_id
+JOIN ingested_files AS again
+    ON again.claimed_inode = half.claimed_inode AND again.file_id > half.file_id AND again.feed = {feed_text}
 JOIN rejected_events AS r
     ON r.file_id = again.file_id AND r.reason = 'id_conflict' AND r.replayed_at IS NULL
-JOIN user_events AS e ON e.file_id = half.file_id AND e.event_id = substring(
+        AND half.landed_again_at IS NOT NULL
+
+-- name: half_read_rows
+-- Where the key is one UUID, it is found in the bytes of the reject, and with it the row.
+SELECT again.file_id, again.name, r.line_number, e.{key}::text
+{half_read_conflicts}
+JOIN {table} AS e ON e.file_id = half.file_id AND e.{key} = substring(
     lower(encode(r.raw, 'escape')) FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
 )::uuid
-WHERE half.landed_again_at IS NOT NULL
+ORDER BY again.file_id, r.line_number;
+
+-- name: half_read_lines
+-- Of any other key the files alone are known.
+SELECT again.file_id, again.name, r.line_number, NULL
+{half_read_conflicts}
 ORDER BY again.file_id, r.line_number;
 
 -- name: any_lost$
