@@ -138,6 +138,13 @@ class Comparison:
     doubled: int
     differences: list[str]
 
+    def add(self, other: Comparison) -> None:
+        """What was found of other rows as well."""
+        self.rows += other.rows
+        self.lost += other.lost
+        self.doubled += other.doubled
+        self.differences += other.differences
+
 
 @dataclass(frozen=True)
 class Stored:
@@ -186,7 +193,8 @@ class _Found:
                 row[0]: row[1:]
                 for row in connection.execute(
                     "SELECT file_id, rows_read, rows_inserted, rows_duplicate, rows_rejected,"
-                    " rows_duplicate_within, rows_conflicting FROM ingested_files WHERE state = 'loaded'"
+                    " rows_duplicate_within, rows_conflicting FROM ingested_files"
+                    " WHERE state = 'loaded' AND feed = 'user_events'"
                 )
             }
             self.bytes = {
@@ -198,6 +206,7 @@ class _Found:
             self.rejects: dict[int, Counter[tuple[str, int, str, bytes]]] = defaultdict(Counter)
             for file_id, name, line, reason, raw in connection.execute(
                 "SELECT file_id, file_name, line_number, reason, raw FROM rejected_events"
+                " WHERE feed = 'user_events'"
             ):
                 self.rejects[file_id][name, line, reason, bytes(raw)] += 1
 

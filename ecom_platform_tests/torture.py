@@ -42,11 +42,16 @@ from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import load_settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
+from ecom_platform.store.outcome import feed_of
 from ecom_platform.store.schema import migrate
 from ecom_platform_tests.dirt import write_dirty_files
 from ecom_platform_tests.reference import Comparison, compare
+from ecom_platform_tests.torture_feeds import FEEDS, compare_feed, write_declarations, write_files
 
 FILES = 30
+# Files of each feed beside the events, and rows of each of them for every row of these.
+FEED_FILES = 6
+FEED_SHARE = 6
 # Within this after the claim faults strike, with a few files; a longer run measures it.
 WINDOW_SECONDS = 2.5
 # Files a micro-batch: all in one, or so few that faults also fall between two commits.
@@ -132,20 +137,32 @@ class Round:
 
     @property
     def zone(self) -> LandingZone:
-        return LandingZone.of(load_settings({"ECOM_HOME": str(self.home)}))
+        told = {"ECOM_HOME": str(self.home), "ECOM_FEEDS_DIR": str(self.feeds)}
+        return LandingZone.of(load_settings(told))
+
+    @property
+    def feeds(self) -> Path:
+        """Where the declarations are."""
+        return self.outputs / "feeds"
 
     def drop_files(self, seed: int, events: int) -> None:
+        write_declarations(self.feeds)
         self.zone.prepare()
         files = write_dirty_files(self.zone.landing, seed, events, max(events // FILES, 10))
-        self.malformed = {_sha256(path): counts for path, counts in files.items()}
         first = next(iter(files))
         shutil.copy(first, self.zone.landing / f"again-{first.name}")
-        self.dropped = len(files) + 1
+        others = write_files(self.zone.landing, seed, events // FEED_SHARE, FEED_FILES)
+        self.malformed = {_sha256(path): counts for path, counts in {**files, **others}.items()}
+        for name in FEEDS:
+            first = next(path for path in others if path.parent.name == name)
+            shutil.copy(first, first.with_name(f"again-{first.name}"))
+        self.dropped = len(files) + 1 + len(others) + len(FEEDS)
 
     def start(self, command: str = "ingest") -> Ingest:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ECOM_")}
         environment |= {
             "ECOM_HOME": str(self.home),
+            "ECOM_FEEDS_DIR": str(self.feeds),
             "ECOM_POSTGRES_URL": self.database.url,
             "ECOM_SETTLE_SECONDS": "0",
             "ECOM_BATCH_FILES": self.batch_files,
@@ -254,13 +271,21 @@ def drop_again(round_: Round, ingest: Ingest) -> bool:
     """Loaded files (or, before any is, claimed ones) once more, under other names."""
     running = ingest.running
     known = sorted(round_.zone.archive.rglob("*.csv")) or sorted(round_.zone.claimed.glob("*.csv"))
-    for number, path in enumerate(round_.rng.sample(known, min(3, len(known)))):
-        hidden = round_.zone.landing / f".{number}.tmp"
+    for number, path in enumerate(round_.rng.sample(known, min(5, len(known)))):
+        folder = _folder_of(round_, int(path.name.partition("-")[0]))
+        hidden = folder / f".{number}.tmp"
         with contextlib.suppress(FileNotFoundError):
             shutil.copy(path, hidden)
-            hidden.rename(round_.zone.landing / f"redropped-{number}-{path.name}")
+            hidden.rename(folder / f"redropped-{number}-{path.name}")
             round_.dropped += 1
     return running
+
+
+def _folder_of(round_: Round, file_id: int) -> Path:
+    """The folder that the file landed in."""
+    with round_.database.open() as connection:
+        name = ledger.states(connection, [file_id])[file_id].name
+    return (round_.zone.landing / name).parent
 
 
 def second_ingest(round_: Round, ingest: Ingest) -> bool:
@@ -466,7 +491,13 @@ def finish(round_: Round) -> Comparison:
     with round_.database.open() as connection:
         ids = [row[0] for row in connection.execute("SELECT file_id FROM ingested_files").fetchall()]
         states = ledger.states(connection, ids)
-    comparison = compare(round_.database, {key: round_.zone.path_of(state) for key, state in states.items()})
+    paths: dict[str, dict[int, Path]] = {}
+    for file_id, state in states.items():
+        paths.setdefault(feed_of(state.name), {})[file_id] = round_.zone.path_of(state)
+    comparison = compare(round_.database, paths.pop("user_events"))
+    for name, feed in FEEDS.items():
+        comparison.add(compare_feed(round_.database, feed, paths.pop(name)))
+    comparison.differences += [f"files of a feed {name}" for name in paths]
     comparison.differences += [
         *_left_behind(round_, states),
         *_not_as_made(round_, states),
@@ -479,8 +510,10 @@ def _left_behind(round_: Round, states: dict[int, ledger.FileState]) -> list[str
     found = []
     if len(states) != round_.dropped or {state.state for state in states.values()} != {ledger.LOADED}:
         found.append(f"{round_.dropped} files were dropped, the ledger has {len(states)}")
-    for folder in (round_.zone.landing, round_.zone.claimed, round_.zone.units):
-        rest = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    landing = [round_.zone.landing, *(round_.zone.landing / name for name in FEEDS)]
+    for folder in (*landing, round_.zone.claimed, round_.zone.units):
+        names = [path.name for path in folder.iterdir() if path not in landing]
+        rest = [name for name in names if not name.startswith(".")]
         found += [f"{name} is left in {folder.name}" for name in rest]
     return found
 
