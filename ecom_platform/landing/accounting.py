@@ -19,11 +19,11 @@ from pathlib import Path
 
 from ecom_platform.errors import IngestError
 from ecom_platform.landing import numbers
-from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, numbered
+from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, folders_of_feeds, numbered
 from ecom_platform.store import ledger
 from ecom_platform.store.audit import Finding, named
 from ecom_platform.store.connection import Database
-from ecom_platform.store.outcome import base
+from ecom_platform.store.outcome import base, kept
 from ecom_platform.store.scope import looking
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ _MAX_FILE_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class OnDisk:
-    """One file of ours: its number, the name under which it landed, where it is."""
+    """One file of ours: its number, the name under which it is kept (``outcome.kept``), where it is."""
 
     number: int
     name: str
@@ -101,7 +101,7 @@ def disk_matches_ledger(database: Database, zone: LandingZone, *, whole_up_to: i
         f"{_count(len(strange))} on disk that the ledger does not know" if strange else expected,
         "Files that were claimed or finished are in the ledger. They are not where PostgreSQL went back to "
         "an earlier state: a failover, a restore.",
-        look.scope.details() | named((f"{file.number}-{file.name}", text) for file, text in strange),
+        look.scope.details() | named((file.path.name, text) for file, text in strange),
     )
 
 
@@ -145,15 +145,20 @@ def on_disk(zone: LandingZone, since: date | None = None) -> Iterator[OnDisk]:
 
     In the order in which files move, so that one that is moved meanwhile is seen twice rather than never.
     """
-    yield from files_in(zone.claimed)
-    yield from files_in(zone.quarantine)
+    for folder in zone.unfinished_and_refused:
+        yield from _files_in(zone, folder)
     for day in zone.archive_days():
         if since is None or day.name >= since.isoformat():
-            yield from files_in(day)
+            yield from _files_in(zone, day)
 
 
-def files_in(folder: Path) -> Iterator[OnDisk]:
-    """Files of ours in one folder."""
+def claimed_on_disk(zone: LandingZone) -> Iterator[OnDisk]:
+    """What is claimed by the disk's word."""
+    for folder in folders_of_feeds(zone.claimed):
+        yield from _files_in(zone, folder)
+
+
+def _files_in(zone: LandingZone, folder: Path) -> Iterator[OnDisk]:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             ours = numbered(entry.name)
@@ -163,7 +168,9 @@ def files_in(folder: Path) -> Iterator[OnDisk]:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue  # moved on meanwhile
-            yield OnDisk(*ours, folder / entry.name, status.st_size, status.st_mtime)
+            number, name = ours
+            path = folder / entry.name
+            yield OnDisk(number, zone.landing_folder(path) + name, path, status.st_size, status.st_mtime)
 
 
 def _strange(
@@ -179,15 +186,12 @@ def _difference(zone: LandingZone, file: OnDisk, state: ledger.FileState | None)
     folder = f"in {file.path.parent.relative_to(zone.claimed.parent)}"
     if state is None:
         return f"{folder}, not in the ledger"
-    if (
-        file.path.parent == zone.quarantine
-        and file.name.startswith(base(state.name))
-        and file.name != base(state.name)
-    ):
+    name = kept(state.name)
+    if zone.quarantine in file.path.parents and file.name.startswith(name) and file.name != name:
         return None  # what an editor or a person leaves beside a file that is being corrected
-    if base(state.name) != file.name:
+    if name != file.name:
         return f"{folder}, in the ledger under the name {state.name}"
-    if file.path.parent == zone.claimed:
+    if zone.claimed in file.path.parents:
         return None  # of a finished one the next ingest completes the move
     if zone.path_of(state) != file.path:
         return f"{folder}, {_said(state)} by the ledger"

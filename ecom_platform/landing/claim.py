@@ -31,10 +31,10 @@ from ecom_platform.landing.no_replace import landing_names, move
 from ecom_platform.landing.numbers import highest as highest_number
 from ecom_platform.landing.put_away import Fate, land_grown, settle
 from ecom_platform.landing.scan import LandedFile, unreadable
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.zone import LandingZone, folders_of_feeds, make_room
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.outcome import Stamp, base
+from ecom_platform.store.outcome import Stamp, base, kept
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +136,7 @@ def _claim_one(
 def _take(zone: LandingZone, file_id: int, name: str) -> bool:
     """Rename a landed file to its claimed name; ``False`` if it is in neither place."""
     target = zone.claimed_path(file_id, name)
+    make_room(target)
     try:
         (zone.landing / name).rename(target)
     except FileNotFoundError:
@@ -254,20 +255,21 @@ def _pass_over_used_numbers(connection: Connection, zone: LandingZone) -> None:
 
 def put_right(connection: Connection, zone: LandingZone) -> Recovery:
     """:func:`recover` under a claim lock that the caller holds, however old the ledger is."""
-    for left in zone.claimed.glob(f".*{_COPY_SUFFIX}"):
-        left.unlink(missing_ok=True)
+    for folder in folders_of_feeds(zone.claimed):
+        for left in folder.glob(f".*{_COPY_SUFFIX}"):
+            left.unlink(missing_ok=True)
     present = list(zone.claimed_files())
     known = ledger.states(connection, {file_id for file_id, _ in present})
     counts = {ledger.LOADED: 0, ledger.QUARANTINED: 0}
     unknown, again = [path.name for path in zone.strangers()], []
     for file_id, name in present:
         state = known.get(file_id)
-        if state is None or base(state.name) != name:
-            unknown.append(f"{file_id}-{name}")
+        if state is None or kept(state.name) != name:
+            unknown.append(f"{name.removesuffix(base(name))}{file_id}-{base(name)}")
             continue
         if state.state == ledger.CLAIMED:
             state = _give_up_unreadable(connection, zone, state)
-            _own(connection, zone, file_id, name)
+            _own(connection, zone, file_id, state.name)
         fate = _put_away_if_possible(zone, state)
         if fate.landed_as is not None:
             ledger.note_landed_again(connection, file_id)
@@ -327,7 +329,7 @@ def _complete_claims(
     """Rows in state claimed whose file is not in the claimed folder."""
     renamed = missing = taken_back = 0
     for file in ledger.claimed(connection):
-        if (file.file_id, base(file.name)) in present:
+        if (file.file_id, kept(file.name)) in present:
             continue
         state = ledger.lock_file(connection, file.file_id)
         if state is None or state.state != ledger.CLAIMED:
@@ -374,5 +376,7 @@ def _take_back(zone: LandingZone, file_id: int, name: str) -> bool:
     if place is None:
         return False
     log.warning("%s is claimed by the ledger's word: it is taken back and loaded again", place)
-    place.rename(zone.claimed_path(file_id, name))
+    claimed = zone.claimed_path(file_id, name)
+    make_room(claimed)
+    place.rename(claimed)
     return True

@@ -30,7 +30,7 @@ def highest(zone: LandingZone) -> tuple[int, Path] | None:
     known = _read(zone)
     found: dict[str, tuple[int, int, str]] = {}
     best: tuple[int, Path] | None = None
-    for folder in (zone.claimed, zone.quarantine, *zone.archive_days()):
+    for folder in (*zone.unfinished_and_refused, *zone.archive_days()):
         changed_ns = folder.stat().st_mtime_ns
         key = str(folder.relative_to(zone.ours))
         seen = known.get(key)

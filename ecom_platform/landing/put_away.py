@@ -28,7 +28,7 @@ from ecom_platform.errors import StorageError
 from ecom_platform.landing import identity
 from ecom_platform.landing.claim_lock import claim_lock
 from ecom_platform.landing.no_replace import landing_names, move
-from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, numbered
+from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, make_room, numbered
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.outcome import Stamp
@@ -200,6 +200,7 @@ def land_grown(connection: Connection, zone: LandingZone, since: datetime | None
         again.append(file)
         place, claimed = zone.path_of(file), zone.claimed_path(file.file_id, file.name)
         # From here on it is a file that is finished and not put away: killed, the next run goes on.
+        make_room(claimed)
         place.rename(claimed)
         if file.state == ledger.QUARANTINED:
             place.with_name(place.name + REASON_SUFFIX).unlink(missing_ok=True)

@@ -5,7 +5,8 @@ rename. Does not belong here: which files may be taken (``scan``), or the ledger
 
     landing/                      anyone may drop files here; nothing but ``scan`` reads it
     landing/FEED/                 files of a feed, in folders of its own or not
-    landing/.ecom/claimed/        <file_id>-<name>: ours, being loaded
+    landing/.ecom/claimed/        <file_id>-<name>: ours, being loaded; of other feeds than the first in
+                                  claimed/FEED/, as in the quarantine
     landing/.ecom/units/          what Spark is told to load; gone after the run
     landing/.ecom/archive/DATE/   <file_id>-<name>: loaded on that date (UTC); of other feeds than the first
                                   in archive/FEED/DATE/
@@ -33,7 +34,7 @@ from ecom_platform.errors import StorageError
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
-from ecom_platform.store.outcome import base, feed_of
+from ecom_platform.store.outcome import base, folder_of, kept_as
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _LARGEST = (1 << 63) - 1
@@ -147,15 +148,20 @@ class LandingZone:
         return owners
 
     def claimed_path(self, file_id: int, name: str) -> Path:
-        return self.claimed / f"{file_id}-{base(name)}"
+        return self.claimed / kept_as(file_id, name)
 
     def archived_path(self, file_id: int, name: str, finished_at: datetime) -> Path:
-        feed = feed_of(name)
-        folder = self.archive if feed == TOP_FEED else self.archive / feed
+        folder = self.archive / folder_of(name)
         return folder / f"{finished_at.astimezone(UTC):%Y-%m-%d}" / f"{file_id}-{base(name)}"
 
     def quarantined_path(self, file_id: int, name: str) -> Path:
-        return self.quarantine / f"{file_id}-{base(name)}"
+        return self.quarantine / kept_as(file_id, name)
+
+    def landing_folder(self, path: Path) -> str:
+        """Where a file lands again that lies at ``path`` among ours, for whoever has that to go by alone:
+        nothing, or the folder of its feed with a slash."""
+        inside = path.relative_to(self.ours).parts[1:-1]
+        return "" if not inside or _DAY.fullmatch(inside[0]) else f"{inside[0]}/"
 
     def path_of(self, file: ledger.FileState) -> Path:
         """Where a file is that has reached this state."""
@@ -166,19 +172,27 @@ class LandingZone:
         return self.claimed_path(file.file_id, file.name)
 
     def claimed_files(self) -> Iterator[tuple[int, str]]:
-        """File id and name of everything that is in the claimed folder."""
-        for entry in self.claimed.iterdir():
-            ours = numbered(entry.name)
-            if ours is not None:
-                yield ours
+        """File id and name, as ``outcome.kept`` has it, of everything that is in the claimed folder."""
+        for folder in folders_of_feeds(self.claimed):
+            for entry in folder.iterdir():
+                ours = numbered(entry.name)
+                if ours is not None:
+                    yield ours[0], f"{self.landing_folder(entry)}{ours[1]}"
 
     def strangers(self) -> list[Path]:
         """What is in the claimed folder under a name that we do not give."""
-        with os.scandir(self.claimed) as entries:
-            names = [entry.name for entry in entries]
+        folders = folders_of_feeds(self.claimed)
         return [
-            self.claimed / name for name in sorted(names) if not name.startswith(".") and not numbered(name)
+            path
+            for folder in folders
+            for path in sorted(folder.iterdir())
+            if not path.name.startswith(".") and not numbered(path.name) and path not in folders
         ]
+
+    @property
+    def unfinished_and_refused(self) -> list[Path]:
+        """Every folder of claimed and of quarantined files."""
+        return [*folders_of_feeds(self.claimed), *folders_of_feeds(self.quarantine)]
 
     def archive_days(self) -> list[Path]:
         """The folders of the archive that are days of some feed, oldest first."""
@@ -222,6 +236,7 @@ class LandingZone:
         """Move an unreadable file away, its reason beside it; ``False`` if it had been moved before."""
         source, target = self.claimed_path(file_id, name), self.quarantined_path(file_id, name)
         _refuse_to_replace(source, target)
+        make_room(target)
         target.with_name(target.name + REASON_SUFFIX).write_text(reason + "\n", encoding="utf-8")
         return _move(source, target)
 
@@ -240,6 +255,20 @@ class LandingZone:
                 f"Check that {self.archive} is there and can be written.",
             ) from error
         durable.sync(folder.parent)
+
+
+def folders_of_feeds(folder: Path) -> list[Path]:
+    """A folder of claimed or quarantined files, and those of feeds in it."""
+    inside = [path for path in folder.iterdir() if _FEED.fullmatch(path.name) and path.is_dir()]
+    return [folder, *sorted(path for path in inside if not path.is_symlink())]
+
+
+def make_room(path: Path) -> None:
+    """Make the folder of a feed that a file is about to be moved into, if it is not there."""
+    if not path.parent.is_dir():
+        with suppress(FileExistsError):
+            path.parent.mkdir()
+        durable.sync(path.parent.parent)
 
 
 def declared_names(folder: Path) -> set[str]:

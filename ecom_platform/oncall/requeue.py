@@ -137,7 +137,7 @@ def _is_known(zone: LandingZone, state: ledger.FileState | None, name: str, path
     """
     if state is None:
         return False
-    if path.parent == zone.quarantine and name.startswith(state.name) and name != state.name:
+    if zone.quarantine in path.parents and name.startswith(base(state.name)) and name != base(state.name):
         return True  # what an editor or a person leaves beside a file that is being corrected
     if base(state.name) != name or zone.path_of(state) != path:
         return False
@@ -146,7 +146,7 @@ def _is_known(zone: LandingZone, state: ledger.FileState | None, name: str, path
 
 def _numbered(zone: LandingZone) -> Iterator[tuple[int, str, Path]]:
     """Everything of ours in claimed folder, quarantine and archive: its number, its name, where it is."""
-    for folder in (zone.claimed, zone.quarantine, *zone.archive_days()):
+    for folder in (*zone.unfinished_and_refused, *zone.archive_days()):
         yield from _in(folder)
 
 
@@ -159,20 +159,15 @@ def _in(folder: Path) -> Iterator[tuple[int, str, Path]]:
 
 def _land_again(zone: LandingZone, number: int, name: str, path: Path) -> str:
     """Move a file back. Killed in between, it is in both places and is loaded twice: all duplicates."""
-    landed_as = move(path, zone.landing, landing_names(number, _feed_folder(zone, path) + name))
+    landed_as = move(path, zone.landing, landing_names(number, zone.landing_folder(path) + name))
     path.with_name(path.name + REASON_SUFFIX).unlink(missing_ok=True)  # of one from the quarantine
     return landed_as
 
 
-def _feed_folder(zone: LandingZone, path: Path) -> str:
-    """Of a file in the archive its feed's folder, by where it lies there."""
-    feed = path.parent.parent
-    return f"{feed.name}/" if feed.parent == zone.archive else ""
-
-
 def _land_unnumbered(zone: LandingZone, path: Path) -> str:
     """Somebody has put it into the claimed folder, where nothing would ever be done with it."""
-    return move(path, zone.landing, (path.name, prefixed("claimed", path.name)))
+    folder = zone.landing_folder(path)
+    return move(path, zone.landing, (folder + path.name, folder + prefixed("claimed", path.name)))
 
 
 def _missing(connection: Connection, zone: LandingZone) -> Iterator[str]:

@@ -77,7 +77,7 @@ def _on_disk(connection: Connection, zone: LandingZone, file_ids: Collection[int
     names = generations.file_names(connection)
     places = {zone.path_of(state) for state in ledger.states(connection, file_ids).values()}
     strangers = {}
-    for folder in (zone.claimed, zone.quarantine, *zone.archive_days()):
+    for folder in (*zone.unfinished_and_refused, *zone.archive_days()):
         for path in folder.iterdir():
             ours = numbered(path.name)
             if ours is not None and ours[1] in names:

@@ -23,6 +23,22 @@ def base(name: str) -> str:
     return name.rpartition("/")[2]
 
 
+def kept(name: str) -> str:
+    """The name of a landed file in a folder of ours: behind that of its feed, unless that is the first."""
+    return f"{folder_of(name)}{base(name)}"
+
+
+def kept_as(file_id: int, name: str) -> str:
+    """The path of a landed file in a folder of ours: its kept name with the number of its ledger row."""
+    return f"{folder_of(name)}{file_id}-{base(name)}"
+
+
+def folder_of(name: str) -> str:
+    """The folder of a landed file's feed, with a slash; nothing for the first feed."""
+    feed = feed_of(name)
+    return "" if feed == TOP_FEED else f"{feed}/"
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """By what a file is known again: to write to it, or to put another in its place, changes one of these."""

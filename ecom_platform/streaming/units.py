@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ecom_platform.errors import StorageError
 from ecom_platform.store.ledger import ClaimedFile
-from ecom_platform.store.outcome import UnitFile, base, feed_of
+from ecom_platform.store.outcome import UnitFile, feed_of, kept_as
 
 # Below this, a second task costs more (a Python worker, a connection) than it saves.
 MIN_UNIT_BYTES = 8 * 1024**2
@@ -119,6 +119,6 @@ def write_unit(folder: Path, number: int, unit: Sequence[ClaimedFile]) -> Path:
 def read_unit(text: str, claimed: str) -> list[UnitFile]:
     """The files that the content of a unit file names, in the folder ``claimed``."""
     return [
-        UnitFile(file_id, name, f"{claimed}/{file_id}-{base(name)}", size)
+        UnitFile(file_id, name, f"{claimed}/{kept_as(file_id, name)}", size)
         for file_id, name, size in json.loads(text)
     ]

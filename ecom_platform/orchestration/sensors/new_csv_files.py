@@ -18,7 +18,7 @@ from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import StorageError
 from ecom_platform.landing import arrivals, identity, put_away
-from ecom_platform.landing.accounting import OnDisk, files_in
+from ecom_platform.landing.accounting import OnDisk, claimed_on_disk
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
 from ecom_platform.landing.scan import Scan
 from ecom_platform.landing.watch import scan
@@ -244,7 +244,7 @@ def _require_zone(settings: Settings, zone: LandingZone) -> None:
 
 def _claimed(zone: LandingZone) -> list[OnDisk]:
     try:
-        return list(files_in(zone.claimed))
+        return list(claimed_on_disk(zone))
     except FileNotFoundError:
         return []  # nothing was ever claimed here
     except OSError as error:
