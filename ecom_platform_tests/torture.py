@@ -270,7 +270,7 @@ def delete_scratch(round_: Round, ingest: Ingest) -> bool:
 def drop_again(round_: Round, ingest: Ingest) -> bool:
     """Loaded files (or, before any is, claimed ones) once more, under other names."""
     running = ingest.running
-    known = sorted(round_.zone.archive.rglob("*.csv")) or sorted(round_.zone.claimed.glob("*.csv"))
+    known = sorted(round_.zone.archive.rglob("*.csv")) or sorted(round_.zone.claimed.rglob("*.csv"))
     for number, path in enumerate(round_.rng.sample(known, min(5, len(known)))):
         folder = _folder_of(round_, int(path.name.partition("-")[0]))
         hidden = folder / f".{number}.tmp"
@@ -510,12 +510,15 @@ def _left_behind(round_: Round, states: dict[int, ledger.FileState]) -> list[str
     found = []
     if len(states) != round_.dropped or {state.state for state in states.values()} != {ledger.LOADED}:
         found.append(f"{round_.dropped} files were dropped, the ledger has {len(states)}")
-    landing = [round_.zone.landing, *(round_.zone.landing / name for name in FEEDS)]
-    for folder in (*landing, round_.zone.claimed, round_.zone.units):
-        names = [path.name for path in folder.iterdir() if path not in landing]
-        rest = [name for name in names if not name.startswith(".")]
-        found += [f"{name} is left in {folder.name}" for name in rest]
+    for folder in (round_.zone.landing, round_.zone.claimed, round_.zone.units):
+        rest = [path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder)]
+        found += [f"{path.relative_to(folder)} is left in {folder.name}" for path in rest]
     return found
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    """Of ours, or of whoever has not finished it."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _not_as_made(round_: Round, states: dict[int, ledger.FileState]) -> list[str]:
