@@ -29,6 +29,14 @@ _ROLE_TYPES = {"time": _TIMES, "amount": _NUMBERS}
 _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
+# Of every feed, or of the platform.
+_CHECKS_OF_EVERY_FEED = frozenset(
+    """
+    archive_matches_ledger can_be_loaded counts_reconcile disk_matches_ledger few_rows_rejected
+    live_mode_is_alive loaded_recently no_line_half_read rows_as_declared table_matches_ledger""".split()
+)
+
+
 def broken_rules(feed: Feed, words: FeedWords) -> Iterator[Broken]:
     """Every rule that the declaration breaks."""
     yield from _identity(feed, words)
@@ -206,6 +214,8 @@ def _roles(feed: Feed) -> Iterator[Broken]:
                 f"checks.{name} is no name of a check",
                 "A letter, then letters, digits and _, all lower-case.",
             )
+        elif name in _CHECKS_OF_EVERY_FEED or name.endswith("_is_unique"):
+            yield ("checks", name), f"checks.{name} is a check that every feed has", "Give it another name."
 
 
 def _column(feed: Feed, column: Column, words: ColumnWords) -> Iterator[tuple[str, str, str]]:

@@ -14,13 +14,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg import DataError, ProgrammingError
-from psycopg.errors import SerializationFailure
+from psycopg.errors import QueryCanceled, ReadOnlySqlTransaction, SerializationFailure
 
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.row_conditions import RowCondition, RuleKind, row_conditions
-from ecom_platform.store.scope import looking, stored_rows
-from ecom_platform.store.statements import queries
+from ecom_platform.store.scope import Look, looking, stored_rows
+from ecom_platform.store.statements import queries, text
 
 # A finding names at most this many files; the count is always the whole one.
 NAMED_FILES = 20
@@ -157,7 +157,8 @@ class RowRules:
 def row_rules(
     database: Database, table: FeedTable, rules: Iterable[RowRules], *, whole_up_to: int | None = None
 ) -> list[Finding]:
-    """Every rule about a single row, in one pass over the table or what changed of it (``scope``)."""
+    """Every rule about a single row, in one pass over the table or what changed of it (``scope``); then the
+    declaration's own checks, by their names."""
     conditions = row_conditions(table.feed)
     with looking(database, "row_rules", table, whole_up_to=whole_up_to) as look:
         look.define_views()
@@ -167,8 +168,24 @@ def row_rules(
             _judge_rows(rule, [(c, n) for c, n in counts if rule.covers(c)], rows, look.scope.details())
             for rule in rules
         ]
+        findings += [_declared_check(look, *check) for check in table.feed.checks.items()]
         look.found_right(all(finding.passed for finding in findings))
     return findings
+
+
+def _declared_check(look: Look, name: str, expression: str) -> Finding:
+    """Rows for which somebody's SQL about one row is false; it may read, one statement, for a while."""
+    counted = text("checks", "declared_check").replace("{expression}", expression).encode()
+    expected = f"no row for which this is false: {expression}"
+    try:
+        with look.connection.transaction():
+            queries("scope").only_read(look.connection)
+            # Prepared, it is one statement: nothing can follow it.
+            rows, false = look.connection.execute(counted, prepare=True).fetchone() or (0, 0)
+    except (*UNANSWERABLE, QueryCanceled, ReadOnlySqlTransaction) as error:
+        return unanswered(name, error)
+    details = {"rows_looked_at": rows, **look.scope.details()}
+    return Finding(name, false == 0, expected, f"{false} rows", "What the declaration asks.", details)
 
 
 def _judge_rows(

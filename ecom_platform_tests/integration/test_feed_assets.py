@@ -28,8 +28,9 @@ identity: content
 roles: {time: at}
 """
 STOCK = """
-columns: {article: bigint, shop: integer, pieces: {type: integer, min: 0}}
+columns: {article: bigint, shop: integer, pieces: {type: integer null, min: 0}}
 primary_key: [article, shop]
+checks: {few_pieces: pieces < 1000}
 """
 BROKEN = "columns: {article: bigintt}\nprimary_key: article\n"
 OF_EVERY_FEED = {"counts_reconcile", "table_matches_ledger", "few_rows_rejected", "can_be_loaded"}
@@ -94,7 +95,7 @@ def test_each_says_what_its_declaration_does() -> None:
     }
     checks = checks_of(location)
     assert checks["clicks"] == {*OF_EVERY_FEED, "rows_as_declared", "row_id_is_unique", "loaded_recently"}
-    assert checks["stock"] == {*OF_EVERY_FEED, "rows_as_declared", "key_is_unique"}
+    assert checks["stock"] == {*OF_EVERY_FEED, "few_pieces", "rows_as_declared", "key_is_unique"}
     assert checks["prices"] == {"can_be_loaded"}
 
 
@@ -172,9 +173,11 @@ def test_they_are_loaded_together_or_by_choice(landing: LandingZone, database: D
         connection.execute("ALTER TABLE clicks DROP COLUMN page")
         assert stored_rows(connection) == 2
     (landing.landing / "clicks" / "c.csv").write_text("at,page\n2026-01-02T03:04:07Z,home\n")
-    (landing.landing / "stock" / "b.csv").write_text("article,shop,pieces\n3,1,0\n")
+    (landing.landing / "stock" / "b.csv").write_text("article,shop,pieces\n3,1,1000\n4,1,\n")
     after = Run("ingest")
-    assert after.rows("stock") == (1, 1, 0)
+    assert after.rows("stock") == (1, 2, 0)
     assert "page is missing" in after.loaded["clicks"]["not_loaded"]
-    assert {"clicks:can_be_loaded", "stock:table_matches_ledger"} <= after.failed.keys()
+    wrong = {"clicks:can_be_loaded", "stock:table_matches_ledger", "stock:few_pieces"}
+    assert wrong <= after.failed.keys()
+    assert "found 1 rows" in after.failed["stock:few_pieces"].description
     assert (landing.landing / "clicks" / "c.csv").exists()

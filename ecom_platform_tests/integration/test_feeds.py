@@ -5,6 +5,7 @@ refusal."""
 from __future__ import annotations
 
 import gzip
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -460,6 +461,37 @@ class TestOnCall:
         assert (group.reason, group.file_name, group.line_number) == ("not_in_list", "clicks/a.csv", 4)
         assert group.description == "The value is none of those that the column may have."
         assert replay_as_they_are(clicks.database, clicks.zone).verdicts == {}
+
+
+@pytest.mark.parametrize(
+    ("expression", "found"),
+    [
+        ("pieces < 7", "1 rows"),
+        ("pieces <= 7", "0 rows"),
+        ("note IS NOT NULL OR pieces < 7", "1 rows"),
+        ("pieces IN (SELECT 5 UNION SELECT 7)", "0 rows"),
+        ("note LIKE '10%' ", "0 rows"),
+        ("pieces <", "none, since"),
+        ("piece < 7", 'none, since the table is not as declared: column "piece" does not exist'),
+        ("pieces / (pieces - 5) > 0", "division by zero"),
+        ("true)) FROM looked_at; DELETE FROM stock; SELECT count((true", "multiple commands"),
+        ("(WITH next AS (SELECT nextval('ingested_files_file_id_seq')) SELECT true FROM next)", "read-only"),
+    ],
+)
+def test_a_check_of_the_declaration(
+    database: Database, zone: LandingZone, expression: str, found: str
+) -> None:
+    """SQL about one row: what is false fails, null passes, and it can do nothing but read."""
+    columns = "columns: {article: bigint, pieces: integer, note: text null}"
+    text = f"{columns}\nprimary_key: article\nchecks:\n  asked: {json.dumps(expression)}\n"
+    platform = Platform(database, zone, declared(text, "stock"))
+    platform.load(a__csv=b"article,pieces,note\n1,5,\n2,7,\n")
+    for limit in (None, 0):
+        (finding,) = audit.row_rules(database, platform.table, [], whole_up_to=limit)
+        assert finding.check == "asked"
+        assert found in str(finding.found)
+        assert finding.passed == (found == "0 rows")
+    assert platform.query("SELECT count(*) FROM stock") == [(2,)]
 
 
 def test_the_same_name_in_two_feeds(database: Database, zone: LandingZone) -> None:

@@ -58,6 +58,10 @@ _RECENT = (
     "A file was loaded within the feed's `freshness`.\n\nOnly a warning, since a quiet day is no fault: ask "
     "whoever produces the files."
 )
+_DECLARED = (
+    "A check of the declaration: of no row is it false.\n\n    {}\n\nThe rows are loaded all the same. A row "
+    "for which it is null passes."
+)
 _LOADABLE = (
     "The declaration can be used, and the table is as it says.\n\nIf it fails, the feed's files stay where "
     "they are, and those of other feeds are loaded: the message names the file, the line and the remedy."
@@ -120,7 +124,8 @@ def feed_checks(declared: DeclaredFeeds, named_rules: Mapping[str, Rules]) -> li
     windows = {name: w for name, feed in declared.feeds.items() if (w := freshness_window(feed)) is not None}
     by_rule = {
         name: {rule.check: text + _WRITTEN_PAST_US + _SCOPE for rule, text in rules[name].items()}
-        for name in declared.feeds
+        | {check: _DECLARED.format(sql) + _SCOPE for check, sql in feed.checks.items()}
+        for name, feed in declared.feeds.items()
     }
     unique = {name: {audit.unique_check(table): _UNIQUE} for name, table in tables.items()}
     # What the package brings is held by the migrations and by its own tests.

@@ -4,6 +4,10 @@
 SELECT count(*) AS rows{broken_rules}
 FROM looked_at;
 
+-- name: declared_check^
+-- How many rows are looked at, and for how many the declaration's SQL about one row is false.
+SELECT count(*), count(*) FILTER (WHERE NOT ({expression})) FROM looked_at
+
 -- name: unique_index$
 -- Whether a valid unique index on the key alone, over every row, promises uniqueness.
 SELECT EXISTS (

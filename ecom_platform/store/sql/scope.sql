@@ -57,3 +57,8 @@ ON CONFLICT (check_name) DO UPDATE SET checked_at = clock_timestamp();
 -- those that it saw: the next look is at the same rows.
 DELETE FROM whole_checks
 WHERE check_name = :check AND (:whole OR :check NOT IN (SELECT n.check_name FROM narrowed_checks AS n));
+
+-- name: only_read#
+-- Until the end of a savepoint.
+SET LOCAL transaction_read_only = on;
+SET LOCAL statement_timeout = '60s';
