@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -24,21 +24,25 @@ from dagster._core.remote_origin import (
 )
 from psycopg.conninfo import make_conninfo
 
+from ecom_platform.catalog import catalog
 from ecom_platform.errors import DatabaseError, StorageError
 from ecom_platform.landing.arrivals import GiveUp, Launch, Skip, decide
 from ecom_platform.landing.claim import claim, recover
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
+from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import WAITING_TAG
 from ecom_platform.orchestration.presence import appear, leave
 from ecom_platform.orchestration.sensors import new_csv_files as sensor
 from ecom_platform.orchestration.sensors.new_csv_files import new_csv_files, survey
 from ecom_platform.orchestration.stale_runs import end_stale_runs
-from ecom_platform.settings import Settings
+from ecom_platform.orchestration.workload import Workload
+from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.lock import LIVE_APPLICATION_NAME, ingest_lock
 from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.packaged_feeds import PACKAGED_FEEDS
 from ecom_platform_tests.waiting import wait_until
 
 # Dagster itself asks pydantic for what pydantic calls deprecated.
@@ -74,13 +78,16 @@ class Platform:
         self.settings, self.database, self.instance = settings, database, instance
         self.zone = LandingZone.of(settings)
         self.cursor: str | None = None
+        self.declared = PACKAGED_FEEDS
+        self.selected: Sequence[dg.AssetKey] | None = None
 
     def drop(self, *names: str) -> None:
         for name in names:
             (self.zone.landing / name).write_bytes(csv_file(line()))
 
     def tick(self) -> dg.SensorResult:
-        with dg.build_sensor_context(instance=self.instance, cursor=self.cursor) as context:
+        resources = {"workload": Workload(tables=["sales"]), "declared": self.declared}
+        with dg.build_sensor_context(self.instance, self.cursor, resources=resources) as context:
             result = new_csv_files(context)
         assert isinstance(result, dg.SensorResult)
         self.cursor = result.cursor
@@ -92,6 +99,7 @@ class Platform:
         assert result.run_requests is not None, result.skip_reason
         (request,) = result.run_requests
         assert request.run_key is None
+        self.selected = request.asset_selection
         return request.tags[WAITING_TAG]
 
     def skipped(self) -> str:
@@ -169,6 +177,32 @@ class TestWhatIsLoaded:
     def test_one_run_for_all(self, platform: Platform) -> None:
         platform.drop("a.csv", "b.csv")
         assert platform.launched() == platform.state_key()
+
+    def test_a_run_is_of_the_feeds_whose_files_wait(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        feeds = tmp_path / "feeds"
+        feeds.mkdir()
+        for name in ("clicks", "stock"):
+            (feeds / f"{name}.yaml").write_text("columns: {a: text}\nidentity: content\n")
+            (platform.zone.landing / name).mkdir()
+        monkeypatch.setenv("ECOM_FEEDS_DIR", str(feeds))
+        platform.declared = DeclaredFeeds(catalog(load_settings()))
+
+        def selected() -> list[str] | None:
+            platform.launched()
+            chosen = platform.selected
+            return None if chosen is None else [key.to_user_string() for key in chosen]
+
+        platform.drop("stock/a.csv")
+        assert selected() == ["stock", "duplicate_audit", "performance_report"]
+        platform.drop("a.csv")
+        assert selected() == ["stock", "user_events", "duplicate_audit", "sales", "performance_report"]
+        platform.drop("clicks/a.csv")
+        assert selected() is None
+        # Declared after the code location was loaded, it has no asset yet.
+        platform.declared = PACKAGED_FEEDS
+        assert selected() is None
 
     def test_leftovers_of_a_killed_run_are_the_same_work(self, platform: Platform) -> None:
         platform.drop("a.csv", "b.csv")

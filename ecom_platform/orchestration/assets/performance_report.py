@@ -12,8 +12,11 @@ from ecom_platform.reporting import charts, svg
 from ecom_platform.reporting.figures import labelled
 from ecom_platform.reporting.report import Report, write_report
 
+REPORT = "performance_report"
+
 
 @dg.asset(
+    name=REPORT,
     deps=[AUDIT],
     group_name=GROUP,
     owners=OWNERS,

@@ -17,12 +17,16 @@ from ecom_platform.alerts.outbox import DEFAULT_SOURCE, raise_problem, resolve_p
 from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import StorageError
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.landing import arrivals, identity, put_away
 from ecom_platform.landing.accounting import OnDisk, claimed_on_disk
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
 from ecom_platform.landing.scan import Scan
 from ecom_platform.landing.watch import scan
 from ecom_platform.landing.zone import LandingZone
+from ecom_platform.orchestration.assets.duplicate_audit import AUDIT
+from ecom_platform.orchestration.assets.performance_report import REPORT
+from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import INGEST_JOB, WAITING_TAG, ingest_job
 from ecom_platform.orchestration.stale_runs import (
     UNKNOWN_SECONDS,
@@ -32,6 +36,7 @@ from ecom_platform.orchestration.stale_runs import (
     takes_pool,
     unknown_runs,
 )
+from ecom_platform.orchestration.workload import Workload
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store import ledger, lock
 from ecom_platform.store.alerts import open_problems
@@ -66,8 +71,12 @@ _NAMED_FEEDS = 5
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Loads what has landed: one run of `ingest` for every file that waits and is at rest.",
 )
-def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-    """Loads what has landed: one run of `ingest` for every file that waits.
+def new_csv_files(
+    context: dg.SensorEvaluationContext,
+    workload: dg.ResourceParam[Workload],
+    declared: dg.ResourceParam[DeclaredFeeds],
+) -> dg.SensorResult:
+    """Loads what has landed: one run of `ingest` for every file that waits, of the feeds they are of.
 
     Files that are still being written are left alone, and so is everything while another ingest or the
     live mode is at work. After a failure it waits, longer each time; a set of files that has failed
@@ -83,7 +92,11 @@ def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     if isinstance(decision, Launch):
         context.log.info(decision.reason)
         cursor = _end_given_up(context.cursor, state)
-        return dg.SensorResult([dg.RunRequest(tags={WAITING_TAG: decision.fingerprint})], cursor=cursor)
+        request = dg.RunRequest(
+            tags={WAITING_TAG: decision.fingerprint},
+            asset_selection=_selection(decision, declared, workload),
+        )
+        return dg.SensorResult([request], cursor=cursor)
     if isinstance(decision, Skip):
         if state.under_way or (state.lock_holder is not None and not state.live):
             # What was given up may be what is being loaded: not over yet.
@@ -93,6 +106,16 @@ def new_csv_files(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     if context.cursor != decision.fingerprint:
         report_given_up(context, decision)
     return dg.SensorResult(skip_reason=f"Given up: {decision.reason}", cursor=decision.fingerprint)
+
+
+def _selection(decision: Launch, declared: DeclaredFeeds, workload: Workload) -> list[dg.AssetKey] | None:
+    """The assets of the feeds whose files wait, and what follows from them; ``None``: all, also where a feed
+    was declared after the code location was loaded."""
+    feeds = {feed_of(name) for name in decision.files}
+    if not feeds < set(declared.names):
+        return None
+    tables = workload.tables if TOP_FEED in feeds else ()
+    return [dg.AssetKey(name) for name in (*sorted(feeds), AUDIT, *tables, REPORT)]
 
 
 def _end_unknown_runs(context: dg.SensorEvaluationContext, settings: Settings) -> None:
