@@ -13,7 +13,7 @@ from pathlib import Path
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.feeds.packaged import PACKAGED
+from ecom_platform.feeds.packaged import PACKAGED, TOP_FEED
 from ecom_platform.settings import Settings
 
 
@@ -71,6 +71,20 @@ def catalog(settings: Settings) -> Catalog:
 def _read(path: Path, content: bytes) -> Feed:
     """Declarations are asked for again and again; reading one takes milliseconds."""
     return read_feed(content, str(path), path.stem, RESERVED)
+
+
+def declared_feed(settings: Settings, name: str | None = None) -> Feed:
+    """The feed of this name, or the first. Raises :class:`FeedError` where there is none that can be used."""
+    declared = catalog(settings)
+    wanted = name or TOP_FEED
+    if wanted in declared.problems:
+        raise declared.problems[wanted]
+    if wanted not in declared.feeds:
+        raise FeedError(
+            f"There is no feed {wanted!r}.",
+            f"Name one of {', '.join(declared.feeds)}, or declare it in {settings.feeds_dir}.",
+        )
+    return declared.feeds[wanted]
 
 
 def _files(folder: Path) -> list[Path]:

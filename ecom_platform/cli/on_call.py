@@ -58,16 +58,17 @@ def status(as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("wanted", metavar="EVENT_ID|FILE")
+@click.argument("wanted", metavar="EVENT_ID|FILE|FILE:LINE")
 @json_option
 def trace(wanted: str, as_json: bool) -> int:
-    """What became of an event or a file: file, line, batch, run, verdict."""
+    """What became of a row, a file or a line of one: file, line, batch, run, verdict."""
+    from ecom_platform.catalog import catalog
     from ecom_platform.oncall.trace import trace as follow
     from ecom_platform.store.provision import provide
 
     settings = load_settings()
     with provide(settings) as database, database.open() as connection:
-        answer = follow(connection, zone_of(settings), wanted)
+        answer = follow(connection, zone_of(settings), wanted, catalog(settings).feeds)
     if as_json:
         print_json({"success": answer.known, **answer.as_json()})
     else:
@@ -86,6 +87,7 @@ def rejects() -> None:
 @json_option
 def list_rejects(as_json: bool) -> int:
     """Open rejects by reason, with an example of each."""
+    from ecom_platform.feeds.packaged import TOP_FEED
     from ecom_platform.store.provision import provide
     from ecom_platform.store.rejects import groups
 
@@ -96,7 +98,8 @@ def list_rejects(as_json: bool) -> int:
         print_json({"success": True, "rows": sum(g.rows for g in found), "reasons": rows})
         return 0
     for group in found:
-        click.echo(f"{group.rows:>10,}  {group.reason}: {group.description}")
+        feed = "" if group.feed == TOP_FEED else f"{group.feed}: "
+        click.echo(f"{group.rows:>10,}  {feed}{group.reason}: {group.description}")
         said = f" ({group.message})" if group.message else ""
         click.echo(f"{'':12}{group.file_name}, line {group.line_number}{said}: {_shown(group.raw)}")
     click.echo(f"{sum(group.rows for group in found):>10,}  rows in all")
@@ -111,15 +114,21 @@ def _shown(raw: bytes) -> str:
 
 @rejects.command("replay")
 @click.option("--fixed", type=click.Path(path_type=Path), help="Corrected rows, as CSV.")
+@click.option("--feed", "name", metavar="NAME", help="The feed that the corrected rows are of.")
 @json_option
-def replay_rejects(fixed: Path | None, as_json: bool) -> int:
+def replay_rejects(fixed: Path | None, name: str | None, as_json: bool) -> int:
     """Load rejects that have become valid, or their corrected rows; each once."""
+    from ecom_platform.catalog import catalog, declared_feed
     from ecom_platform.oncall.corrections import replay_as_they_are, replay_corrected
     from ecom_platform.store.provision import provide
 
     settings = load_settings()
     with provide(settings) as database:
-        done = replay_corrected(database, fixed) if fixed else replay_as_they_are(database, zone_of(settings))
+        zone = zone_of(settings)
+        if fixed:
+            done = replay_corrected(database, fixed, declared_feed(settings, name), zone)
+        else:
+            done = replay_as_they_are(database, zone, catalog(settings).feeds)
     verdicts = {str(verdict): count for verdict, count in done.verdicts.items()}
     success = not done.unmatched
     if as_json:

@@ -1,37 +1,49 @@
 """Refused rows tried again, as they are or corrected by a person.
 
-Belongs here: turning a reject's bytes, or a row of a file of corrections, into an event. Does not belong
-here: which reject a correction belongs to (``reject_keys``), storing it (``store.rejects``).
+Belongs here: turning a reject's bytes, or a row of a file of corrections, into a row of its feed. Does not
+belong here: which reject a correction belongs to (``reject_keys``), storing it (``store.rejects``).
 
-A file of corrections is CSV with the nine columns, in any order. Nothing of what is no file of corrections is
-repeated: a path may have been given by somebody who may not read it.
+Where rows have a key of their own, the bytes of the reject are all that is needed. Where their id is made
+from their file (``reread``), that is read again, and has to be there.
+
+A file of corrections is CSV with the feed's columns, in any order. Nothing of what is no file of corrections
+is repeated: a path may have been given by somebody who may not read it.
 """
 
 from __future__ import annotations
 
 import csv
-import io
-import uuid
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
 from ecom_platform.catalog import packaged
 from ecom_platform.errors import UsageError
+from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
-from ecom_platform.files.feed_decoding import MAX_RAW_BYTES
+from ecom_platform.files.feed_decoding import MAX_RAW_BYTES, FeedDecoder
 from ecom_platform.files.opening import open_events
 from ecom_platform.files.unreadable import UnreadableFile
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.oncall.event_rows import COLUMN_NAMES, HEADER, decode, read_header
+from ecom_platform.oncall.fragments import Fragments
 from ecom_platform.oncall.reject_keys import PLACE, RejectIndex
+from ecom_platform.oncall.reread import Replacement, rows_at, rows_replaced
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.feed_table import FeedTable
-from ecom_platform.store.rejects import OpenReject, ReplayVerdict, open_rejects, replay
+from ecom_platform.store.rejects import (
+    OpenReject,
+    ReplayVerdict,
+    feeds_with_rejects,
+    open_rejects,
+    replay,
+)
+
+# Rejects of one file that are looked for in it at once.
+_AT_ONCE = 100_000
 
 
 @dataclass(slots=True)
@@ -46,67 +58,155 @@ class Replayed:
         return self.verdicts[ReplayVerdict.INSERTED] + self.verdicts[ReplayVerdict.DUPLICATE]
 
 
-def replay_as_they_are(database: Database, zone: LandingZone) -> Replayed:
-    """Try every open reject again; rules may have been widened, a conflicting row deleted."""
+def replay_as_they_are(
+    database: Database, zone: LandingZone, feeds: Mapping[str, Feed] | None = None
+) -> Replayed:
+    """Try every open reject again; rules may have been widened, a conflicting row deleted.
+
+    ``feeds`` are those that are declared now; without them, the first feed's rejects are tried.
+    """
     result = Replayed()
+    with database.open(autocommit=True) as reading:
+        waiting = feeds_with_rejects(reading)
+        for name, rows in waiting.items():
+            feed = (feeds or packaged()).get(name)
+            if feed is not None:
+                _replay_feed(database, reading, zone, feed, result)
+            elif feeds is not None:
+                result.verdicts[ReplayVerdict.NOT_DECLARED] += rows
+    return result
+
+
+def _replay_feed(
+    database: Database, reading: Connection, zone: LandingZone, feed: Feed, result: Replayed
+) -> None:
+    table = FeedTable(feed)
+    if table.derived:
+        by_file: dict[int, list[OpenReject]] = defaultdict(list)
+        for number, reject in enumerate(open_rejects(reading, feed.name), 1):
+            by_file[reject.file_id].append(reject)
+            if number % _AT_ONCE == 0:
+                _replay_from_files(database, reading, zone, table, by_file, result)
+                by_file.clear()
+        _replay_from_files(database, reading, zone, table, by_file, result)
+        return
+    fragments = Fragments(feed)
     headers: dict[int, tuple[str, ...] | None] = {}
-    with database.open(autocommit=True) as reading:
-        for reject in open_rejects(reading):
-            if reject.file_id not in headers:
-                headers[reject.file_id] = reject.header or _header_on_disk(reading, zone, reject.file_id)
-            result.verdicts[_try_again(database, reject, headers[reject.file_id])] += 1
-    return result
-
-
-def _try_again(database: Database, reject: OpenReject, header: tuple[str, ...] | None) -> ReplayVerdict:
-    if header is None:
-        # By any other order values of one column would be taken for those of another.
-        return ReplayVerdict.ORDER_UNKNOWN
-    cut = len(reject.raw) >= MAX_RAW_BYTES
-    return _store(database, reject, None if cut else _decoded(",".join(header), reject.raw))
-
-
-def replay_corrected(database: Database, corrections: Path) -> Replayed:
-    """Load the rows of a file of corrections, each in the place of its reject."""
-    result = Replayed()
-    rows = _read_corrections(corrections)
-    with database.open(autocommit=True) as reading:
-        rejects = RejectIndex(open_rejects(reading))
-    for number, row in enumerate(rows, 1):
-        reject = rejects.take(row["event_id"], *(row.get(name, "") for name in PLACE))
-        if isinstance(reject, str):
-            result.unmatched.append(f"row {number}{_id(row['event_id'])}{reject}")
+    for reject in open_rejects(reading, feed.name):
+        if reject.file_id not in headers:
+            headers[reject.file_id] = reject.header or _header_on_disk(reading, zone, feed, reject.file_id)
+        header = headers[reject.file_id]
+        if header is None and feed.dialect.header:
+            # By any other order values of one column would be taken for those of another.
+            result.verdicts[ReplayVerdict.ORDER_UNKNOWN] += 1
             continue
-        event = _decoded(HEADER, _line([row[name] for name in COLUMN_NAMES]))
-        result.verdicts[_store(database, reject, event)] += 1
+        cut = len(reject.raw) >= MAX_RAW_BYTES
+        row = None if cut else fragments.as_it_is(header, reject.raw)
+        result.verdicts[_store(database, table, reject, row)] += 1
+
+
+def _replay_from_files(
+    database: Database,
+    reading: Connection,
+    zone: LandingZone,
+    table: FeedTable,
+    by_file: Mapping[int, Sequence[OpenReject]],
+    result: Replayed,
+) -> None:
+    for file_id, rejects in by_file.items():
+        try:
+            path = _path(reading, zone, file_id)
+            rows = rows_at(table.feed, path, (reject.line_number for reject in rejects))
+        except (OSError, UnreadableFile):
+            result.verdicts[ReplayVerdict.FILE_GONE] += len(rejects)
+            continue
+        for reject in rejects:
+            result.verdicts[_store(database, table, reject, rows.get(reject.line_number))] += 1
+
+
+def replay_corrected(
+    database: Database, corrections: Path, feed: Feed | None = None, zone: LandingZone | None = None
+) -> Replayed:
+    """Load the rows of a file of corrections, each in the place of its reject.
+
+    ``feed``: of which they are, without it of the first. ``zone`` is asked for where rows have ids that are
+    made from their file.
+    """
+    feed = feed or packaged()[TOP_FEED]
+    result, fragments, table = Replayed(), Fragments(feed), FeedTable(feed)
+    rows = _read_corrections(corrections, fragments)
+    taken: list[tuple[OpenReject, dict[str, str]]] = []
+    with database.open(autocommit=True) as reading:
+        rejects = RejectIndex(feed, open_rejects(reading, feed.name))
+        for number, row in enumerate(rows, 1):
+            place = [row.pop(name, "") for name in PLACE]
+            reject = rejects.take(row, *place)
+            if isinstance(reject, str):
+                shown = rejects.shown(row) if not reject.startswith(":") else ""
+                result.unmatched.append(f"row {number}{shown}{reject}")
+            else:
+                taken.append((reject, row))
+        if table.derived:
+            _store_in_files(database, reading, zone, table, taken, result)
+            return result
+    for reject, row in taken:
+        result.verdicts[_store(database, table, reject, fragments.corrected(row))] += 1
     return result
 
 
-def _store(database: Database, reject: OpenReject, event: pa.RecordBatch | None) -> ReplayVerdict:
-    if event is None:
+def _store_in_files(
+    database: Database,
+    reading: Connection,
+    zone: LandingZone | None,
+    table: FeedTable,
+    taken: Iterable[tuple[OpenReject, dict[str, str]]],
+    result: Replayed,
+) -> None:
+    fragments = Fragments(table.feed)
+    by_file: dict[int, list[tuple[OpenReject, dict[str, str]]]] = defaultdict(list)
+    for reject, row in taken:
+        by_file[reject.file_id].append((reject, row))
+    for file_id, corrected in by_file.items():
+        replacements = [
+            Replacement(reject.line_number, reject.raw.count(b"\n") + 1, line)
+            for reject, row in corrected
+            if len(reject.raw) < MAX_RAW_BYTES
+            and (line := fragments.line(reject.header or (), row)) is not None
+        ]
+        try:
+            path = Path() if zone is None else _path(reading, zone, file_id)
+            rows = rows_replaced(table.feed, path, replacements)
+        except (OSError, UnreadableFile):
+            result.verdicts[ReplayVerdict.FILE_GONE] += len(corrected)
+            continue
+        for reject, _ in corrected:
+            result.verdicts[_store(database, table, reject, rows.get(reject.line_number))] += 1
+
+
+def _store(
+    database: Database, table: FeedTable, reject: OpenReject, row: pa.RecordBatch | None
+) -> ReplayVerdict:
+    if row is None:
         return ReplayVerdict.STILL_REJECTED
     with database.transaction() as connection:
-        return replay(connection, FeedTable(packaged()[TOP_FEED]), reject.reject_id, event)
+        return replay(connection, table, reject.reject_id, row)
 
 
-def _header_on_disk(connection: Connection, zone: LandingZone, file_id: int) -> tuple[str, ...] | None:
-    """Of a file that was loaded before the ledger kept it; ``None`` if the file is gone."""
+def _path(connection: Connection, zone: LandingZone, file_id: int) -> Path:
+    """Where the file is; nowhere, if the ledger does not know it."""
     state = ledger.states(connection, [file_id]).get(file_id)
+    return zone.path_of(state) if state else Path()
+
+
+def _header_on_disk(
+    connection: Connection, zone: LandingZone, feed: Feed, file_id: int
+) -> tuple[str, ...] | None:
+    """Of a file that was loaded before the ledger kept it; ``None`` if the file is gone."""
     try:
-        with open_events(zone.path_of(state) if state else Path()) as source:
-            return read_header(source.stream)
+        with open_events(_path(connection, zone, file_id)) as source:
+            return FeedDecoder(feed).header(source.stream)
     except (OSError, UnreadableFile):
         return None
-
-
-def _decoded(header: str, raw: bytes) -> pa.RecordBatch | None:
-    """The event in ``raw``, or ``None`` if it is (still) not one."""
-    try:
-        chunks = list(decode(io.BytesIO(header.encode() + b"\n" + raw + b"\n"), datetime.now(UTC)))
-    except UnreadableFile:
-        return None
-    whole = len(chunks) == 1 and chunks[0].rows.num_rows == 1 and not chunks[0].rejects
-    return chunks[0].rows if whole else None
 
 
 def file_below(folder: Path, given: str) -> Path:
@@ -121,7 +221,7 @@ def file_below(folder: Path, given: str) -> Path:
     return path
 
 
-def _read_corrections(path: Path) -> list[dict[str, str]]:
+def _read_corrections(path: Path, fragments: Fragments) -> list[dict[str, str]]:
     problem = None
     names: set[str] = set()
     rows: list[dict[str, str]] = []
@@ -137,27 +237,13 @@ def _read_corrections(path: Path) -> list[dict[str, str]]:
         problem = "it is no CSV"
     if problem is not None:
         raise UsageError(f"The file of corrections {path} cannot be read: {problem}.", "Give a CSV file.")
-    missing = [name for name in COLUMN_NAMES if name not in names]
-    strange = names - {*COLUMN_NAMES, *PLACE}
+    missing = [name for name in fragments.names if name not in names]
+    strange = set() if fragments.feed.extra == "store" else names - {*fragments.names, *PLACE}
     if missing or strange:
         facts = [f"lacks {', '.join(missing)}"] if missing else []
         facts += [f"has {len(strange)} columns that are not known"] if strange else []
         raise UsageError(
             f"The header of the file of corrections {path} {' and '.join(facts)}.",
-            f"It must have {HEADER}, and may have {' and '.join(PLACE)}.",
+            f"It must have {','.join(fragments.names)}, and may have {' and '.join(PLACE)}.",
         )
     return [{name: value or "" for name, value in row.items() if name} for row in rows]
-
-
-def _id(text: str) -> str:
-    """An event's id; of anything else nothing."""
-    try:
-        return f": {uuid.UUID(text.strip())}"
-    except ValueError:
-        return ", which has no valid event_id"
-
-
-def _line(fields: list[str]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(fields)
-    return text.getvalue().encode()

@@ -1,4 +1,4 @@
-"""Finding the rows of one event in a file, however large and however packed.
+"""Finding the rows of one UUID in a file, however large and however packed.
 
 Belongs here: which lines may hold an id, and what they decode to. Does not belong here: what a valid
 row is (``files.feed_decoding``), or which of them is the stored one (``trace``).
@@ -22,40 +22,71 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ecom_platform.feeds.feed import Feed
+from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts, look_over
 from ecom_platform.files.opening import header_line, open_events
 from ecom_platform.files.splitting import MAX_LINE_BYTES
 from ecom_platform.files.unreadable import UnreadableFile
-from ecom_platform.oncall.event_rows import decode
 
 _BLOCK_BYTES = 4 << 20
 
 
-def rows_with(path: Path, event_id: UUID) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """The valid rows with this id: the line where each begins, and the row itself, in the file's order.
+def rows_with(feed: Feed, column: str, path: Path, key: UUID) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """The valid rows of a file of ``feed`` whose ``column`` is this key: the line where each begins, and the
+    row itself, in the file's order.
 
     Yields nothing for a file that is gone or cannot be read.
     """
+    searched = Searched(feed, column, key)
     try:
-        found = _searched(path, event_id)
-        yield from _decoded(path, event_id) if found is None else found
+        found = searched.by_lines(path) if searched.stands_in_the_text else None
+        yield from searched.by_decoding(path) if found is None else found
     except (OSError, EOFError, zlib.error, UnreadableFile):
         return
 
 
-def _searched(path: Path, event_id: UUID) -> list[tuple[int, pa.RecordBatch]] | None:
-    """By the lines in which the id stands; ``None`` if one of them is part of a longer record."""
-    found: list[tuple[int, pa.RecordBatch]] = []
-    with path.open("rb") as plain:
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=plain) if path.name.endswith(".gz") else plain)
-        header, number = header_line(stream)
-        for lines in _lines_with(stream, str(event_id).encode(), number + 1):
-            # Where a value in quotes goes on in the next line, the quotes of this one are odd.
-            if any(line.count(b'"') % 2 for _, line in lines):
-                return None
-            text = io.BytesIO(b"\n".join([header, *(line for _, line in lines)]) + b"\n")
-            for position, row in _rows(text, event_id):
-                found.append((lines[position - 2][0], row))
-    return found
+class Searched:
+    """What is looked for: a key in a column of a feed's files."""
+
+    def __init__(self, feed: Feed, column: str, key: UUID) -> None:
+        self._feed, self._column, self._key = feed, column, key
+
+    @property
+    def stands_in_the_text(self) -> bool:
+        """Whether a line that has the key has its text, and begins where a line does."""
+        dialect = self._feed.dialect
+        plain = dialect.header and not dialect.skip and not dialect.escape
+        return plain and dialect.encodings == ("utf-8",) and self._column in self._feed.names
+
+    def by_lines(self, path: Path) -> list[tuple[int, pa.RecordBatch]] | None:
+        """By the lines in which the key stands; ``None`` if one of them is part of a longer record."""
+        found: list[tuple[int, pa.RecordBatch]] = []
+        quote = (self._feed.dialect.quote or "").encode()
+        with path.open("rb") as plain:
+            stream = cast(BinaryIO, gzip.GzipFile(fileobj=plain) if path.name.endswith(".gz") else plain)
+            header, number = header_line(stream)
+            for lines in _lines_with(stream, str(self._key).encode(), number + 1):
+                # Where a value in quotes goes on in the next line, the quotes of this one are odd.
+                if quote and any(line.count(quote) % 2 for _, line in lines):
+                    return None
+                text = io.BytesIO(b"\n".join([header, *(line for _, line in lines)]) + b"\n")
+                for position, row in self._rows(text, FileFacts("utf-8", b"")):
+                    found.append((lines[position - 2][0], row))
+        return found
+
+    def by_decoding(self, path: Path) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """By decoding all of the file."""
+        facts = look_over(self._feed, path)
+        with open_events(path) as source:
+            yield from self._rows(source.stream, facts)
+
+    def _rows(self, stream: BinaryIO, facts: FileFacts) -> Iterator[tuple[int, pa.RecordBatch]]:
+        wanted = pa.scalar(self._key.bytes, pa.binary(16))
+        for chunk in FeedDecoder(self._feed).decode(stream, facts, datetime.now(UTC)):
+            rows = chunk.rows.filter(pc.equal(chunk.rows[self._column], wanted))
+            for position in range(rows.num_rows):
+                row = rows.slice(position, 1)
+                yield row["line_number"][0].as_py(), row
 
 
 def _lines_with(stream: BinaryIO, key: bytes, number: int) -> Iterator[list[tuple[int, bytes]]]:
@@ -91,18 +122,3 @@ def _found(text: bytes, key: bytes, number: int) -> Iterator[list[tuple[int, byt
         at = lowered.find(key, end)
     if lines:
         yield lines
-
-
-def _decoded(path: Path, event_id: UUID) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """By decoding all of the file."""
-    with open_events(path) as source:
-        yield from _rows(source.stream, event_id)
-
-
-def _rows(stream: BinaryIO, event_id: UUID) -> Iterator[tuple[int, pa.RecordBatch]]:
-    wanted = pa.scalar(event_id.bytes, pa.binary(16))
-    for chunk in decode(stream, datetime.now(UTC)):
-        rows = chunk.rows.filter(pc.equal(chunk.rows["event_id"], wanted))
-        for position in range(rows.num_rows):
-            row = rows.slice(position, 1)
-            yield row["line_number"][0].as_py(), row

@@ -1,4 +1,4 @@
-"""Following one event or one file through the platform.
+"""Following one row or one file through the platform.
 
 Belongs here: what the tables and the archive know of it, as one answer with a verdict. Does not
 belong here: how the answer is printed (``commands``).
@@ -6,6 +6,7 @@ belong here: how the answer is printed (``commands``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,19 +15,24 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pyarrow as pa
+
 from ecom_platform.catalog import packaged
 from ecom_platform.errors import UsageError
+from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
+from ecom_platform.files.unreadable import UnreadableFile
 from ecom_platform.landing.zone import LandingZone, file_number, numbered
 from ecom_platform.oncall.lines import rows_with
+from ecom_platform.oncall.reread import rows_at
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection
 from ecom_platform.store.feed_table import FeedTable
-from ecom_platform.store.outcome import base
-from ecom_platform.store.rejects import is_stored
+from ecom_platform.store.outcome import base, feed_of
+from ecom_platform.store.rejects import is_stored, key_of_row, stored_in
 from ecom_platform.store.statements import queries
 
-# Of rows with one id in one file, the stored one is the first, but for corrections.
+# Of rows with one key in one file, the stored one is the first, but for corrections.
 _ROWS_COMPARED = 100
 
 
@@ -42,32 +48,55 @@ class Trace:
         return asdict(self)
 
 
-def trace(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
-    """What became of the event or the file that ``wanted`` names."""
+def trace(
+    connection: Connection, zone: LandingZone, wanted: str, feeds: Mapping[str, Feed] | None = None
+) -> Trace:
+    """What became of the row, the file or the line of a file that ``wanted`` names.
+
+    ``feeds`` are those that are declared now; without them, the first one.
+    """
+    feeds = feeds or {TOP_FEED: packaged()[TOP_FEED]}
     try:
-        return trace_event(connection, zone, UUID(wanted))
+        return trace_row(connection, zone, UUID(wanted), feeds)
     except ValueError:
-        return trace_file(connection, zone, wanted)
+        pass
+    answer = trace_file(connection, zone, wanted)
+    name, colon, line = wanted.rpartition(":")
+    if answer.known or not colon or not re.fullmatch(r"[1-9][0-9]{0,17}", line):
+        return answer  # a file may be called as a line of another one is
+    return trace_line(connection, zone, name, int(line), feeds)
 
 
-def trace_event(connection: Connection, zone: LandingZone, event_id: UUID) -> Trace:
-    """Where an event is stored, on which line of which file it came, and where it was refused."""
-    key = str(event_id)
-    stored = queries("oncall").event(connection, event_id=key)
-    facts = [_stored_fact(connection, zone, event_id, row) for row in stored]
-    rejects = [_reject_fact(row) for row in queries("oncall").event_rejects(connection, event_id=key)]
-    return Trace(bool(facts or rejects), _event_verdict(key, facts, rejects), [*facts, *rejects])
+def trace_row(
+    connection: Connection, zone: LandingZone, key: UUID, feeds: Mapping[str, Feed] | None = None
+) -> Trace:
+    """Where the row is stored that has this key, on which line of which file it came, and where it was
+    refused. Of every feed whose rows have a UUID for a key, given or made by us."""
+    facts: list[dict[str, Any]] = []
+    for feed in (feeds or packaged()).values():
+        table = FeedTable(feed)
+        if [table.types[name] for name in table.key] == ["uuid"] and _is_there(connection, table):
+            rows = connection.execute(table.query("row_by_key", "oncall"), [key])
+            facts += [_stored_fact(connection, zone, table, key, row) for row in rows]
+    rejects = [_reject_fact(row) for row in queries("oncall").rejects_with(connection, key=str(key))]
+    return Trace(bool(facts or rejects), _row_verdict(str(key), facts, rejects), [*facts, *rejects])
+
+
+def _is_there(connection: Connection, table: FeedTable) -> bool:
+    """Whether the table was made: that of a feed may have been declared a moment ago."""
+    return bool(queries("oncall").is_there(connection, name=table.qualified))
 
 
 def _stored_fact(
-    connection: Connection, zone: LandingZone, event_id: UUID, row: tuple[Any, ...]
+    connection: Connection, zone: LandingZone, table: FeedTable, key: UUID, row: tuple[Any, ...]
 ) -> dict[str, Any]:
-    _, file_id, name, batch_id, run_id, ingested_at = row
+    file_id, name, batch_id, run_id, ingested_at = row
     state = ledger.states(connection, [file_id]).get(file_id)
     path = zone.path_of(state) if state else None
-    line, same = _line_of(connection, path, event_id) if path else (None, None)
+    line, same = _line_of(connection, table, path, key) if path else (None, None)
     return {
         "stored": True,
+        "feed": table.feed.name,
         "file_id": file_id,
         "file": name,
         "line": line,
@@ -77,6 +106,68 @@ def _stored_fact(
         "ingested_at": _text(ingested_at),
         "path": str(path) if path else None,
     }
+
+
+def trace_line(
+    connection: Connection, zone: LandingZone, name: str, line: int, feeds: Mapping[str, Feed]
+) -> Trace:
+    """What became of the record that begins at a line of the newest file of this name."""
+    facts = trace_file(connection, zone, name).facts
+    shown = f"{_shown(name)}, line {line}"
+    if not facts:
+        return Trace(False, f"{_shown(name)} was never claimed.", [])
+    file = facts[-1]
+    if file["state"] != ledger.LOADED:
+        return Trace(False, f"{shown}: the file is {file['state']}.", [file])
+    rejects = [
+        _reject_fact(row)
+        for row in queries("oncall").reject_at(connection, file_id=file["file_id"], line=line)
+    ]
+    if rejects and rejects[-1]["replayed_at"] is None:
+        return Trace(True, f"{shown} was refused: {rejects[-1]['reason']}.", rejects)
+    feed = feeds.get(feed_of(file["file"]))
+    if feed is None:
+        return Trace(False, f"{shown}: its feed has no declaration that can be used.", [file, *rejects])
+    if rejects:
+        return Trace(True, f"{shown} was refused ({rejects[-1]['reason']}) and loaded by a replay.", rejects)
+    try:
+        row = rows_at(feed, Path(file["path"] or ""), [line]).get(line)
+    except (OSError, UnreadableFile):
+        return Trace(False, f"{shown}: the file is not in the archive any more.", [file])
+    if row is None:
+        return Trace(False, f"{shown}: no record that could be loaded begins there.", [file])
+    return _trace_of_record(connection, FeedTable(feed), shown, file, line, row)
+
+
+def _trace_of_record(
+    connection: Connection,
+    table: FeedTable,
+    shown: str,
+    file: dict[str, Any],
+    line: int,
+    row: pa.RecordBatch,
+) -> Trace:
+    stored_from = stored_in(connection, table, row)
+    key = [str(value) for value in key_of_row(table, row)]
+    fact = {
+        "stored": stored_from is not None,
+        "feed": table.feed.name,
+        "file_id": file["file_id"],
+        "file": file["file"],
+        "line": line,
+        "key": key[0] if len(key) == 1 else key,
+        "stored_from_file_id": stored_from,
+        "path": file["path"],
+    }
+    if stored_from is None:
+        verdict = f"{shown} was loaded, and the table has no such row any more: it was deleted."
+    elif stored_from == file["file_id"]:
+        verdict = f"{shown} is stored in {table.qualified}."
+    else:
+        state = ledger.states(connection, [stored_from]).get(stored_from)
+        other = f"file {stored_from}" if state is None else f"{_shown(state.name)} (file {stored_from})"
+        verdict = f"{shown} is a duplicate: the row is stored from {other}."
+    return Trace(stored_from is not None, verdict, [fact])
 
 
 def _reject_fact(row: tuple[Any, ...]) -> dict[str, Any]:
@@ -92,7 +183,7 @@ def _reject_fact(row: tuple[Any, ...]) -> dict[str, Any]:
     }
 
 
-def _event_verdict(key: str, stored: list[dict[str, Any]], rejects: list[dict[str, Any]]) -> str:
+def _row_verdict(key: str, stored: list[dict[str, Any]], rejects: list[dict[str, Any]]) -> str:
     refused = f" It was refused in {len(rejects)} other rows." if stored and rejects else ""
     if stored:
         return f"{key} is stored once, from {_origin(stored[0])}.{refused}"
@@ -121,7 +212,10 @@ def trace_file(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
     # A file of a feed is called by its path below the landing folder.
     name = wanted if wanted.partition("/")[0] in zone.feeds and "/" in wanted else Path(wanted).name
     if not name:
-        raise UsageError(f"{wanted!r} is neither an event_id nor the name of a file.", "Give one of them.")
+        raise UsageError(
+            f"{wanted!r} is neither the id of a row nor the name of a file.",
+            "Give one of them, or FILE:LINE.",
+        )
     if not _storable(name):
         # A claim refuses such names, so the ledger has none.
         return Trace(False, f"{_shown(name)} was never claimed: its name is not UTF-8.", [])
@@ -196,14 +290,15 @@ def _file_verdict(name: str, facts: list[dict[str, Any]], waiting: bool) -> str:
     )
 
 
-def _line_of(connection: Connection, path: Path, event_id: UUID) -> tuple[int | None, bool | None]:
+def _line_of(
+    connection: Connection, table: FeedTable, path: Path, key: UUID
+) -> tuple[int | None, bool | None]:
     """The line of the row that is stored, ``True``; else the first valid one of this id, ``False``.
 
     A lower line with the id may have been refused, or be in conflict after a correction.
     """
     first: int | None = None
-    table = FeedTable(packaged()[TOP_FEED])
-    for line, row in islice(rows_with(path, event_id), _ROWS_COMPARED):
+    for line, row in islice(rows_with(table.feed, table.key[0], path, key), _ROWS_COMPARED):
         if is_stored(connection, table, row):
             return line, True
         first = first or line

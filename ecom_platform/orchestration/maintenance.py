@@ -5,6 +5,7 @@ from typing import Self
 import dagster as dg
 from pydantic import Field, model_validator
 
+from ecom_platform.catalog import catalog, declared_feed
 from ecom_platform.oncall.corrections import file_below, replay_as_they_are, replay_corrected
 from ecom_platform.oncall.requeue import reconcile, reload_files, reload_since
 from ecom_platform.oncall.trace import trace
@@ -21,7 +22,8 @@ class TraceConfig(dg.Config):
     """What to follow through the platform."""
 
     wanted: str = Field(
-        min_length=1, description="An event_id, or a file: its name, ledger id or archive path."
+        min_length=1,
+        description="The id of a row, or a file: its name, ledger id or archive path; or FILE:LINE.",
     )
 
 
@@ -57,6 +59,7 @@ class ReplayConfig(dg.Config):
         default=None,
         description="Name of a CSV file of corrected rows in ECOM_HOME/corrections; empty: as they are.",
     )
+    feed: str | None = Field(default=None, description="The feed that the corrected rows are of.")
 
 
 def _ingest(
@@ -83,9 +86,9 @@ def trace_event_or_file(
     postgres: PostgresResource,
     landing: LandingZoneResource,
 ) -> None:
-    """What became of an event or a file. The run succeeds, whatever the answer."""
+    """What became of a row, a file or a line of one. The run succeeds, whatever the answer."""
     with postgres.database.open() as connection:
-        answer = trace(connection, landing.zone, config.wanted)
+        answer = trace(connection, landing.zone, config.wanted, catalog(landing.settings).feeds)
     context.log.info("\n".join([answer.verdict, *(str(fact) for fact in answer.facts)]))
     context.add_output_metadata(
         {"known": answer.known, "verdict": answer.verdict, "facts": dg.MetadataValue.json(answer.facts)}
@@ -136,9 +139,10 @@ def replay_rejected_rows(
     """Load rejects that have become valid, or their corrected rows."""
     if config.fixed is not None:
         corrections = file_below(landing.settings.corrections_dir, config.fixed)
-        done = replay_corrected(postgres.database, corrections)
+        feed = declared_feed(landing.settings, config.feed)
+        done = replay_corrected(postgres.database, corrections, feed, landing.zone)
     else:
-        done = replay_as_they_are(postgres.database, landing.zone)
+        done = replay_as_they_are(postgres.database, landing.zone, catalog(landing.settings).feeds)
     context.log.info(f"{dict(done.verdicts)}; unmatched: {done.unmatched}")
 
 

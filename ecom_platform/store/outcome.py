@@ -6,7 +6,9 @@ that a driver does not load what only its tasks need.
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ecom_platform.feeds.packaged import TOP_FEED
@@ -37,6 +39,18 @@ def folder_of(name: str) -> str:
     """The folder of a landed file's feed, with a slash; nothing for the first feed."""
     feed = feed_of(name)
     return "" if feed == TOP_FEED else f"{feed}/"
+
+
+def header_text(names: Sequence[str]) -> str:
+    """The names of a file's columns as the ledger keeps them: between commas, or as JSON if one has any."""
+    return json.dumps(list(names)) if any("," in name for name in names) else ",".join(names)
+
+
+def header_names(text: str | None) -> tuple[str, ...] | None:
+    """What :func:`header_text` was made of; nothing where nothing was kept."""
+    if not text:
+        return None
+    return tuple(json.loads(text)) if text.startswith('["') else tuple(text.split(","))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,13 @@ from uuid import UUID
 import pyarrow as pa
 from psycopg import DataError, IntegrityError
 from psycopg.errors import ProgramLimitExceeded, RaiseException, WithCheckOptionViolation
+from psycopg.sql import SQL, Identifier
 
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.store.connection import Connection
 from ecom_platform.store.feed_table import FeedTable
+from ecom_platform.store.outcome import header_names
 from ecom_platform.store.statements import queries
 
 _PAGE = 1_000
@@ -28,8 +30,9 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class RejectGroup:
-    """The open rejects of one reason, with the first of them as an example."""
+    """The open rejects of a feed that have one reason, with the first of them as an example."""
 
+    feed: str
     reason: str
     rows: int
     file_name: str
@@ -70,28 +73,33 @@ class ReplayVerdict(StrEnum):
     STILL_CONFLICTS = "still conflicts"
     STILL_REJECTED = "still rejected"
     ORDER_UNKNOWN = "still rejected: the order of the columns of its file is not known, and the file is gone"
+    FILE_GONE = "still rejected: what the row is known by needs its file, which is gone"
+    NOT_DECLARED = "still rejected: its feed has no declaration that can be used"
     GONE = "replayed meanwhile"
 
 
 def groups(connection: Connection) -> list[RejectGroup]:
-    """The open rejects by reason, the most frequent first."""
+    """The open rejects by feed and reason, the most frequent first."""
     rows = queries("oncall").reject_groups(connection)
     return [
-        RejectGroup(reason, count, name, line, bytes(raw), message)
-        for reason, count, name, line, raw, message in rows
+        RejectGroup(feed, reason, count, name, line, bytes(raw), message)
+        for feed, reason, count, name, line, raw, message in rows
     ]
 
 
-def open_rejects(connection: Connection) -> Iterator[OpenReject]:
-    """The open rejects of ``user_events``, in the order they were refused; bounded memory."""
+def feeds_with_rejects(connection: Connection) -> dict[str, int]:
+    """How many open rejects each feed has that has any."""
+    return dict(queries("oncall").feeds_with_rejects(connection))
+
+
+def open_rejects(connection: Connection, feed: str = TOP_FEED) -> Iterator[OpenReject]:
+    """The open rejects of a feed, in the order they were refused; bounded memory."""
     after = 0
     while True:
         page = [
-            OpenReject(
-                key, file_id, name, line, bytes(raw), reason, tuple(header.split(",")) if header else None
-            )
+            OpenReject(key, file_id, name, line, bytes(raw), reason, header_names(header))
             for key, file_id, name, line, raw, reason, header in queries("oncall").open_rejects(
-                connection, after=after, limit=_PAGE
+                connection, feed=feed, after=after, limit=_PAGE
             )
         ]
         if not page:
@@ -131,9 +139,13 @@ def replay(connection: Connection, table: FeedTable, reject_id: int, row: pa.Rec
 
 
 def _note(connection: Connection, table: FeedTable, values: dict[str, Any], file_id: int) -> None:
+    """Of a row that was stored on behalf of a file that had been loaded before: for the checks that look at
+    what changed, and for whoever has a function that wants to know."""
     queries("replay").note_unchecked(connection, feed=table.feed.name, file_id=file_id)
-    if table.feed.name == TOP_FEED:
-        queries("replay").note_event(connection, event_id=_key(table, values)[0])
+    hook = f"replayed_{table.feed.name}"
+    if queries("replay").is_there(connection, name=hook):
+        asked = SQL("SELECT {}({})").format(Identifier(hook), SQL(", ").join([SQL("%s")] * len(table.key)))
+        connection.execute(asked, _key(table, values))
 
 
 def is_stored(connection: Connection, table: FeedTable, row: pa.RecordBatch) -> bool:
@@ -149,6 +161,17 @@ def _same_content(connection: Connection, table: FeedTable, values: dict[str, An
 
 def _key(table: FeedTable, values: dict[str, Any]) -> list[Any]:
     return [values[name] for name in table.key]
+
+
+def key_of_row(table: FeedTable, row: pa.RecordBatch) -> list[Any]:
+    """The values of the key of ``row``, one decoded row of the feed."""
+    return _key(table, _values(table, row))
+
+
+def stored_in(connection: Connection, table: FeedTable, row: pa.RecordBatch) -> int | None:
+    """The file that the row of the table is from which has the key of ``row``; ``None`` if there is none."""
+    found = connection.execute(table.query("file_of_key", "replay"), key_of_row(table, row)).fetchone()
+    return None if found is None else int(found[0])
 
 
 def _values(table: FeedTable, row: pa.RecordBatch) -> dict[str, Any]:

@@ -142,6 +142,20 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.replayed_user_events(stored uuid) RETURNS void
+    LANGUAGE sql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    INSERT INTO pending_events (
+        rollup, file_id, sign, user_id, event_type, event_time, price, category, user_device, user_location
+    )
+    SELECT
+        r.rollup, e.file_id, 1, e.user_id, e.event_type, e.event_time, e.price, e.category, e.user_device,
+        e.user_location
+    FROM user_events AS e CROSS JOIN rollups AS r
+    WHERE e.event_id = stored;
+$$;
+
 CREATE TABLE public.alembic_version (
     version_num character varying(32) NOT NULL
 );

@@ -48,7 +48,7 @@ from ecom_platform.files.unreadable import FileReason, UnreadableFile
 from ecom_platform.store import adbc
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.ledger import LOADED, QUARANTINED
-from ecom_platform.store.outcome import FileOutcome, Stamp, UnitFile, UnitResult, feed_of
+from ecom_platform.store.outcome import FileOutcome, Stamp, UnitFile, UnitResult, feed_of, header_text
 from ecom_platform.store.refusals import refusal
 from ecom_platform.store.statements import text
 
@@ -348,7 +348,7 @@ class _Unit:
         self.decode_seconds += seconds
 
     def _take(self, file: UnitFile, tally: _Tally, chunk: FeedChunk) -> None:
-        tally.header = ",".join(chunk.header)
+        tally.header = header_text(chunk.header)
         tally.rows_read += chunk.records
         if self._broken_off:
             return  # nothing of this attempt is kept

@@ -179,7 +179,7 @@ class TestTrace:
         assert answer.facts[1]["line"] == 2 and answer.facts[1]["replayed_at"]
 
     def test_rejects_are_not_searched_one_by_one(self, landing: Landing) -> None:
-        statement = str(queries("oncall").event_rejects.sql).replace("%(event_id)s", "'x'")
+        statement = str(queries("oncall").rejects_with.sql).replace("%(key)s", "'x'")
         with landing.database.transaction() as connection:
             connection.execute("SET LOCAL enable_seqscan = off")
             plan = connection.execute("EXPLAIN " + statement).fetchall()

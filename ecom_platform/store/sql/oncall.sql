@@ -1,17 +1,20 @@
--- name: event
--- Where an event is stored, and by whom.
-SELECT e.event_id::text, e.file_id, f.name, f.batch_id, b.run_id, e.ingested_at
-FROM user_events AS e
+-- name: is_there$
+SELECT to_regclass(:name) IS NOT NULL;
+
+-- name: row_by_key
+-- Where a row is stored, and by whom.
+SELECT e.file_id, f.name, f.batch_id, b.run_id, e.ingested_at
+FROM {table} AS e
 LEFT JOIN ingested_files AS f USING (file_id)
 LEFT JOIN stream_batches AS b USING (batch_id)
-WHERE e.event_id = :event_id::uuid;
+WHERE {key_given};
 
--- name: event_rejects
+-- name: rejects_with
 -- Refused rows in which the id stands first, however it is written, by the index of this expression.
 SELECT r.reject_id, r.file_id, r.file_name, r.line_number, r.reason, r.replayed_at
 FROM rejected_events AS r
 WHERE substring(lower(encode(r.raw, 'escape')) FROM '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
-    = :event_id
+    = :key
 ORDER BY r.reject_id
 LIMIT 20;
 
@@ -34,8 +37,19 @@ FROM ingested_files
 WHERE state = 'loaded' AND finished_at >= :since
 ORDER BY file_id;
 
+-- name: reject_at
+-- What was refused at a line of a file.
+SELECT r.reject_id, r.file_id, r.file_name, r.line_number, r.reason, r.replayed_at
+FROM rejected_events AS r
+WHERE r.file_id = :file_id AND r.line_number = :line
+ORDER BY r.reject_id;
+
+-- name: feeds_with_rejects
+SELECT feed, count(*) FROM rejected_events WHERE replayed_at IS NULL GROUP BY feed ORDER BY feed;
+
 -- name: reject_groups
 SELECT
+    feed,
     reason,
     count(*) AS rows,
     (array_agg(file_name ORDER BY reject_id))[1] AS file_name,
@@ -44,13 +58,13 @@ SELECT
     (array_agg(message ORDER BY reject_id))[1] AS message
 FROM rejected_events
 WHERE replayed_at IS NULL
-GROUP BY reason
-ORDER BY rows DESC, reason;
+GROUP BY feed, reason
+ORDER BY rows DESC, feed, reason;
 
 -- name: open_rejects
 SELECT r.reject_id, r.file_id, r.file_name, r.line_number, r.raw, r.reason, f.header
 FROM rejected_events AS r JOIN ingested_files AS f USING (file_id)
-WHERE r.feed = 'user_events' AND r.replayed_at IS NULL AND r.reject_id > :after
+WHERE r.feed = :feed AND r.replayed_at IS NULL AND r.reject_id > :after
 ORDER BY r.reject_id
 LIMIT :limit;
 

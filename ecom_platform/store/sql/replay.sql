@@ -15,16 +15,15 @@ SELECT ROW({columns}) IS NOT DISTINCT FROM ROW({typed_placeholders}) FROM {table
 INSERT INTO unchecked_files (check_name, file_id)
 SELECT c.check_name, :file_id FROM narrowed_checks AS c WHERE c.feed = :feed;
 
--- name: note_event!
--- The same for what follows from the events.
-INSERT INTO pending_events (
-    rollup, file_id, sign, user_id, event_type, event_time, price, category, user_device, user_location
-)
-SELECT
-    r.rollup, e.file_id, 1, e.user_id, e.event_type, e.event_time, e.price, e.category, e.user_device,
-    e.user_location
-FROM user_events AS e CROSS JOIN rollups AS r
-WHERE e.event_id = :event_id;
+-- name: is_there$
+-- Whether somebody wants to know of rows of a feed that are stored by a replay: a function of the row's key.
+SELECT EXISTS (
+    SELECT FROM pg_proc AS p
+    WHERE p.proname = :name AND p.pronamespace = ANY (current_schemas(false)::regnamespace[])
+);
+
+-- name: file_of_key
+SELECT e.file_id FROM {table} AS e WHERE {key_given};
 
 -- name: settle_lost!
 -- The file lost this row before, and counts it anew with the reject.

@@ -87,7 +87,7 @@ def test_names_that_no_file_has(database: Database, zone: LandingZone) -> None:
             assert not answer.known
             assert answer.verdict.isprintable()
         for nothing in ("", "/", "."):
-            with pytest.raises(UsageError, match="neither an event_id nor the name of a file"):
+            with pytest.raises(UsageError, match="neither the id of a row nor the name of a file"):
                 trace(connection, zone, nothing)
 
 

@@ -10,7 +10,7 @@ import pytest
 from ecom_platform.oncall import lines
 from ecom_platform.oncall.lines import rows_with
 from ecom_platform.shop.event import HEADER
-from ecom_platform_tests.landing import csv_file, line
+from ecom_platform_tests.landing import USER_EVENTS, csv_file, line
 
 KEY = uuid.UUID("abcdef12-3456-4abc-8def-abcdefabcdef")
 
@@ -18,7 +18,7 @@ KEY = uuid.UUID("abcdef12-3456-4abc-8def-abcdefabcdef")
 def found(tmp_path: Path, content: bytes, name: str = "a.csv") -> list[int]:
     path = tmp_path / name
     path.write_bytes(gzip.compress(content, 1) if name.endswith(".gz") else content)
-    rows = list(rows_with(path, KEY))
+    rows = list(rows_with(USER_EVENTS, "event_id", path, KEY))
     assert all(row["event_id"][0].as_py() == KEY.bytes for _, row in rows)
     return [number for number, _ in rows]
 
@@ -69,8 +69,8 @@ class TestWhichLines:
 @pytest.mark.parametrize("content", [b"", b"x", b"not gzip"])
 def test_a_file_that_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.csv.gz").write_bytes(content)
-    assert list(rows_with(tmp_path / "a.csv.gz", KEY)) == []
-    assert list(rows_with(tmp_path / "gone.csv", KEY)) == []
+    assert list(rows_with(USER_EVENTS, "event_id", tmp_path / "a.csv.gz", KEY)) == []
+    assert list(rows_with(USER_EVENTS, "event_id", tmp_path / "gone.csv", KEY)) == []
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_packed_file_is_not_held_in_memory(tmp_path: Path, content: bytes) -> 
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(csv_file(content[:-1], line(str(KEY))), 1))
     tracemalloc.start()
     try:
-        found = [number for number, _ in rows_with(tmp_path / "a.csv.gz", KEY)]
+        found = [number for number, _ in rows_with(USER_EVENTS, "event_id", tmp_path / "a.csv.gz", KEY)]
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
