@@ -7,11 +7,14 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
+from ecom_platform.alerts.files import Watched, file_signs, watched_feeds
+from ecom_platform.alerts.problem import Window
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Feed
@@ -461,6 +464,29 @@ class TestOnCall:
         assert (group.reason, group.file_name, group.line_number) == ("not_in_list", "clicks/a.csv", 4)
         assert group.description == "The value is none of those that the column may have."
         assert replay_as_they_are(clicks.database, clicks.zone).verdicts == {}
+
+
+def test_alerts_are_of_the_feed(database: Database, zone: LandingZone, clicks: Platform) -> None:
+    """Each with its own limit: a fifth of the clicks is too many for one, and fine for another."""
+    clicks.load(a__csv=CLICK_FILE, b__csv=b"event,name\n", c__csv=CLICK_FILE.replace(b"cart", b"kart"))
+    now = datetime.now(UTC)
+    window = Window(now - timedelta(days=1), now - timedelta(days=1))
+    with database.open() as connection:
+        assert watched_feeds(connection, window, now) == ["clicks"]
+        found = {
+            limit: [
+                sign.problem for sign in file_signs(Watched(connection, "clicks", limit, ""), window, now)
+            ]
+            for limit in (0.5, 0.1)
+        }
+        assert not [*file_signs(Watched(connection, "user_events", 0.1, ""), window, now)]
+    assert [problem.title for problem in found[0.5]] == [
+        "clicks: the file clicks/b.csv was put into quarantine"
+    ]
+    quarantined, refused = found[0.1]
+    assert refused.title == "clicks: 20.0% of the rows of clicks/c.csv were rejected"
+    assert {quarantined.asset, refused.asset} == {"clicks"}
+    assert refused.details["files"] == ["clicks/c.csv: 1 of 5 rows: event_type: not_in_list (1)"]
 
 
 @pytest.mark.parametrize(
