@@ -3,10 +3,11 @@
 Belongs here: counting hashes of 16 bytes in the order of the file. Does not belong here: what is hashed
 (``row_ids``), where counts go for which there is no room (``spilled_counts``).
 
-A table with open addressing, in NumPy: a chunk is sorted and counted within itself, then each of its different
-hashes is looked up once. A hash's place follows from its first bits, so what is sorted is met from the
-beginning of the table to its end. Exact to 128 bits. The table takes 84 MB at most; with 2.7 million different
-hashes it is full, is written to disk, and begins anew. Of what is on disk 2 to 3 bytes a hash stay in memory.
+A table with open addressing, in NumPy: a chunk is sorted and counted within itself, then each of its
+different hashes is looked up once. A hash's place follows from its first bits, so what is sorted is met
+from the beginning of the table to its end. Exact to 128 bits. The table takes 84 MB at most; with 2.7
+million different hashes it is full, is written to disk, and begins anew. Of what is on disk 2 bytes a hash
+stay in memory.
 """
 
 from __future__ import annotations

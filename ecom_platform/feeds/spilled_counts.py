@@ -3,9 +3,10 @@
 Belongs here: writing them, and finding some of them again. Does not belong here: who counts what
 (``numbering``).
 
-In memory stays a filter of 12 to 24 bits a hash, which tells nearly all hashes that are not there. The file is
-unlinked from the beginning and open only as a mapping, so it goes when nobody needs it any more, whatever
-happens to the process. Its pages are given back after each search: they would count as memory of the process.
+In memory stays a filter of 12 to 24 bits a hash, which tells nearly all hashes that are not there. The file
+is unlinked from the beginning and open only as a mapping, so it goes when nobody needs it any more,
+whatever happens to the process. Its pages are given back after each search: they would count as memory of
+the process.
 """
 
 from __future__ import annotations
