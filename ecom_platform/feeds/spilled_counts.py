@@ -84,7 +84,7 @@ def _written(parts: tuple[Array, ...]) -> mmap.mmap:
     try:
         with tempfile.TemporaryFile(prefix="ecom-counts-") as file:
             for part in parts:
-                file.write(memoryview(part))
+                file.write(part.data)
             file.flush()
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
