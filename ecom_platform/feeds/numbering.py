@@ -5,7 +5,7 @@ Belongs here: counting hashes of 16 bytes in the order of the file. Does not bel
 
 A table with open addressing, in NumPy: a chunk is sorted and counted within itself, then each of its
 different hashes is looked up once. A hash's place follows from its first bits, so what is sorted is met
-from the beginning of the table to its end. Exact to 128 bits. The table takes 84 MB at most; with 2.7
+from the beginning of the table to its end. Exact to 128 bits. The table takes 42 MB at most; with 1.4
 million different hashes it is full, is written to disk, and begins anew. Of what is on disk 2 bytes a hash
 stay in memory.
 """
@@ -19,7 +19,7 @@ from ecom_platform.feeds.spilled_counts import SpilledCounts
 
 _FIRST_PLACES = 1 << 16
 _GROWTH = 4
-MOST_PLACES = 1 << 22
+MOST_PLACES = 1 << 21
 _MOST_TAKEN = 0.65
 
 
