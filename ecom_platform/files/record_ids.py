@@ -7,7 +7,8 @@ counting (``feeds.numbering``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +23,7 @@ from ecom_platform.files.splitting import Block, Record
 
 # Neither a mark between fields nor one that is escaped: no plain line holds one.
 _ROW_END = b"\n"
+_LINES_AT_A_TIME = 8_192
 
 
 class RecordIds:
@@ -56,9 +58,8 @@ class RecordIds:
             lines = np.concatenate([lines, np.array([record.line for record in records], dtype=np.int64)])
         if self._kind == "position":
             return lines, row_ids.of_places(self._fingerprint, lines)
-        forms = self._plain_forms(block)
-        forms += [self._form(record.fields or ()) for record in records]
-        found = row_ids.hashes(forms, self._names)
+        own = (self._form(record.fields or ()) for record in records)
+        found = row_ids.hashes(chain(self._plain_forms(block), own), self._names)
         if not records:
             return lines, row_ids.numbered(found, self._numbering.next(found))
         in_order = np.argsort(lines, kind="stable")
@@ -66,10 +67,10 @@ class RecordIds:
         numbers[in_order] = self._numbering.next(found[in_order])
         return lines, row_ids.numbered(found, numbers)
 
-    def _plain_forms(self, block: Block) -> list[bytes]:
+    def _plain_forms(self, block: Block) -> Iterable[bytes]:
         """The forms of a block's plain lines."""
         if not len(block.plain):
-            return []
+            return ()
         marks = (row_ids.BETWEEN, row_ids.ESCAPE)
         if self._fields is None or any(block.data.find(mark) >= 0 for mark in marks):
             texts = [column_texts(block, places, joined).strings() for _, places, joined in self._hashed]
@@ -106,23 +107,30 @@ def _single_fields(columns: Sequence[Sequence[int]]) -> list[int] | None:
     return fields if len(fields) == len(columns) == len(set(fields)) else None
 
 
-def _forms(block: Block, fields: Sequence[int]) -> list[bytes]:
+def _forms(block: Block, fields: Sequence[int]) -> Iterator[bytes]:
     """The forms of a block's plain lines, made of fields that hold no mark: one copy of the text with the
-    marks in it, then all fields picked from it in one go."""
-    rows, width = len(block.plain), len(block.field_begins)
+    marks in it, then the fields of many lines picked from it in one go."""
     text = np.frombuffer(block.data, dtype=np.uint8).copy()
     # Behind a field is a delimiter, a quote or a line end, which is no other field's.
     for field in fields[:-1]:
         text[block.field_ends[field]] = row_ids.BETWEEN[0]
     text[block.field_ends[fields[-1]]] = _ROW_END[0]
+    buffer = pa.py_buffer(text)
+    for begin in range(0, len(block.plain), _LINES_AT_A_TIME):
+        lines = slice(begin, begin + _LINES_AT_A_TIME)
+        yield from _picked(buffer, block.field_begins[:, lines], block.field_ends[:, lines] + 1, fields)
+
+
+def _picked(text: pa.Buffer, begins: Array, ends: Array, fields: Sequence[int]) -> list[bytes]:
+    """Of each line these fields, each with what ends it, up to the end of the row."""
+    width, rows = begins.shape
     # Arrow's strings lie end to end, so what is between two fields is one as well.
     offsets = np.empty((rows, width, 2), dtype=np.int32)
-    offsets[:, :, 0] = block.field_begins.T
-    offsets[:, :, 1] = block.field_ends.T + 1
+    offsets[:, :, 0], offsets[:, :, 1] = begins.T, ends.T
     count = 2 * rows * width - 1
-    every = pa.BinaryArray.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), pa.py_buffer(text)])
-    wanted = (2 * width * np.arange(rows, dtype=np.int32))[:, None] + 2 * np.array(fields, dtype=np.int32)
+    every = pa.BinaryArray.from_buffers(pa.binary(), count, [None, pa.py_buffer(offsets), text])
+    wanted = np.arange(0, 2 * width * rows, 2 * width, dtype=np.int32)[:, None]
+    wanted = wanted + 2 * np.array(fields, dtype=np.int32)
     picked = every.take(arrow.fixed_width(wanted.ravel(), pa.int32()))
-    forms: list[bytes] = picked.buffers()[2].to_pybytes().split(_ROW_END)
-    del forms[-1]
-    return forms
+    rows_and_rest: list[bytes] = picked.buffers()[2].to_pybytes().split(_ROW_END)
+    return rows_and_rest[:-1]

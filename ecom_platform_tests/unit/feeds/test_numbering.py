@@ -18,8 +18,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.errors import StorageError
+from ecom_platform.feeds.count_table import CountTable, SpilledTable
 from ecom_platform.feeds.numbering import MOST_PLACES, Numbering
-from ecom_platform.feeds.spilled_counts import SpilledCounts
 
 # Of hashes with one first half, one second half, and neither.
 HALVES = (0, 1, 2**32, 2**63, 2**64 - 1)
@@ -70,13 +70,16 @@ def test_equal_ones_that_are_all_of_a_chunk() -> None:
 
 
 def test_what_is_on_disk_is_found_and_nothing_else() -> None:
-    high = np.array([1, 1, 1, 7, 2**64 - 1], dtype=np.uint64)
-    low = np.array([3, 1, 2, 1, 2**64 - 1], dtype=np.uint64)
-    spilled = SpilledCounts(high, low, np.arange(1, 6, dtype=np.uint32))
+    table = CountTable(16)
+    high = np.array([1, 1, 1, 7, 2**64 - 1, 2**64 - 2], dtype=np.uint64)
+    low = np.array([3, 1, 2, 1, 2**64 - 1, 0], dtype=np.uint64)
+    table.add(high, low, np.arange(1, 7, dtype=np.uint32))
+    spilled = SpilledTable(table)
+    table.clear()
     for _ in range(2):  # the pages were given back
-        assert spilled.find(high, low).tolist() == [1, 2, 3, 4, 5]
-    strange = np.array([0, 1, 7, 2**64 - 1], dtype=np.uint64)
-    assert not spilled.find(strange, np.array([3, 9, 2, 0], dtype=np.uint64)).any()
+        assert spilled.find(high, low).tolist() == [1, 2, 3, 4, 5, 6]
+    strange = np.array([0, 0, 1, 7, 2**64 - 1], dtype=np.uint64)
+    assert not spilled.find(strange, np.array([0, 1, 9, 2, 0], dtype=np.uint64)).any()
 
 
 def test_a_scratch_file_has_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,6 +115,7 @@ def test_a_folder_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.
 _COUNTING = """
 import resource, sys
 import numpy as np
+from ecom_platform.feeds.count_table import CountTable, SpilledTable
 from ecom_platform.feeds.numbering import Numbering
 
 def peak():
