@@ -35,7 +35,7 @@ from ecom_platform.files.record_ids import RecordIds
 from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record, split_quoted
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
-DEFAULT_CHUNK_BYTES = 8 << 20
+DEFAULT_CHUNK_BYTES = 4 << 20
 MAX_CHUNK_BYTES = 1 << 30  # offsets into the text of a chunk have 32 bits
 MAX_RAW_BYTES = 8_192
 

@@ -7,7 +7,7 @@ counting (``feeds.numbering``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -58,8 +58,9 @@ class RecordIds:
             lines = np.concatenate([lines, np.array([record.line for record in records], dtype=np.int64)])
         if self._kind == "position":
             return lines, row_ids.of_places(self._fingerprint, lines)
-        own = (self._form(record.fields or ()) for record in records)
-        found = row_ids.hashes(chain(self._plain_forms(block), own), self._names)
+        own = [self._form(record.fields or ()) for record in records]
+        parts = [row_ids.hashes(forms, self._names) for forms in chain(self._plain_forms(block), [own])]
+        found = np.concatenate(parts)
         if not records:
             return lines, row_ids.numbered(found, self._numbering.next(found))
         in_order = np.argsort(lines, kind="stable")
@@ -67,15 +68,16 @@ class RecordIds:
         numbers[in_order] = self._numbering.next(found[in_order])
         return lines, row_ids.numbered(found, numbers)
 
-    def _plain_forms(self, block: Block) -> Iterable[bytes]:
-        """The forms of a block's plain lines."""
+    def _plain_forms(self, block: Block) -> Iterator[list[bytes]]:
+        """The forms of a block's plain lines, many at a time."""
         if not len(block.plain):
-            return ()
+            return
         marks = (row_ids.BETWEEN, row_ids.ESCAPE)
         if self._fields is None or any(block.data.find(mark) >= 0 for mark in marks):
             texts = [column_texts(block, places, joined).strings() for _, places, joined in self._hashed]
-            return row_ids.texts_of(row_ids.content_form(texts))
-        return _forms(block, self._fields)
+            yield row_ids.texts_of(row_ids.content_form(texts))
+        else:
+            yield from _forms(block, self._fields)
 
     def _form(self, fields: Sequence[bytes]) -> bytes:
         texts = (
@@ -107,7 +109,7 @@ def _single_fields(columns: Sequence[Sequence[int]]) -> list[int] | None:
     return fields if len(fields) == len(columns) == len(set(fields)) else None
 
 
-def _forms(block: Block, fields: Sequence[int]) -> Iterator[bytes]:
+def _forms(block: Block, fields: Sequence[int]) -> Iterator[list[bytes]]:
     """The forms of a block's plain lines, made of fields that hold no mark: one copy of the text with the
     marks in it, then the fields of many lines picked from it in one go."""
     text = np.frombuffer(block.data, dtype=np.uint8).copy()
@@ -118,7 +120,7 @@ def _forms(block: Block, fields: Sequence[int]) -> Iterator[bytes]:
     buffer = pa.py_buffer(text)
     for begin in range(0, len(block.plain), _LINES_AT_A_TIME):
         lines = slice(begin, begin + _LINES_AT_A_TIME)
-        yield from _picked(buffer, block.field_begins[:, lines], block.field_ends[:, lines] + 1, fields)
+        yield _picked(buffer, block.field_begins[:, lines], block.field_ends[:, lines] + 1, fields)
 
 
 def _picked(text: pa.Buffer, begins: Array, ends: Array, fields: Sequence[int]) -> list[bytes]:
