@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     known.add_argument("--rows", type=int, default=10_000_000)
     known.add_argument("--rows-per-file", type=int, default=500_000)
     known.add_argument("--copies", type=int, default=1, help="how often each row occurs in its file")
+    known.add_argument("--identity", choices=feeds.IDENTITIES, help="only this one")
     command("startup", "Spark's start with and without the class-data archive")
     main = command("main", "30,000 events, the whole main job")
     main.add_argument("--seed", action="store_true", help="the old pipeline's setting too: five minutes")
@@ -85,6 +86,7 @@ def _experiment(options: argparse.Namespace) -> Findings:
             rows_per_file=options.rows_per_file,
             copies=options.copies,
             repeat=options.repeat,
+            identities=[options.identity] if options.identity else feeds.IDENTITIES,
         ),
         "startup": lambda: startup.run(folder, _say, repeat=options.repeat),
         "main": lambda: main_job.run(folder, _say, repeat=options.repeat, seed=options.seed),

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 DECLARATION = """
 columns:
@@ -30,11 +29,13 @@ columns:
   user_session: text null
 roles: {time: event_time}
 """
+_COLUMNS = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
 _BEGIN = 1_569_888_000
 _TYPES = pa.array(["view", "cart", "remove_from_cart", "purchase"])
-_CODES = pa.array(["", "electronics.smartphone", "appliances.environment.water_heater", "computers.notebook"])
-_BRANDS = pa.array(["", "samsung", "apple", "xiaomi", "lenovo", "shiseido"])
+_CODES = ["", "electronics.smartphone", "appliances.environment.water_heater", "computers.notebook"]
+_BRANDS = ["", "samsung", "apple", "xiaomi", "lenovo", "shiseido"]
 _PRODUCTS, _SESSIONS = 50_000, 200_000
+_LEAST_CENTS, _MOST_CENTS = 100, 200_000
 
 
 def write(
@@ -43,44 +44,73 @@ def write(
     """Files of ``rows`` rows in all; with ``copies`` each row occurs so often in its file."""
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
-    sessions = _session_names(random)
+    words = _Words(random)
     paths = []
     for begin in range(0, rows, rows_per_file):
         count = min(rows_per_file, rows - begin)
         path = folder / f"visits-{begin // rows_per_file:05d}.csv"
-        table = _visits(random, sessions, -(-count // copies), begin)
-        if copies > 1:
-            table = pa.concat_tables([table] * copies).slice(0, count)
-        pyarrow.csv.write_csv(table, path, pyarrow.csv.WriteOptions(quoting_style="none"))
+        different = -(-count // copies)
+        lines = _lines(random, words, different, begin)
+        with path.open("wb") as file:
+            file.write(f"{_COLUMNS}\n".encode())
+            for _ in range(count // different):
+                file.write(_text(lines))
+            file.write(_text(lines.slice(0, count % different)))
         paths.append(path)
     return paths
+
+
+class _Words:
+    """The texts that occur again and again, so that a line is put together of few pieces."""
+
+    def __init__(self, random: np.random.Generator) -> None:
+        self.sessions = _session_names(random)
+        # What follows from a product: its id and category, that one's code, its brand.
+        self.products = pa.array(
+            [
+                f"{1_000_000 + number},{2_053_013_552_000_000_000 + number % 1_000},"
+                f"{_CODES[number % 4]},{_BRANDS[number % 6]}"
+                for number in range(_PRODUCTS)
+            ]
+        )
+        self.prices = pa.array(
+            [f"{cents // 100}.{cents % 100:02d}" for cents in range(_LEAST_CENTS, _MOST_CENTS)]
+        )
+
+
+def _text(lines: pa.StringArray) -> memoryview:
+    """The lines of an array, end to end."""
+    ends = np.frombuffer(lines.buffers()[1], dtype=np.int32, count=len(lines) + 1, offset=4 * lines.offset)
+    return memoryview(lines.buffers()[2])[ends[0] : ends[-1]]
 
 
 def _session_names(random: np.random.Generator) -> pa.Array:
     octets = random.integers(0, 256, (_SESSIONS, 16), dtype=np.uint8)
     return pa.array(
         [
-            f"{row[:4]}-{row[4:8]}-{row[8:12]}-{row[12:16]}-{row[16:]}"
+            f"{row[:8]}-{row[8:12]}-{row[12:16]}-{row[16:20]}-{row[20:]}\n"
             for row in (o.tobytes().hex() for o in octets)
         ]
     )
 
 
-def _visits(random: np.random.Generator, sessions: pa.Array, count: int, begin: int) -> pa.Table:
+def _lines(random: np.random.Generator, words: _Words, count: int, begin: int) -> pa.StringArray:
+    """``count`` lines with their ends."""
     seconds = _BEGIN + begin // 40 + np.sort(random.integers(0, max(count // 40, 1), count))
     product = random.integers(0, _PRODUCTS, count)
-    cents = pa.array(random.integers(100, 200_000, count))
-    moment = pa.array(seconds, pa.int64()).cast(pa.timestamp("s", "UTC"))
-    return pa.table(
-        {
-            "event_time": pc.strftime(moment, "%Y-%m-%d %H:%M:%S UTC"),
-            "event_type": _TYPES.take(pa.array(random.choice(4, count, p=[0.94, 0.03, 0.01, 0.02]))),
-            "product_id": pa.array(1_000_000 + product),
-            "category_id": pa.array(2_053_013_552_000_000_000 + product % 1_000),
-            "category_code": _CODES.take(pa.array(product % 4)),
-            "brand": _BRANDS.take(pa.array(product % 6)),
-            "price": cents.cast(pa.decimal128(19, 0)).cast(pa.decimal128(21, 2)).cast(pa.string()),
-            "user_id": pa.array(512_000_000 + random.integers(0, 1_000_000, count)),
-            "user_session": sessions.take(pa.array(random.integers(0, _SESSIONS, count))),
-        }
+    cents = random.integers(_LEAST_CENTS, _MOST_CENTS, count)
+    kind = random.choice(4, count, p=[0.94, 0.03, 0.01, 0.02])
+    user = random.integers(0, 1_000_000, count)
+    session = random.integers(0, _SESSIONS, count)
+    # Sorted seconds: each is written once and taken for all of its rows.
+    is_new = np.append(True, seconds[1:] != seconds[:-1])
+    moments = pa.array(seconds[is_new], pa.int64()).cast(pa.timestamp("s", "UTC"))
+    return pc.binary_join_element_wise(
+        pc.strftime(moments, "%Y-%m-%d %H:%M:%S UTC").take(pa.array(np.cumsum(is_new) - 1)),
+        _TYPES.take(pa.array(kind)),
+        words.products.take(pa.array(product)),
+        words.prices.take(pa.array(cents - _LEAST_CENTS)),
+        pa.array(512_000_000 + user).cast(pa.string()),
+        words.sessions.take(pa.array(session)),
+        ",",
     )

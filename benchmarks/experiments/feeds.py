@@ -6,7 +6,7 @@ import os
 import shutil
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psycopg
@@ -16,6 +16,8 @@ from benchmarks.paths.path import PathFailedError
 from benchmarks.paths.platform import ingest
 from benchmarks.results import Findings
 from benchmarks.server import running
+
+IDENTITIES = ("content", "position")
 
 _STREAM = """
 SELECT
@@ -27,16 +29,23 @@ FROM stream_batches
 
 
 def run(
-    folder: Path, say: Callable[[str], None], *, rows: int, rows_per_file: int, copies: int, repeat: int
+    folder: Path,
+    say: Callable[[str], None],
+    *,
+    rows: int,
+    rows_per_file: int,
+    copies: int,
+    repeat: int,
+    identities: Sequence[str] = IDENTITIES,
 ) -> Findings:
-    """``rows`` rows, each ``copies`` times in its file, loaded in turn by content and by position."""
+    """``rows`` rows, each ``copies`` times in its file, loaded in turn by each of ``identities``."""
     data = folder / "visits"
     shutil.rmtree(data, ignore_errors=True)
     started = time.perf_counter()
     paths = visits.write(data, rows, rows_per_file, copies=copies)
     written = rows / (time.perf_counter() - started)
     say(f"{rows:,} rows in {len(paths)} files, written at {written:,.0f} rows/s")
-    rates: dict[str, list[float]] = {"content": [], "position": []}
+    rates: dict[str, list[float]] = {identity: [] for identity in identities}
     peaks: dict[str, int] = dict.fromkeys(rates, 0)
     with running(folder / "server") as server:
         for number in range(repeat):

@@ -1,96 +1,103 @@
 """How-manieth a record is among the equal ones of its file.
 
-Belongs here: counting hashes of 16 bytes in the order of the file. Does not belong here: what is hashed
-(``row_ids``).
+Belongs here: counting hashes of 16 bytes in the order of the file, in bounded memory. Does not belong here:
+what is hashed (``row_ids``), how a hash is found (``count_table``).
 
-A table with open addressing, in NumPy: a chunk is counted within itself by sorting, then each of its
-different hashes is looked up once. Exact to 128 bits. 24 bytes a place and at most 60% of them taken: 40
-to 80 MB a million different records.
+A chunk is sorted and counted within itself, then each of its different hashes is looked up once. Exact to 128
+bits. The table takes 42 MB at most; with 1.4 million different hashes it is full, is written to disk, and
+begins anew. Of each that is on disk 2 MB stay in memory.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from ecom_platform.feeds.count_table import CountTable, SpilledTable
 from ecom_platform.feeds.places import Array
 
 _FIRST_PLACES = 1 << 16
-_MOST_TAKEN = 0.6
+_GROWTH = 4
+MOST_PLACES = 1 << 21
+_MOST_TAKEN = 0.65
 
 
 class Numbering:
-    """The counts of one file, in the order in which :meth:`next` is called."""
+    """The counts of one file, in the order in which :meth:`next` is called.
 
-    def __init__(self) -> None:
-        self._taken = 0
-        self._make(_FIRST_PLACES)
+    ``most_places``, a power of two from 2 on, bounds the table: a seam for tests.
+    """
 
-    def _make(self, places: int) -> None:
-        self._mask = np.uint64(places - 1)
-        self._keys = np.zeros((places, 2), dtype=np.uint64)
-        self._counts = np.zeros(places, dtype=np.uint32)
-        self._owners = np.zeros(places, dtype=np.int32)
+    def __init__(self, most_places: int = MOST_PLACES) -> None:
+        self._most_places = most_places
+        self._table = CountTable(min(_FIRST_PLACES, most_places))
+        self._spilled: list[SpilledTable] = []
 
     def next(self, hashes: Array) -> Array:
-        """For each of the next records its number, from 0. ``hashes``: (n, 16) bytes."""
+        """For each of the next records its number, from 0. ``hashes``: (n, 16) bytes.
+
+        Raises :class:`~ecom_platform.errors.StorageError` where there is no room for what memory cannot hold.
+        """
         if not len(hashes):
             return np.zeros(0, dtype=np.int64)
-        keys = np.ascontiguousarray(hashes).view(np.uint64).reshape(-1, 2)
-        order = np.argsort(keys[:, 0], kind="stable")
-        ordered = keys[order]
-        is_first = _are_first(ordered)
-        if (ordered[1:, 0] == ordered[:-1, 0]).sum() != (~is_first).sum():
-            # Half of two different hashes is the same: once in a long while, and then both halves decide.
-            order = np.lexsort((keys[:, 1], keys[:, 0]))
-            ordered = keys[order]
-            is_first = _are_first(ordered)
+        high, low = np.ascontiguousarray(np.ascontiguousarray(hashes).view(np.uint64).reshape(-1, 2).T)
+        order = _order(high, low)
+        high, low = high[order], low[order]
+        is_first = np.ones(len(order), dtype=np.bool_)
+        is_first[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+        numbers = np.empty(len(order), dtype=np.int64)
+        if is_first.all():
+            numbers[order] = self._add(high, low, np.ones(len(order), dtype=np.uint32))
+            return numbers
         firsts = np.flatnonzero(is_first)
-        groups = np.cumsum(is_first) - 1
-        counts = np.diff(np.append(firsts, len(keys)))
-        before = self._add(ordered[firsts], counts)
-        numbers = np.empty(len(keys), dtype=np.int64)
-        # The sort keeps the order of equal ones.
-        numbers[order] = np.arange(len(keys)) - firsts[groups] + before[groups]
+        counts = np.diff(np.append(firsts, len(order)))
+        before = self._add(high[firsts], low[firsts], counts.astype(np.uint32))
+        numbers[order] = np.arange(len(order)) - np.repeat(firsts - before, counts)
         return numbers
 
-    def _add(self, keys: Array, counts: Array) -> Array:
-        """Count different keys; how often each was there before."""
-        while self._taken + len(keys) > _MOST_TAKEN * len(self._counts):
-            self._grow()
-        return self._place(keys, counts)
-
-    def _grow(self) -> None:
-        there = np.flatnonzero(self._counts)
-        keys, counts = self._keys[there], self._counts[there]
-        self._make(2 * len(self._counts))
-        self._taken = 0
-        self._place(keys, counts)
-
-    def _place(self, keys: Array, counts: Array) -> Array:
-        before = np.zeros(len(keys), dtype=np.int64)
-        left = np.arange(len(keys))
-        slots = (keys[:, 0] ^ (keys[:, 1] >> np.uint64(7))) & self._mask
-        while len(left):
-            here = slots[left].astype(np.int64)
-            empty = self._counts[here] == 0
-            # Of several that want one empty place one has it.
-            wanting, wanted = left[empty], here[empty]
-            self._owners[wanted] = wanting
-            won = wanting[self._owners[wanted] == wanting]
-            self._keys[slots[won].astype(np.int64)] = keys[won]
-            same = (self._keys[here] == keys[left]).all(axis=1)
-            found = left[same]
-            at = slots[found].astype(np.int64)
-            before[found] = self._counts[at]
-            self._taken += len(won)
-            self._counts[at] += counts[found].astype(np.uint32)
-            left = left[~same]
-            slots[left] = (slots[left] + np.uint64(1)) & self._mask
+    def _add(self, high: Array, low: Array, counts: Array) -> Array:
+        """Count different hashes, in order; how often each was there before."""
+        before = np.empty(len(high), dtype=np.int64)
+        step = int(_MOST_TAKEN * self._most_places)
+        for begin in range(0, len(high), step):
+            piece = slice(begin, begin + step)
+            before[piece] = self._add_piece(high[piece], low[piece], counts[piece])
         return before
 
+    def _add_piece(self, high: Array, low: Array, counts: Array) -> Array:
+        while self._table.taken + len(high) > _MOST_TAKEN * self._table.places:
+            self._make_room()
+        before, places = self._table.add(high, low, counts)
+        new = np.flatnonzero(before == 0)
+        # The latest knows the count of all before it.
+        for spilled in reversed(self._spilled):
+            if not len(new):
+                break
+            found = spilled.find(high[new], low[new])
+            known = found > 0
+            before[new[known]] = found[known]
+            self._table.raise_by(places[new[known]], found[known])
+            new = new[~known]
+        return before
 
-def _are_first(ordered: Array) -> Array:
-    """Which of sorted hashes are not those before them."""
-    is_first = np.ones(len(ordered), dtype=np.bool_)
-    is_first[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    return is_first
+    def _make_room(self) -> None:
+        if self._table.places == self._most_places:
+            self._spilled.append(SpilledTable(self._table))
+            self._table.clear()
+            return
+        larger = CountTable(min(_GROWTH * self._table.places, self._most_places))
+        for entries in self._table.entries():
+            larger.add(*entries)
+        self._table = larger
+
+
+def _order(high: Array, low: Array) -> Array:
+    """The order of hashes, equal ones as they come."""
+    # A sort that need not keep the order of equal ones is several times as fast, and few are equal.
+    order = np.argsort(high)
+    ordered = high[order]
+    same = ordered[1:] == ordered[:-1]
+    if same.any():
+        rows = np.flatnonzero(np.append(same, False) | np.append(False, same))
+        unsure = order[rows]
+        order[rows] = unsure[np.lexsort((unsure, low[unsure], high[unsure]))]
+    return order

@@ -21,20 +21,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ecom_platform.feeds import arrow, row_ids
+from ecom_platform.feeds import arrow
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.feeds.numbering import Numbering
-from ecom_platform.feeds.places import Array, Places
+from ecom_platform.feeds.places import Array
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.rows import Fault, RowType
 from ecom_platform.feeds.types.column_type import Value
+from ecom_platform.files.column_texts import column_texts
 from ecom_platform.files.encoding import UTF8, MixedEncoding, Recoded, decide
 from ecom_platform.files.file_columns import FileColumns, HeaderMismatch, by_header, without_header
 from ecom_platform.files.opening import MAX_HEADER_BYTES, GuardedStream, header_line, open_events
+from ecom_platform.files.record_ids import RecordIds
 from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record, split_quoted
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
-DEFAULT_CHUNK_BYTES = 8 << 20
+DEFAULT_CHUNK_BYTES = 4 << 20
 MAX_CHUNK_BYTES = 1 << 30  # offsets into the text of a chunk have 32 bits
 MAX_RAW_BYTES = 8_192
 
@@ -120,7 +121,7 @@ class FeedDecoder:
     ) -> Iterator[FeedChunk]:
         columns, blocks = self._open(stream, facts, chunk_bytes, one_by_one=one_by_one)
         rows = RowType(columns.feed)
-        ids = _Identity(columns, facts)
+        ids = RecordIds(columns, facts.fingerprint)
         for block in blocks:
             chunk = _BlockReading(block, columns, rows, ids, now).chunk()
             if chunk.records:
@@ -224,85 +225,6 @@ class _Looks:
         return self._rows.looks_like_row(found)
 
 
-# -- identity ------------------------------------------------------------------------------------
-
-
-class _Identity:
-    """The ids of a file's rows, where its feed has no key of its own; the counts go from block to block."""
-
-    def __init__(self, columns: FileColumns, facts: FileFacts) -> None:
-        feed = columns.feed
-        self._kind = feed.identity or ("numbered" if feed.numbered else None)
-        self._fingerprint = facts.fingerprint
-        self._numbering = Numbering()
-        if self._kind == "numbered":
-            at = {column.name: number for number, column in enumerate(feed.columns)}
-            self._hashed = [(name, columns.places[at[name]], "") for name in feed.primary_key]
-        else:
-            self._hashed = columns.hashed
-        self._names = [name for name, _, _ in self._hashed]
-        role = feed.roles.get("time")
-        self.time_column = next((n for n, column in enumerate(feed.columns) if column.name == role), None)
-        self._days = self.time_column is not None and feed.columns[self.time_column].type == "date"
-
-    @property
-    def needed(self) -> bool:
-        return self._kind is not None
-
-    def hashes(self, block: Block, records: Sequence[Record]) -> tuple[Array, Array]:
-        """Of all records of a block that have fields, plain ones first: their lines, and what they are
-        known by."""
-        lines = np.concatenate(
-            [block.plain + block.first_line, np.array([r.line for r in records], dtype=np.int64)]
-        )
-        if self._kind == "position":
-            return lines, row_ids.of_places(self._fingerprint, lines)
-        parts = []
-        if len(block.plain):
-            fields = [_texts(block, places, joined).strings() for _, places, joined in self._hashed]
-            parts.append(row_ids.hashes(row_ids.content_form(fields), self._names))
-        if records:
-            own = [self._of(record.fields or ()) for record in records]
-            parts.append(np.frombuffer(b"".join(own), dtype=np.uint8).reshape(-1, row_ids.HASH_BYTES))
-        found = np.concatenate(parts) if parts else np.zeros((0, row_ids.HASH_BYTES), dtype=np.uint8)
-        in_order = np.argsort(lines, kind="stable")
-        numbers = np.empty(len(lines), dtype=np.int64)
-        numbers[in_order] = self._numbering.next(found[in_order])
-        return lines, row_ids.numbered(found, numbers)
-
-    def _of(self, fields: Sequence[bytes]) -> bytes:
-        texts = (
-            joined.join(fields[place].decode("utf-8", "surrogateescape") for place in places)
-            for _, places, joined in self._hashed
-        )
-        return row_ids.hash_of(row_ids.content_form_of(texts), self._names)
-
-    def ids(self, lines: Array, hashed: Array, rows: pa.RecordBatch) -> pa.Array:
-        """The ids of ``rows``, whose lines are among ``lines``."""
-        order = np.argsort(lines, kind="stable")
-        at = order[np.searchsorted(lines[order], rows[_LINE].to_numpy())]
-        return row_ids.row_ids(hashed[at], self._milliseconds(rows))
-
-    def _milliseconds(self, rows: pa.RecordBatch) -> Array | None:
-        if self.time_column is None:
-            return None
-        moments = rows.column(self.time_column)
-        values = pc.fill_null(moments.cast(pa.int32() if self._days else pa.int64()), 0).to_numpy()
-        moments_ms: Array = values.astype(np.int64) * 86_400_000 if self._days else values // 1_000
-        return moments_ms
-
-
-def _texts(block: Block, places: Sequence[int], joined: str) -> Places:
-    """The texts of a column for all plain lines of a block."""
-    if not places:
-        none = np.zeros(len(block.plain), dtype=np.int64)
-        return Places(block.data, none, none)
-    parts = [Places(block.data, block.field_begins[place], block.field_ends[place]) for place in places]
-    if len(parts) == 1:
-        return parts[0]
-    return Places.of(pc.binary_join_element_wise(*(part.strings() for part in parts), joined))
-
-
 # -- one block -----------------------------------------------------------------------------------
 
 _Accepted: TypeAlias = "tuple[int, tuple[Value, ...], str]"
@@ -312,7 +234,7 @@ class _BlockReading:
     """Turns one block of a file into a chunk; used once."""
 
     def __init__(
-        self, block: Block, columns: FileColumns, rows: RowType, ids: _Identity, now: datetime
+        self, block: Block, columns: FileColumns, rows: RowType, ids: RecordIds, now: datetime
     ) -> None:
         self._block, self._columns, self._rows, self._ids, self._now = block, columns, rows, ids, now
         self._accepted: list[_Accepted] = []
@@ -356,11 +278,12 @@ class _BlockReading:
             )
         joints = [column.concat.separator if column.concat else "" for column in self._columns.feed.columns]
         texts = [
-            _texts(block, places, joint) for places, joint in zip(self._columns.places, joints, strict=True)
+            column_texts(block, places, joint)
+            for places, joint in zip(self._columns.places, joints, strict=True)
         ]
         arrays, accepted = self._rows.convert(texts, self._now)
         if self._stores_extra:
-            arrays.append(_extra_texts(block, self._columns.extra))
+            arrays.append(_extracolumn_texts(block, self._columns.extra))
         lines = arrow.fixed_width(block.plain + block.first_line, pa.int64())
         batch = pa.RecordBatch.from_arrays([*arrays, lines], schema=self._schema)
         if accepted.all():
@@ -435,14 +358,14 @@ class _BlockReading:
         return both.take(arrow.fixed_width(order, pa.int64()))
 
 
-def _extra_texts(block: Block, extra: Sequence[tuple[str, int]]) -> pa.Array:
+def _extracolumn_texts(block: Block, extra: Sequence[tuple[str, int]]) -> pa.Array:
     """The fields that are not declared, as one JSON object a row."""
     count = len(block.plain)
     parts: list[pa.Array | str] = ["{"]
     for number, (name, place) in enumerate(extra):
         key = json.dumps(name, ensure_ascii=False)
         parts.append(f'{", " if number else ""}{key}: "')
-        parts += [_escaped_json(_texts(block, (place,), "").strings()), '"']
+        parts += [_escaped_json(column_texts(block, (place,), "").strings()), '"']
     parts.append("}")
     if not extra:
         return pa.repeat(pa.scalar("{}"), count)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +10,6 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from ecom_platform.feeds.numbering import Numbering
 from ecom_platform.feeds.row_ids import (
     content_form,
     content_form_of,
@@ -20,6 +18,7 @@ from ecom_platform.feeds.row_ids import (
     numbered,
     of_places,
     row_ids,
+    texts_of,
 )
 
 fields = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
@@ -41,32 +40,9 @@ def test_different_rows_have_different_forms(found: list[tuple[str, str, str]]) 
 def test_both_ways_give_the_same_hash(found: list[tuple[str, str, str]]) -> None:
     names = ["a", "b", "c"]
     forms = content_form([pa.array(column) for column in zip(*found, strict=True)])
-    together = hashes(forms, names)
+    together = hashes(texts_of(forms), names)
     assert [row.tobytes() for row in together] == [hash_of(content_form_of(row), names) for row in found]
     assert hash_of(b"x", ["a"]) != hash_of(b"x", ["b"])
-
-
-@hypothesis_settings(deadline=None)
-@given(st.lists(st.lists(st.integers(0, 40), max_size=200), max_size=8))
-def test_the_number_is_how_often_it_was_there_before(chunks: list[list[int]]) -> None:
-    numbering, counted = Numbering(), Counter[int]()
-    for chunk in chunks:
-        hashed = np.array([[value % 3] * 8 + [value] * 8 for value in chunk], dtype=np.uint8).reshape(-1, 16)
-        expected = []
-        for value in chunk:
-            expected.append(counted[value])
-            counted[value] += 1
-        assert numbering.next(hashed).tolist() == expected
-
-
-def test_many_different_ones() -> None:
-    """Beyond the first table, with a tenth of them there twice."""
-    random = np.random.default_rng(7)
-    hashed = random.integers(0, 256, (200_000, 16), dtype=np.uint8)
-    numbering = Numbering()
-    for begin in range(0, len(hashed), 33_333):
-        assert not numbering.next(hashed[begin : begin + 33_333]).any()
-    assert (numbering.next(hashed[::10]) == 1).all()
 
 
 def test_numbered_ones_differ_from_the_first_and_from_each_other() -> None:
@@ -96,6 +72,6 @@ def test_the_form_of_an_id_does_not_change() -> None:
     """Rows that are stored are known by it for ever."""
     forms = content_form([pa.array(["view"]), pa.array(["17"])])
     (found,) = row_ids(
-        numbered(hashes(forms, ["event", "visitor"]), np.array([2])), np.array([1_700_000_000_123])
+        numbered(hashes(texts_of(forms), ["event", "visitor"]), np.array([2])), np.array([1_700_000_000_123])
     ).to_pylist()
     assert str(uuid.UUID(bytes=found)) == "018bcfe5-687b-8704-826f-5cd7ef0021bd"
