@@ -39,10 +39,10 @@ def definitions(settings: Settings, workload: Workload) -> dg.Definitions:
         *feed_checks(declared, workload.row_rules),
         *platform_checks(declared, dg.AssetKey(AUDIT)),
     ]
-    assets = [feed_assets(declared), duplicate_audit(declared), performance_report]
+    assets = [duplicate_audit(declared), performance_report]
     evaluated = [key for check in checks for key in check.check_keys]
     engine = dg.Definitions(
-        assets=workload.attached_to(assets),
+        assets=[feed_assets(declared, workload.upstream), *workload.attached_to(assets)],
         asset_checks=checks,
         jobs=[ingest_job, *MAINTENANCE_JOBS],
         sensors=[new_csv_files, live_mode_sensor, ledger_age],

@@ -4,7 +4,7 @@ Belongs here: what each says of itself, and the step that loads those that a run
 stream. Does not belong here: loading (``streaming.ingest``), or the checks (``checks.feed_checks``).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -43,10 +43,14 @@ Rows that were refused, and why: `ecom rejects list`. Where one row came from: `
 """
 
 
-def feed_assets(declared: DeclaredFeeds) -> dg.AssetsDefinition:
-    """An asset of each declared feed. One step loads those that are chosen, since one stream does."""
+def feed_assets(declared: DeclaredFeeds, upstream: Mapping[str, Sequence[str]]) -> dg.AssetsDefinition:
+    """An asset of each declared feed. One step loads those that are chosen, since one stream does.
 
-    @dg.multi_asset(name="load", specs=_specs(declared), can_subset=True, pool=POOL)
+    ``upstream``: by feed, the assets that come before it. They are said here, where the step is made: arrows
+    that are drawn to a finished step of several assets do not decide when it is executed.
+    """
+
+    @dg.multi_asset(name="load", specs=_specs(declared, upstream), can_subset=True, pool=POOL)
     def load(
         context: dg.AssetExecutionContext,
         postgres: PostgresResource,
@@ -98,16 +102,19 @@ def feed_assets(declared: DeclaredFeeds) -> dg.AssetsDefinition:
     return load
 
 
-def _specs(declared: DeclaredFeeds) -> list[dg.AssetSpec]:
+def _specs(declared: DeclaredFeeds, upstream: Mapping[str, Sequence[str]]) -> list[dg.AssetSpec]:
     return [
-        _spec(feed) if feed is not None else _broken(name, declared.catalog.problems[name])
+        _spec(feed, upstream.get(name, ()))
+        if feed is not None
+        else _broken(name, declared.catalog.problems[name])
         for name, feed in ((name, declared.feeds.get(name)) for name in declared.names)
     ]
 
 
-def _spec(feed: Feed) -> dg.AssetSpec:
+def _spec(feed: Feed, upstream: Sequence[str]) -> dg.AssetSpec:
     return dg.AssetSpec(
         feed.name,
+        deps=list(upstream),
         description=feed.about + _HOW,
         metadata={"dagster/column_schema": table_schema(feed), **table_name(feed.table, feed.schema)},
         code_version=declaration_hash(feed)[:12],

@@ -135,6 +135,20 @@ def test_each_asset_follows_from_the_one_before(location: dg.Definitions) -> Non
     }
 
 
+def test_what_comes_before_is_executed_before(location: dg.Definitions) -> None:
+    """An arrow in the graph is not yet an order of steps."""
+    steps = location.resolve_job_def("main").dependencies
+    before = {
+        node.name: {
+            upstream.node for definition in found.values() for upstream in definition.get_node_dependencies()
+        }
+        for node, found in steps.items()
+    }
+    assert "raw_events" in before["load"]
+    assert "load" in before["duplicate_audit"] & before["sales_figures"]
+    assert {"duplicate_audit", "sales_figures"} <= before["performance_report"]
+
+
 def test_column_schemas_follow_from_the_declaration(location: dg.Definitions) -> None:
     files, table = schema(location, "raw_events"), schema(location, "user_events")
     assert tuple(files) == COLUMN_NAMES
