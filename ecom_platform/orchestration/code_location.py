@@ -15,7 +15,7 @@ from ecom_platform.catalog import catalog
 from ecom_platform.orchestration.alerting.platform import platform_alerts
 from ecom_platform.orchestration.assets.duplicate_audit import AUDIT, duplicate_audit
 from ecom_platform.orchestration.assets.feed_assets import feed_assets
-from ecom_platform.orchestration.assets.performance_report import performance_report
+from ecom_platform.orchestration.assets.performance_report import REPORT, performance_report
 from ecom_platform.orchestration.checks.feed_checks import feed_checks
 from ecom_platform.orchestration.checks.platform_checks import platform_checks
 from ecom_platform.orchestration.declared import DeclaredFeeds
@@ -39,10 +39,13 @@ def definitions(settings: Settings, workload: Workload) -> dg.Definitions:
         *feed_checks(declared, workload.row_rules),
         *platform_checks(declared, dg.AssetKey(AUDIT)),
     ]
-    assets = [duplicate_audit(declared), performance_report]
     evaluated = [key for check in checks for key in check.check_keys]
     engine = dg.Definitions(
-        assets=[feed_assets(declared, workload.upstream), *workload.attached_to(assets)],
+        assets=[
+            feed_assets(declared, workload.upstream),
+            duplicate_audit(declared),
+            performance_report(workload.upstream.get(REPORT, ())),
+        ],
         asset_checks=checks,
         jobs=[ingest_job, *MAINTENANCE_JOBS],
         sensors=[new_csv_files, live_mode_sensor, ledger_age],

@@ -44,12 +44,3 @@ class Workload:
     after_load: Callable[[Database, Settings], Iterator[str]] = _nothing_follows
     # The first screen of the report, around a card of the last loads; HTML, as the card is.
     first_screen: Callable[[Connection, datetime, Markup], Markup] | None = None
-
-    def attached_to(self, assets: Sequence[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-        """Assets of the engine, with the arrows from its own drawn."""
-
-        def with_upstream(spec: dg.AssetSpec) -> dg.AssetSpec:
-            before = [dg.AssetDep(name) for name in self.upstream.get(spec.key.to_user_string(), ())]
-            return spec.replace_attributes(deps=[*spec.deps, *before]) if before else spec
-
-        return [*dg.map_asset_specs(with_upstream, assets)]

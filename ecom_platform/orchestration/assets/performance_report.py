@@ -1,5 +1,6 @@
 """The asset ``performance_report``: the run's figures, judged, plotted and on a page."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -15,35 +16,41 @@ from ecom_platform.reporting.report import Report, write_report
 REPORT = "performance_report"
 
 
-@dg.asset(
-    name=REPORT,
-    deps=[AUDIT],
-    group_name=GROUP,
-    owners=OWNERS,
-    kinds={"postgres", "python"},
-    code_version="1",
-)
-def performance_report(
-    context: dg.AssetExecutionContext,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
-    workload: dg.ResourceParam[Workload],
-) -> dg.MaterializeResult[None]:
-    """How the shop does and how the last load went: a page under `ECOM_HOME/reports`, and its plots here.
+def performance_report(upstream: Sequence[str] = ()) -> dg.AssetsDefinition:
+    """``upstream``: assets that it follows from beside the audit. They are said here: an arrow that is drawn
+    to a finished asset is none that execution follows."""
 
-    Every figure is a row of `performance_metrics`; those of the run as a whole are below, under *Plots*
-    over time, and by their parts processor time, memory, duplicates, rejects and sizes. The bottleneck and
-    the recommendation follow from the figures by rules (docs/reporting.md). After a run that loaded nothing
-    it is the report of the last one that did.
-    """
-    report = write_report(
-        postgres.database,
-        landing.settings.reports_dir,
-        context.run.run_id,
-        workload.first_screen,
-        workload.tables,
+    @dg.asset(
+        name=REPORT,
+        deps=[AUDIT, *upstream],
+        group_name=GROUP,
+        owners=OWNERS,
+        kinds={"postgres", "python"},
+        code_version="1",
     )
-    return dg.MaterializeResult(metadata=_metadata(report))
+    def report_of_run(
+        context: dg.AssetExecutionContext,
+        postgres: PostgresResource,
+        landing: LandingZoneResource,
+        workload: dg.ResourceParam[Workload],
+    ) -> dg.MaterializeResult[None]:
+        """How the shop does and how the last load went: a page under `ECOM_HOME/reports`, and its plots here.
+
+        Every figure is a row of `performance_metrics`; those of the run as a whole are below, under *Plots*
+        over time, and by their parts processor time, memory, duplicates, rejects and sizes. The bottleneck
+        and the recommendation follow from the figures by rules (docs/reporting.md). After a run that loaded
+        nothing it is the report of the last one that did.
+        """
+        report = write_report(
+            postgres.database,
+            landing.settings.reports_dir,
+            context.run.run_id,
+            workload.first_screen,
+            workload.tables,
+        )
+        return dg.MaterializeResult(metadata=_metadata(report))
+
+    return report_of_run
 
 
 def _metadata(report: Report) -> dict[str, Any]:
