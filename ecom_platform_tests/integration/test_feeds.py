@@ -457,6 +457,18 @@ class TestOnCall:
         assert (sum(o.rows_inserted for o in outcomes), sum(o.rows_duplicate for o in outcomes)) == (5, 10)
         assert clicks.checks() == []
 
+    def test_claimed_and_quarantined_files_of_a_forgotten_ledger_land_where_they_did(
+        self, clicks: Platform
+    ) -> None:
+        clicks.load(bad__csv=b"a,b\n")
+        (clicks.folder / "b.csv").write_bytes(CLICK_FILE)
+        found = look(clicks.zone.landing, feeds=clicks.zone.feeds)
+        claim_files(clicks.database, clicks.zone, [*found.files.values()])
+        clicks.query_and_commit("TRUNCATE clicks, ingested_files CASCADE")
+        reconcile(clicks.database, clicks.zone)
+        assert sorted(path.name for path in clicks.folder.iterdir()) == ["b.csv", "bad.csv"]
+        assert [path for path in clicks.zone.ours.rglob("*-*.csv*") if path.is_file()] == []
+
     def test_rejects_are_listed_and_not_replayed_as_events(self, clicks: Platform) -> None:
         clicks.load(a__csv=CLICK_FILE.replace(b"cart", b"kart"))
         with clicks.database.open() as connection:

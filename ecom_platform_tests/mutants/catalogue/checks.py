@@ -24,9 +24,9 @@ MUTANTS = (
     Mutant(
         name="NaN is a price",
         promise=promises.ONE_PLACE,
-        file=_CHECKS,
-        original="price <= 0 OR price = 'NaN' OR price > :max_price",
-        mutated="price <= 0",
+        file="ecom_platform/feeds/types/number_types.py",
+        original='    _not_numbers = ("NaN",)\n',
+        mutated="    _not_numbers = ()\n",
         tests=(f"{_AUDIT_TESTS}::test_prices_that_are_none",),
     ),
     Mutant(
@@ -127,8 +127,8 @@ MUTANTS = (
         name="a replayed row is not noted for the rollups",
         promise=promises.ROLLUPS,
         file="ecom_platform/store/rejects.py",
-        original='        queries("replay").note_event(connection, event_id=_key(table, values)[0])\n',
-        mutated="        pass\n",
+        original="        connection.execute(asked, _key(table, values))\n",
+        mutated="",
         tests=(f"{_ROLLUPS_TESTS}::test_a_replayed_row_is_counted",),
     ),
     Mutant(

@@ -5,6 +5,8 @@ from ecom_platform_tests.mutants.mutant import Mutant
 
 _TYPES = "ecom_platform_tests/unit/feeds/test_types.py"
 _FEEDS = "ecom_platform_tests/integration/test_feeds.py"
+_ASSETS = "ecom_platform_tests/integration/test_feed_assets.py"
+_CORRECTIONS = "ecom_platform_tests/integration/test_feed_corrections.py"
 
 MUTANTS = (
     Mutant(
@@ -70,5 +72,49 @@ MUTANTS = (
         original="    if changed:\n",
         mutated="    if changed and not now:\n",
         tests=(f"{_FEEDS}::TestTables::test_another_declaration",),
+    ),
+    Mutant(
+        name="a row that is corrected is taken for one that is like it",
+        promise=promises.FEED_ONCE,
+        file="ecom_platform/oncall/reread.py",
+        original='    at_the_end = feed.identity == "content"\n',
+        mutated="    at_the_end = False\n",
+        tests=(f"{_CORRECTIONS}::TestCorrected::test_each_once_and_none_is_taken_for_another",),
+    ),
+    Mutant(
+        name="a question that cannot be asked of a feed is no failed check",
+        promise=promises.FEED_WRONG,
+        file="ecom_platform/orchestration/checks/feed_checks.py",
+        original="                findings = [audit.unanswered(check, error) for check in named[name]]\n",
+        mutated="                findings = []\n",
+        tests=(f"{_ASSETS}::test_they_are_loaded_together_or_by_choice",),
+    ),
+    Mutant(
+        name="a file of a feed that the ledger has forgotten lands among those of the first",
+        promise=promises.FEED_WRONG,
+        file="ecom_platform/landing/zone.py",
+        original='        return "" if not inside or _DAY.fullmatch(inside[0]) else f"{inside[0]}/"\n',
+        mutated='        return ""\n',
+        tests=(
+            f"{_FEEDS}::TestOnCall::test_claimed_and_quarantined_files_of_a_forgotten_ledger_land_where_they_did",
+        ),
+    ),
+    Mutant(
+        name="a check of a declaration may write",
+        promise=promises.FEED_WRONG,
+        file="ecom_platform/store/sql/scope.sql",
+        original="SET LOCAL transaction_read_only = on;\n",
+        mutated="",
+        tests=(f"{_FEEDS}::test_a_check_of_the_declaration",),
+    ),
+    Mutant(
+        name="the files of a run are loaded whether or not they were made",
+        promise=promises.LANDED,
+        file="ecom_platform/orchestration/assets/feed_assets.py",
+        original="        deps=list(upstream),\n",
+        mutated="",
+        tests=(
+            "ecom_platform_tests/unit/orchestration/test_definitions.py::test_what_comes_before_is_executed_before",
+        ),
     ),
 )

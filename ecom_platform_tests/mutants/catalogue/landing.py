@@ -170,8 +170,8 @@ MUTANTS = (
         name="the check of the disk looks at the claimed folder and the archive alone",
         promise=promises.WENT_BACK,
         file="ecom_platform/landing/accounting.py",
-        original="    yield from files_in(zone.quarantine)\n",
-        mutated="",
+        original="    for folder in zone.unfinished_and_refused:\n",
+        mutated="    for folder in folders_of_feeds(zone.claimed):\n",
         tests=(
             "ecom_platform_tests/integration/test_accounting.py::TestFilesThatTheLedgerDoesNotKnow"
             "::test_archived_claimed_and_in_quarantine",
