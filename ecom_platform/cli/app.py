@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from ecom_platform.cli.on_call import COMMANDS, Group, json_option
+from ecom_platform.cli.on_call import COMMANDS, Group, json_option, zone_of
 from ecom_platform.cli.runner import loads, run_job
 from ecom_platform.errors import EcomError, PrerequisiteError, StorageError, UsageError
 from ecom_platform.installation import package_version, require_own_environment
@@ -108,10 +108,22 @@ def _report(error: EcomError, as_json: bool) -> int:
 
 
 @cli.command()
+@click.option("--feed", "name", metavar="NAME", help="Load this feed alone.")
+@click.argument("files", nargs=-1, metavar="[FILE…]", type=click.Path(path_type=Path))
 @json_option
-def ingest(as_json: bool) -> int:
-    """Load what has landed; generate nothing."""
-    return run_job("ingest", {}, as_json)
+def ingest(name: str | None, files: tuple[Path, ...], as_json: bool) -> int:
+    """Load what has landed; generate nothing. FILE…, with --feed, are copied in before."""
+    if name is None:
+        if files:
+            raise UsageError("FILE… are files of some feed.", "Say which: `ecom ingest --feed NAME FILE…`.")
+        return run_job("ingest", {}, as_json)
+    from ecom_platform.catalog import declared_feed
+    from ecom_platform.landing.arriving import bring_in
+
+    settings = load_settings()
+    feed = declared_feed(settings, name)
+    brought = bring_in(zone_of(settings), feed.name, files)
+    return run_job("ingest", {}, as_json, extra={"brought_in": brought} if files else None, feed=feed.name)
 
 
 @cli.command()

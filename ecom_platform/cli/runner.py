@@ -45,16 +45,18 @@ def run_job(
     rows: int = 0,
     permission: Callable[[Database], None] | None = None,
     extra: dict[str, Any] | None = None,
+    feed: str | None = None,
 ) -> int:
     """Run ``job`` and print its account; whoever watches is told of an error that kept it from beginning.
 
     ``rows``: how many it will load, where that is known. ``permission`` raises where the database is none
     that it may begin in; Spark is not started before. ``extra`` goes into the JSON object beside the account.
+    ``feed`` is the only one that it is about.
 
     Returns the exit code. Raises :class:`EcomError` for what is found out before the run begins.
     """
     try:
-        return _run_job(job, run_config, as_json, rows, permission, extra)
+        return _run_job(job, run_config, as_json, rows, permission, extra, feed)
     except EcomError as error:
         from ecom_platform.alerts.unbegun import tell_of_error
 
@@ -72,6 +74,7 @@ def _run_job(
     rows: int,
     permission: Callable[[Database], None] | None,
     extra: dict[str, Any] | None,
+    feed: str | None,
 ) -> int:
     global _loads
     _loads = True
@@ -85,7 +88,7 @@ def _run_job(
     with Progress(job, run_id, rows) as progress:
 
         def work() -> RunSummary:
-            return _run(settings, job, run_config, run_id, rows, permission, progress, cancellation)
+            return _run(settings, job, run_config, run_id, rows, permission, progress, cancellation, feed)
 
         def farewell() -> str | None:
             progress.stop()
@@ -108,6 +111,7 @@ def _run(
     permission: Callable[[Database], None] | None,
     progress: Progress,
     cancellation: Cancellation,
+    feed: str | None,
 ) -> RunSummary:
     from ecom_platform.cli.doctor import require
     from ecom_platform.store.provision import provide
@@ -126,7 +130,7 @@ def _run(
         progress.say("starting Dagster and Spark")
         try:
             with _watching(database, run_id, progress):
-                return _execute(settings, job, run_config, run_id, cancellation)
+                return _execute(settings, job, run_config, run_id, cancellation, feed)
         finally:
             _close_spark()
 
@@ -149,18 +153,25 @@ def _close_spark() -> None:
 
 
 def _execute(
-    settings: Settings, job: str, run_config: dict[str, Any], run_id: str, cancellation: Cancellation
+    settings: Settings,
+    job: str,
+    run_config: dict[str, Any],
+    run_id: str,
+    cancellation: Cancellation,
+    feed: str | None,
 ) -> RunSummary:
     from ecom_platform.orchestration.instance import prepare_instance
 
     home = prepare_instance(settings)
     from ecom_platform.orchestration.code_location import load
     from ecom_platform.orchestration.execution import execute
+    from ecom_platform.orchestration.selection import assets_of
 
     quiet = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
     began = datetime.now(UTC)
     defs, workload = load()
-    summary = execute(defs, home, job, {**run_config, **quiet}, run_id, cancellation)
+    assets = None if feed is None else assets_of([feed], workload)
+    summary = execute(defs, home, job, {**run_config, **quiet}, run_id, cancellation, assets)
     from ecom_platform.orchestration.alerting.ended import tell_of_run
 
     return replace(summary, told=tell_of_run(settings, defs, job, run_id, began), producer=workload.producer)

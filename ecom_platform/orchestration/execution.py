@@ -7,7 +7,7 @@ a plain summary. Does not belong here: what is printed how (``cli``).
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -147,10 +147,12 @@ def execute(
     run_config: Mapping[str, Any],
     run_id: str,
     cancellation: Cancellation | None = None,
+    assets: Sequence[dg.AssetKey] | None = None,
 ) -> RunSummary:
     """Run a job of the code location in this process; it shows in the UI like any other run.
 
-    ``home`` is the folder of Dagster's instance, as ``prepare_instance`` gave it.
+    ``assets`` are those of the job that it is about, without them all. ``home`` is the folder of Dagster's
+    instance, as ``prepare_instance`` gave it.
     """
     started = time.perf_counter()
     error: EcomError | None = None
@@ -164,7 +166,9 @@ def execute(
         if cancellation is not None:
             cancellation.begin(instance)
         try:
-            job.execute_in_process(run_config=dict(run_config), instance=instance, run_id=run_id)
+            job.execute_in_process(
+                run_config=dict(run_config), instance=instance, run_id=run_id, asset_selection=assets
+            )
         except DagsterAssetCheckFailedError:
             pass  # the check's own evaluation says it better
         except Exception as failure:

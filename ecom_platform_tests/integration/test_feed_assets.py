@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import dagster as dg
@@ -9,6 +10,9 @@ import pytest
 
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.code_location import definitions
+from ecom_platform.orchestration.execution import execute
+from ecom_platform.orchestration.instance import prepare_instance
+from ecom_platform.orchestration.selection import assets_of
 from ecom_platform.orchestration.workload import Workload
 from ecom_platform.settings import load_settings
 from ecom_platform.store.connection import Database
@@ -136,16 +140,18 @@ def test_they_are_loaded_together_or_by_choice(landing: LandingZone, database: D
     (landing.landing / "stock" / "a.csv").write_text("article,shop,pieces\n1,1,5\n1,2,7\n")
     (landing.landing / "prices" / "a.csv").write_text("article\n1\n")
 
-    alone = Run("ingest", "stock")
-    assert alone.loaded.keys() == {"stock"}
-    assert alone.rows("stock") == (1, 2, 0)
+    settings = load_settings()
+    chosen = assets_of(["stock"], Workload())
+    alone = execute(load(), prepare_instance(settings), "ingest", {}, str(uuid.uuid4()), assets=chosen)
+    assert alone.materializations.keys() == {"stock", "duplicate_audit", "performance_report"}
+    assert (alone.files["landed"], alone.rows["inserted"], alone.rows["rejected"]) == (1, 2, 0)
     waiting = sorted(str(path.relative_to(landing.landing)) for path in landing.landing.glob("**/*.csv"))
     assert [name for name in waiting if not name.startswith(".")] == [
         "clicks/a.csv",
         "events.csv",
         "prices/a.csv",
     ]
-    assert alone.failed == {}
+    assert (alone.success, alone.failed, alone.warned) == (True, [], [])
 
     # A fifth of the clicks is refused; of other feeds a twentieth would be too many.
     (landing.landing / "clicks" / "b.csv").write_text(

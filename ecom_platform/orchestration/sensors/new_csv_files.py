@@ -17,17 +17,15 @@ from ecom_platform.alerts.outbox import DEFAULT_SOURCE, raise_problem, resolve_p
 from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import StorageError
-from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.landing import arrivals, identity, put_away
 from ecom_platform.landing.accounting import OnDisk, claimed_on_disk
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
 from ecom_platform.landing.scan import Scan
 from ecom_platform.landing.watch import scan
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.orchestration.assets.duplicate_audit import AUDIT
-from ecom_platform.orchestration.assets.performance_report import REPORT
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import INGEST_JOB, WAITING_TAG, ingest_job
+from ecom_platform.orchestration.selection import assets_of
 from ecom_platform.orchestration.stale_runs import (
     UNKNOWN_SECONDS,
     UnknownRun,
@@ -112,10 +110,7 @@ def _selection(decision: Launch, declared: DeclaredFeeds, workload: Workload) ->
     """The assets of the feeds whose files wait, and what follows from them; ``None``: all, also where a feed
     was declared after the code location was loaded."""
     feeds = {feed_of(name) for name in decision.files}
-    if not feeds < set(declared.names):
-        return None
-    tables = workload.tables if TOP_FEED in feeds else ()
-    return [dg.AssetKey(name) for name in (*sorted(feeds), AUDIT, *tables, REPORT)]
+    return assets_of(feeds, workload) if feeds < set(declared.names) else None
 
 
 def _end_unknown_runs(context: dg.SensorEvaluationContext, settings: Settings) -> None:
