@@ -81,8 +81,8 @@ class RunSummary:
     def refused(self) -> dict[str, str]:
         """What lies in the landing folder and was not taken, and why."""
         refused: dict[str, str] = {}
-        for loaded in self._of_feeds:
-            refused |= loaded.get("refused") or {}
+        for materialized in self.materializations.values():
+            refused |= materialized.get("refused") or {}
         return refused
 
     @property
