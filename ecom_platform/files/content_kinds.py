@@ -35,12 +35,24 @@ class OtherContentError(EcomError):
 _EXCEL = ContentKind("excel", "an Excel file", "Save it as CSV (File, Save As, CSV UTF-8), and take that.")
 _BY_BEGINNING = (
     (b"\xd0\xcf\x11\xe0", _EXCEL),
-    (b"\x1f\x8b", ContentKind("gzip", "packed with gzip, and not called so", "Give it a name that ends in .gz.")),
-    (b"\x28\xb5\x2f\xfd", ContentKind("zstd", "packed with zstd", "Unpack it (`zstd -d FILE`), and take what is in it.")),
-    (b"BZh", ContentKind("bzip2", "packed with bzip2", "Unpack it (`bunzip2 FILE`), and take what is in it.")),
+    (
+        b"\x1f\x8b",
+        ContentKind("gzip", "packed with gzip, and not called so", "Give it a name that ends in .gz."),
+    ),
+    (
+        b"\x28\xb5\x2f\xfd",
+        ContentKind("zstd", "packed with zstd", "Unpack it (`zstd -d FILE`), and take what is in it."),
+    ),
+    (
+        b"BZh",
+        ContentKind("bzip2", "packed with bzip2", "Unpack it (`bunzip2 FILE`), and take what is in it."),
+    ),
     (b"\xfd7zXZ\0", ContentKind("xz", "packed with xz", "Unpack it (`unxz FILE`), and take what is in it.")),
     (b"7z\xbc\xaf", ContentKind("7z", "a 7z archive", "Unpack it, and take what is in it.")),
-    (b"PAR1", ContentKind("parquet", "a Parquet file", "This version reads separated text: write it as CSV.")),
+    (
+        b"PAR1",
+        ContentKind("parquet", "a Parquet file", "This version reads separated text: write it as CSV."),
+    ),
     (b"%PDF", ContentKind("pdf", "a PDF", "Ask for the data behind it as CSV.")),
 )
 _ZIP = ContentKind("zip", "a zip archive", "Unpack it (`unzip FILE`), and take what is in it.")
@@ -70,7 +82,10 @@ def content_kind(head: bytes) -> ContentKind | None:
 
 def _utf16(head: bytes) -> ContentKind | None:
     start = head[:_MANY]
-    name = next((n for mark, n in ((b"\xff\xfe", "UTF-16LE"), (b"\xfe\xff", "UTF-16BE")) if start.startswith(mark)), "")
+    name = next(
+        (n for mark, n in ((b"\xff\xfe", "UTF-16LE"), (b"\xfe\xff", "UTF-16BE")) if start.startswith(mark)),
+        "",
+    )
     if not name and 4 * start.count(0) > len(start):
         name = "UTF-16LE" if start[1::2].count(0) > start[::2].count(0) else "UTF-16BE"
     if name:
@@ -98,7 +113,7 @@ def _marked_up(head: bytes) -> ContentKind | None:
 
 def _begins_object(text: bytes) -> bool:
     after = text[1:].lstrip()
-    return after.startswith(b'"') and b":" in after[:512] or (len(text) > _MANY and after.startswith(b'"'))
+    return (after.startswith(b'"') and b":" in after[:512]) or (len(text) > _MANY and after.startswith(b'"'))
 
 
 def _is_json(line: bytes) -> bool:

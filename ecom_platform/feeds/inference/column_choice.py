@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecom_platform.feeds.feed import Column, Dialect
@@ -39,13 +40,15 @@ _MOST_SHOWN = 24
 class Choice:
     """A column as it is declared; ``evidence`` is what says so, ``doubts`` what does not.
 
-    ``times`` is there where day and month are undecided: ``column`` has the first way then.
+    ``times`` is there where day and month are undecided: ``column`` has the first way then. ``local``: its
+    times say no zone.
     """
 
     column: Column
     evidence: str
     doubts: tuple[str, ...] = ()
     times: TimesFound | None = None
+    local: bool = False
 
 
 def bare(observed: Observed) -> tuple[Observed, bool, str]:
@@ -53,7 +56,9 @@ def bare(observed: Observed) -> tuple[Observed, bool, str]:
     were blanks, and which characters were taken out."""
     trimmed = observed.any_matches(r"\A | \z")
     found = observed.trimmed() if trimmed else observed
-    if not found.any_matches(CURRENCY) or not found.all_match(rf"(?:{CURRENCY} ?)?-?[0-9.,' ]+(?: ?{CURRENCY})?"):
+    if not found.any_matches(CURRENCY) or not found.all_match(
+        rf"(?:{CURRENCY} ?)?-?[0-9.,' ]+(?: ?{CURRENCY})?"
+    ):
         return found, trimmed, ""
     removed = "".join(sign for sign in "$€£¥ " if found.any_matches(re.escape(sign)))
     plain = found.values
@@ -135,7 +140,9 @@ def _number(observed: Observed, column: Column, dialect: Dialect) -> Choice | No
     if not plain.all_match(_FLOAT):
         return None
     if plain.any_matches("[eE]") or plain.any_matches(r"\A-?\."):
-        return Choice(replace(column, type="double precision"), "numbers, some with an exponent or bare point")
+        return Choice(
+            replace(column, type="double precision"), "numbers, some with an exponent or bare point"
+        )
     if plain.any_matches(r"\A-?0[0-9]"):
         return None
     if plain.all_match(_ZERO_DECIMALS + "|" + _WHOLE) and _ID_NAME.search(column.name):
@@ -145,24 +152,20 @@ def _number(observed: Observed, column: Column, dialect: Dialect) -> Choice | No
 
 
 def _whole(observed: Observed, column: Column) -> Choice | None:
-    numbers = [int(observed.values[at].as_py()) for at in _ends(observed)]
-    low, high = min(numbers), max(numbers)
+    # Nineteen digits may be more than 64 bits hold.
+    ends = pc.min_max(observed.values.cast(pa.decimal128(19, 0)))
+    low, high = (int(ends[end].as_py()) for end in ("min", "max"))
     if low < -_BIGINT_MAX - 1 or high > _BIGINT_MAX:
         return None
     said = f"whole numbers from {low} to {high}"
     times = _counts(column, low, high)
     if times and _TIME_NAME.search(column.name) and column.name[-2:] != "id":
-        return Choice(replace(column, type="timestamptz", time_formats=(times,)), f"{said}, counted from 1970")
+        return Choice(
+            replace(column, type="timestamptz", time_formats=(times,)), f"{said}, counted from 1970"
+        )
     small = max(abs(low), abs(high)) <= _INTEGER_MAX // 20 and not _ID_NAME.search(column.name)
     doubts = (f"if it is a time: {{type: timestamptz, time_format: {times}}}",) if times == "epoch_ms" else ()
     return Choice(replace(column, type="integer" if small else "bigint"), said, doubts)
-
-
-def _ends(observed: Observed) -> list[int]:
-    """Where the smallest and the largest of whole numbers are."""
-    numbers = observed.values.cast("decimal128(19, 0)")
-    ends = pc.min_max(numbers)
-    return [pc.index(numbers, ends[end]).as_py() for end in ("min", "max")]
 
 
 def _counts(column: Column, low: int, high: int) -> str | None:
@@ -181,12 +184,8 @@ def _numeric(observed: Observed, column: Column) -> Choice | None:
     scale = 2 if decimals <= 2 else decimals if decimals <= 6 else decimals + 2
     precision = min(38, max(whole + 2 + scale, 12 if decimals <= 6 else scale + 2))
     scale = min(scale, precision - whole)
-    said = f"numbers with at most {whole} digits before and {decimals} behind the {_named(column)}"
+    said = f"numbers with at most {max(whole, 1)} digits before and {decimals} behind the decimal mark"
     return Choice(replace(column, type=f"numeric({precision},{scale})"), said)
-
-
-def _named(_: Column) -> str:
-    return "decimal mark"
 
 
 def _longest(observed: Observed, pattern: str) -> int:
@@ -203,21 +202,18 @@ def _time(observed: Observed, column: Column, dialect: Dialect) -> Choice | None
     if found is None:
         return None
     formats = next(iter(found.orders.values()))
-    doubts = () if found.type == "date" or found.says_zone else (LOCAL,)
     kind = "days" if found.type == "date" else "times"
     timed = replace(column, type=found.type, time_formats=formats)
-    return Choice(timed, f"{kind} as {' or '.join(formats)}", doubts, found if len(found.orders) > 1 else None)
-
-
-LOCAL = "no value says a zone, so they are read as UTC; for local times add `zone: Europe/Berlin` or the like"
+    said = f"{kind} as {' or '.join(formats)}"
+    local = found.type != "date" and not found.says_zone
+    return Choice(timed, said, (), found if len(found.orders) > 1 else None, local)
 
 
 def _text(observed: Observed, name: str, nulls: tuple[str, ...]) -> Choice:
     column = Column(name, "text", nullable=bool(observed.empty), nulls=("", *nulls))
     if not observed.different:
         nothing = "never filled" if observed.rows else "the file has no rows"
-        doubt = "nothing says its type" if observed.rows else f"{nothing}: nothing says its type"
-        return Choice(replace(column, nullable=True), _evidence(observed, nothing, nulls), (doubt,))
+        return Choice(replace(column, nullable=True), f"{nothing}, so nothing says its type")
     doubts = ()
     if observed.all_match("[0-9]+"):
         doubts = ("digits, some behind a zero or too many for a number: text keeps them",)

@@ -125,9 +125,7 @@ def scalar(text: str) -> str:
     if _SAFE.fullmatch(text) and "," not in text and not re.search(r"[:#]", text):
         return text
     escapes = {'"': '\\"', "\\": "\\\\", "\t": "\\t"}
-    shown = "".join(
-        escapes.get(c) or (c if c.isprintable() else f"\\U{ord(c):08x}") for c in text
-    )
+    shown = "".join(escapes.get(c) or (c if c.isprintable() else f"\\U{ord(c):08x}") for c in text)
     return f'"{shown}"'
 
 

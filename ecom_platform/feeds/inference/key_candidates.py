@@ -20,7 +20,10 @@ import pyarrow.compute as pc
 from ecom_platform.feeds.inference.observed import Observed
 
 _KEY_NAME = re.compile(r"(^|_)(id|uuid|guid|key|no|nr|number)$")
-_OWN_NAME = re.compile(r"(row|event|message|record|transaction|line|order)?_?(id|uuid|guid|key)")
+_OWN_NAME = re.compile(r"(row|event|message|record|transaction|line)?_?(id|uuid|guid|key)")
+# What has several lines, and what only a line has: where both are there, the first alone is no key.
+_WHOLE_NAME = re.compile(r"order|invoice|basket|cart|session|receipt|shipment")
+_LINE_NAME = re.compile(r"item|line|sku|product|article|quantity|qty")
 _ENOUGH_ROWS, _ENOUGH_UUIDS = 10, 2
 _MOST_COMBINED = 8
 _APART = "\x1f"
@@ -44,10 +47,12 @@ def find_keys(
     rows = table.num_rows
     if rows < 2:
         return Keys(0, (), None)
-    able = [n for n, kind in enumerate(types) if kind.partition("(")[0] in ("bigint", "integer", "uuid", "text")]
+    able = [
+        n for n, kind in enumerate(types) if kind.partition("(")[0] in ("bigint", "integer", "uuid", "text")
+    ]
     single = [n for n in able if columns[n].is_unique]
     if single:
-        proven = next((n for n in single if whole and _is_proven(n, names[n], types[n], rows)), None)
+        proven = next((n for n in single if whole and _is_proven(n, names, types[n], rows)), None)
         return Keys(0, tuple((n,) for n in single), proven)
     copies = rows - _different(table, range(table.num_columns))
     named = [n for n in able if not columns[n].empty and columns[n].different > 1]
@@ -57,7 +62,10 @@ def find_keys(
     return Keys(copies, tuple(found), None)
 
 
-def _is_proven(place: int, name: str, kind: str, rows: int) -> bool:
+def _is_proven(place: int, names: Sequence[str], kind: str, rows: int) -> bool:
+    name = names[place]
+    if _WHOLE_NAME.search(name) and any(_LINE_NAME.search(other) for other in names if other != name):
+        return False
     enough = _ENOUGH_UUIDS if kind == "uuid" else _ENOUGH_ROWS
     called = _OWN_NAME.fullmatch(name) or (place == 0 and _KEY_NAME.search(name))
     return bool(called) and rows >= enough

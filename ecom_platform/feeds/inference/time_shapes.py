@@ -20,9 +20,7 @@ from ecom_platform.feeds.inference.observed import Observed
 _MOST_SHAPES = 100
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d(:?\d\d)?)?"
 _MONTH = r"jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
-_FULL_MONTH = (
-    "january|february|march|april|may|june|july|august|september|october|november|december"
-)
+_FULL_MONTH = "january|february|march|april|may|june|july|august|september|october|november|december"
 _TEXT = re.compile(
     r"(?P<date>"
     r"(?P<ymd>\d{4}(?P<s1>[-/.])\d{1,2}(?P=s1)\d{1,2})"
@@ -65,10 +63,10 @@ def times_of(observed: Observed, dialect: Dialect) -> TimesFound | None:
     orders = {}
     for order in _ORDERS:
         formats = tuple(dict.fromkeys(way.get(order, way.get("", "")) for way in found))
-        if "" in formats or formats in orders.values():
-            continue
         if dates and formats == ("%Y-%m-%d",):
             formats = ("iso",)
+        if "" in formats or formats in orders.values():
+            continue
         if observed.are_read_by(Column(observed.name, kind, time_formats=formats), dialect):
             orders[order] = formats
     says = all(re.search(r"(Z|UTC|GMT|[+-]\d\d:?\d\d)$", text[10:], re.IGNORECASE) for text in examples)

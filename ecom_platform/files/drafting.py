@@ -1,0 +1,435 @@
+"""From files to a declaration that loads every row that was read of them.
+
+Belongs here: the order of the steps, and the proof by the reader that will load the files. Does not belong
+here: any of the steps (``samples``, ``dialect_guess``, ``feeds.inference``), or writing the YAML to disk.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from ecom_platform.catalog import RESERVED
+from ecom_platform.errors import UsageError
+from ecom_platform.feeds.declaring import read_feed
+from ecom_platform.feeds.feed import Column, Dialect, Feed
+from ecom_platform.feeds.inference.column_choice import Choice, bare, choose
+from ecom_platform.feeds.inference.column_names import column_names
+from ecom_platform.feeds.inference.draft import Draft, DraftColumn
+from ecom_platform.feeds.inference.key_candidates import Keys, find_keys
+from ecom_platform.feeds.inference.number_marks import decide_marks
+from ecom_platform.feeds.inference.observed import Observed
+from ecom_platform.feeds.inference.said import SaidWords
+from ecom_platform.feeds.inference.undecided import UndecidedError
+from ecom_platform.feeds.reasons import Reason
+from ecom_platform.files.dialect_guess import DialectGuess, guess_dialect, other_ways
+from ecom_platform.files.encoding import UTF8
+from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts, look_over
+from ecom_platform.files.opening import open_events
+from ecom_platform.files.samples import Sample, take_sample
+
+# Rounds of widening; from the last but one on, whatever does not load becomes text.
+_ROUNDS, _PATIENCE = 40, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Drafted:
+    """A proven declaration and what is known beside it. ``rows`` were read, ``whole``: all there are;
+    ``unsplit`` are records that no declaration would load, by reason."""
+
+    draft: Draft
+    feed: Feed
+    rows: int
+    whole: bool
+    samples: tuple[str, ...]
+    keys: Keys
+    names: tuple[str, ...]
+    unsplit: dict[Reason, int] = field(default_factory=dict)
+
+    @property
+    def candidates(self) -> list[list[str]]:
+        """Columns that may be the key."""
+        return [[self.names[place] for place in places] for places in self.keys.candidates]
+
+
+def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool = False) -> Drafted:
+    """The declaration of the feed ``name`` that ``paths`` are files of.
+
+    ``prove`` reads all of each file. Raises :class:`UndecidedError`, :class:`UsageError` where the files are
+    not one feed, :class:`OtherContentError` and :class:`UnreadableFile` where one cannot be read.
+    """
+    samples = [take_sample(path) for path in paths]
+    guesses = [_guess(sample, said) for sample in samples]
+    _require_one_feed(samples, guesses)
+    guess = guesses[0]
+    texts, unsplit = _texts(samples, guesses)
+    names = guess.names or guess.written or tuple(f"column_{n}" for n in range(1, guess.width + 1))
+    columns = [Observed.of(names[n], n, texts.column(n)) for n in range(guess.width)]
+    clean = column_names(names)
+    said.require_columns([*clean, *names])
+    dialect = _dialect(guess, guesses, columns, clean, said)
+    choices = _choices(columns, clean, dialect, said)
+    drawn = tuple(_columns(choices, columns, guess, said))
+    draft = Draft(name, dialect, drawn, doubts=_about_zones(choices, drawn), said=said.feed)
+    whole = all(sample.whole for sample in samples)
+    keys = find_keys(columns, clean, [c.column.type for c in draft.columns], texts, whole=whole or prove)
+    draft = _about_all(draft, samples, guesses, texts.num_rows, keys, clean, unsplit, prove=prove)
+    if "nulls" not in said.feed:
+        draft = _common_nulls(draft)
+    proof = _Proof(sum(unsplit.values()), _openers(samples, guesses, prove=prove))
+    draft, feed = proof.widened(draft)
+    return Drafted(
+        draft,
+        feed,
+        proof.rows,
+        whole or prove,
+        tuple(s.described for s in samples),
+        keys,
+        tuple(clean),
+        unsplit,
+    )
+
+
+# -- reading -------------------------------------------------------------------------------------
+
+
+def _guess(sample: Sample, said: SaidWords) -> DialectGuess:
+    """How the file is written, by its beginning; by all that was read where not all of that can be split so."""
+    guess = guess_dialect(sample.data, said.encoding or sample.encoding, said.dialect, said.feed)
+    if {"quote", "escape"} & set(said.feed):
+        return guess
+    unsplit = _unsplit(sample, guess)
+    if not unsplit:
+        return guess
+    return min([guess, *other_ways(guess, sample.data)], key=lambda way: _unsplit(sample, way))
+
+
+def _unsplit(sample: Sample, guess: DialectGuess) -> int:
+    return sum(_texts([sample], [guess])[1].values())
+
+
+def _require_one_feed(samples: Sequence[Sample], guesses: Sequence[DialectGuess]) -> None:
+    first = guesses[0]
+    for sample, guess in zip(samples[1:], guesses[1:], strict=True):
+        for word in ("delimiter", "quote", "escape", "header", "skip"):
+            one, other = getattr(first.dialect, word), getattr(guess.dialect, word)
+            if one != other:
+                raise _not_one(samples[0], sample, f"{word} is {one!r} in one and {other!r} in the other")
+        if first.width != guess.width or set(first.written) != set(guess.written):
+            differing = sorted(set(first.written) ^ set(guess.written))[:5]
+            said = f" ({', '.join(differing)} in one of them only)" if differing else ""
+            raise _not_one(samples[0], sample, f"{first.width} and {guess.width} columns{said}")
+
+
+def _not_one(one: Sample, other: Sample, why: str) -> UsageError:
+    return UsageError(
+        f"{one.path.name} and {other.path.name} are not files of one feed: {why}.",
+        "Run `ecom feeds init` for each kind of file by itself.",
+    )
+
+
+def _texts(samples: Sequence[Sample], guesses: Sequence[DialectGuess]) -> tuple[pa.Table, dict[Reason, int]]:
+    """All records that can be split, as texts in the order of the first file's columns; what cannot be,
+    by reason."""
+    width = guesses[0].width
+    tables, refused = [], Counter[Reason]()
+    for sample, guess in zip(samples, guesses, strict=True):
+        feed = _of_texts(guess)
+        decoder, facts = FeedDecoder(feed), FileFacts(guess.dialect.encodings[0], b"")
+        order = [guess.names.index(name) for name in guesses[0].names] or range(width)
+        for chunk in decoder.decode(io.BytesIO(sample.data), facts, datetime.now(UTC)):
+            refused.update(reject.reason for reject in chunk.rejects)
+            tables.append(
+                chunk.rows.select([feed.names[at] for at in order]).rename_columns(_numbered(width))
+            )
+    if not tables:
+        return pa.table({name: pa.chunked_array([], pa.string()) for name in _numbered(width)}), dict(refused)
+    return pa.Table.from_batches(tables).combine_chunks(), dict(refused)
+
+
+def _numbered(width: int) -> list[str]:
+    return [f"c{number}" for number in range(1, width + 1)]
+
+
+def _of_texts(guess: DialectGuess) -> Feed:
+    """As a feed that takes every field as the text that it is."""
+    columns = tuple(Column(name, "text", nulls=()) for name in _numbered(guess.width))
+    return Feed("texts", columns, "texts", dialect=guess.rows_from)
+
+
+# -- what the texts say --------------------------------------------------------------------------
+
+
+def _dialect(
+    guess: DialectGuess,
+    guesses: Sequence[DialectGuess],
+    columns: Sequence[Observed],
+    clean: Sequence[str],
+    said: SaidWords,
+) -> Dialect:
+    """With the marks of numbers, and the encodings of all files."""
+    plain = [
+        bare(column.without(column.null_words()))[0]
+        for column, name in zip(columns, clean, strict=True)
+        if not {"type", "time_format"} & set(said.of(name, column.name))
+    ]
+    decimal = said.dialect.decimal if "decimal" in said.feed else None
+    marks = decide_marks(plain, decimal, said.dialect.thousands if "thousands" in said.feed else None)
+    found = {one.dialect.encodings[0] for one in guesses}
+    encodings = (UTF8, *sorted(found - {UTF8})) if found != {UTF8} else (UTF8,)
+    return replace(guess.dialect, decimal=marks[0], thousands=marks[1], encodings=encodings)
+
+
+def _choices(
+    columns: Sequence[Observed], clean: Sequence[str], dialect: Dialect, said: SaidWords
+) -> list[Choice]:
+    choices = []
+    for observed, name in zip(columns, clean, strict=True):
+        words = said.of(name, observed.name)
+        choices.append(
+            (_as_said(observed, name, words) if words else None) or choose(observed, name, dialect)
+        )
+    return _with_order(choices)
+
+
+def _columns(
+    choices: Sequence[Choice], columns: Sequence[Observed], guess: DialectGuess, said: SaidWords
+) -> Iterator[DraftColumn]:
+    for choice, observed in zip(choices, columns, strict=True):
+        words = said.of(choice.column.name, observed.name)
+        source = observed.name if guess.names else None
+        yield DraftColumn(choice.column, source, choice.evidence, choice.doubts, words)
+
+
+def _about_zones(choices: Sequence[Choice], drawn: Sequence[DraftColumn]) -> tuple[str, ...]:
+    local = [c.column.name for c, d in zip(choices, drawn, strict=True) if c.local and "zone" not in d.said]
+    if not local:
+        return ()
+    return (
+        f"no value of {', '.join(local)} says a time zone, so it is UTC; for local times add "
+        "`zone: Europe/Berlin` or the like",
+    )
+
+
+def _as_said(observed: Observed, name: str, words: Mapping[str, str]) -> Choice | None:
+    """A column whose type, or the format of whose times, somebody has set."""
+    if not {"type", "time_format"} & set(words):
+        return None
+    hours = any(part in words.get("time_format", "") for part in ("%H", "%I", "iso", "epoch_"))
+    kind = words.get("type") or ("timestamptz" if hours else "date")
+    nulls = observed.null_words() if not kind.startswith("text") else ()
+    bare_values = observed.without(nulls)
+    column = Column(name, kind.removesuffix(" null"), nullable=bool(bare_values.empty), nulls=("", *nulls))
+    return Choice(column, f"{bare_values.different:,} different values, as --set says")
+
+
+def _with_order(choices: Sequence[Choice]) -> list[Choice]:
+    """With the order of day and month decided: by the other columns of the file where a column's own values
+    do not say. Raises :class:`UndecidedError`."""
+    open_ones = [choice for choice in choices if choice.times is not None]
+    if not open_ones:
+        return list(choices)
+    decided = {
+        order
+        for choice in choices
+        if choice.times is None
+        for text in choice.column.time_formats
+        if (order := _order_of(text))
+    }
+    if len(decided) != 1:
+        raise _which_order(open_ones)
+    order = decided.pop()
+    if any(order not in choice.times.orders for choice in open_ones if choice.times):
+        raise _which_order(open_ones)
+    doubt = "no value of its own says which is the day and which the month: it is read as other columns are"
+    return [
+        replace(
+            choice,
+            column=replace(choice.column, time_formats=choice.times.orders[order]),
+            evidence=choice.evidence.replace(
+                " or ".join(choice.column.time_formats), " or ".join(choice.times.orders[order])
+            ),
+            doubts=(*choice.doubts, doubt),
+            times=None,
+        )
+        if choice.times
+        else choice
+        for choice in choices
+    ]
+
+
+def _order_of(text: str) -> str | None:
+    """The order of day and month in a format that begins with one of them, both in digits."""
+    places = [text.find(part) for part in ("%d", "%m", "%y")]
+    if text.startswith(("%d", "%m", "%y")) and min(places[0], places[1]) >= 0:
+        return "ymd" if text.startswith("%y") else "dmy" if places[0] < places[1] else "mdy"
+    return None
+
+
+def _which_order(choices: Sequence[Choice]) -> UndecidedError:
+    questions, answers = [], []
+    for choice in choices:
+        name = choice.column.name
+        ways = [formats[0] for formats in choice.times.orders.values()] if choice.times else []
+        questions.append(f"No value of {name} says which is the day and which the month ({choice.evidence}).")
+        answers += [f"{name}.time_format={way}" for way in ways]
+    return UndecidedError(questions, answers)
+
+
+def _about_all(
+    draft: Draft,
+    samples: Sequence[Sample],
+    guesses: Sequence[DialectGuess],
+    rows: int,
+    keys: Keys,
+    clean: Sequence[str],
+    unsplit: Mapping[Reason, int],
+    *,
+    prove: bool,
+) -> Draft:
+    """With the key, and what is said of the whole."""
+    doubts = [*(f"read {sample.described}" for sample in samples), *draft.doubts]
+    if not prove and not all(sample.whole for sample in samples):
+        doubts.append("what was not read may be otherwise: `ecom feeds init --prove` reads all")
+    doubts += dict.fromkeys(doubt for guess in guesses for doubt in guess.doubts)
+    if unsplit and all(sample.whole for sample in samples):
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in unsplit.items())
+        doubts.append(f"records that are no rows by any declaration: {listed}")
+    if keys.copies:
+        doubts.append(
+            f"{keys.copies:,} of {rows:,} rows are equal to one before them: each is a row all the same"
+        )
+    if keys.proven is not None:
+        doubts.append(f"{clean[keys.proven]} has a value of its own in each of {rows:,} rows: it is the key")
+    elif keys.candidates:
+        listed = "; ".join(", ".join(clean[place] for place in places) for places in keys.candidates[:5])
+        doubts.append(f"no two rows share a value of: {listed}. If one is the key: `primary_key: …`")
+    key = () if keys.proven is None else (clean[keys.proven],)
+    return replace(draft, doubts=tuple(doubts), key=key)
+
+
+def _common_nulls(draft: Draft) -> Draft:
+    """Texts for no value that columns have in common said once, where that takes no column a value."""
+    kinds = Counter(column.column.nulls for column in draft.columns)
+    usual = {nulls for nulls in kinds if nulls != ("",)}
+    if len(usual) != 1 or kinds[next(iter(usual))] < 2:
+        return draft
+    nulls = usual.pop()
+    if any(c.column.type == "text" and c.column.nulls == ("",) for c in draft.columns):
+        return draft
+    columns = tuple(replace(c, column=replace(c.column, nulls=nulls)) for c in draft.columns)
+    return replace(draft, nulls=nulls, columns=columns)
+
+
+# -- proof ---------------------------------------------------------------------------------------
+
+_Opener = Callable[[Feed], "Iterator[tuple[BinaryIO, FileFacts]]"]
+
+
+def _openers(samples: Sequence[Sample], guesses: Sequence[DialectGuess], *, prove: bool) -> list[_Opener]:
+    return [
+        _whole_file(sample.path) if prove and not sample.whole else _of_sample(sample, guess)
+        for sample, guess in zip(samples, guesses, strict=True)
+    ]
+
+
+def _of_sample(sample: Sample, guess: DialectGuess) -> _Opener:
+    def opened(_: Feed) -> Iterator[tuple[BinaryIO, FileFacts]]:
+        yield io.BytesIO(sample.data), FileFacts(guess.dialect.encodings[0], b"")
+
+    return opened
+
+
+def _whole_file(path: Path) -> _Opener:
+    def opened(feed: Feed) -> Iterator[tuple[BinaryIO, FileFacts]]:
+        facts = look_over(feed, path)
+        with open_events(path) as source:
+            yield source.stream, facts
+
+    return opened
+
+
+class _Proof:
+    """Reads with a declaration what is there, until every row loads."""
+
+    def __init__(self, unsplit: int, openers: Sequence[_Opener]) -> None:
+        self._unsplit, self._openers = unsplit, openers
+        self.rows = 0
+
+    def widened(self, draft: Draft) -> tuple[Draft, Feed]:
+        """The declaration that loads every row, and the feed that it declares."""
+        for attempt in range(_ROUNDS):
+            feed = read_feed(draft.text(), f"{draft.name}.yaml", draft.name, RESERVED)
+            refused = self._refused(feed)
+            by_column = {where: count for where, count in refused.items() if where[0] is not None}
+            whole = sum(count for where, count in refused.items() if where[0] is None)
+            if not by_column and (whole <= self._unsplit or attempt > _PATIENCE):
+                return draft, feed
+            if not by_column:
+                draft = _all_text(draft)
+            for (name, reason), count in by_column.items():
+                draft = _wider(draft, name or "", reason, count, last=attempt >= _PATIENCE)
+        raise UsageError(
+            "No declaration was found that loads every row.", "Say more by `--set COLUMN.type=text`."
+        )
+
+    def _refused(self, feed: Feed) -> Counter[tuple[str | None, Reason]]:
+        decoder, now = FeedDecoder(feed), datetime.now(UTC)
+        found = Counter[tuple[str | None, Reason]]()
+        self.rows = 0
+        for opener in self._openers:
+            for stream, facts in opener(feed):
+                for chunk in decoder.decode(stream, facts, now):
+                    self.rows += chunk.rows.num_rows
+                    found.update((reject.column, reject.reason) for reject in chunk.rejects)
+        return found
+
+
+def _wider(draft: Draft, name: str, reason: Reason, count: int, *, last: bool) -> Draft:
+    """With a type of the column ``name`` that takes what was refused."""
+    number = next(n for n, drawn in enumerate(draft.columns) if drawn.column.name == name)
+    drawn = draft.columns[number]
+    if {"type", "time_format", "min", "max", "in", "match", "greater_than"} & set(drawn.said):
+        raise UsageError(
+            f"As --set says it, {count:,} of the rows do not load: {name} has values that are {reason}.",
+            "Say it otherwise, or leave it out.",
+        )
+    column, doubt = drawn.column, f"{count:,} rows were {reason} as {drawn.column.type}"
+    if reason is Reason.EMPTY_VALUE:
+        return draft.with_column(
+            number, drawn.widened(replace(column, nullable=True), f"{count:,} are empty")
+        )
+    wider = {"integer": "bigint", "bigint": "numeric(38,0)"}.get(column.type)
+    if reason is Reason.OUT_OF_RANGE and wider and not last:
+        return draft.with_column(number, drawn.widened(replace(column, type=wider), doubt))
+    if column.type.startswith("numeric") and column.type != "numeric(38,12)" and not last:
+        if reason in (Reason.TOO_MANY_DECIMALS, Reason.OUT_OF_RANGE):
+            return draft.with_column(number, drawn.widened(replace(column, type="numeric(38,12)"), doubt))
+    return draft.with_column(number, drawn.widened(_as_text(column), doubt))
+
+
+def _as_text(column: Column) -> Column:
+    return replace(
+        column, type="text", time_formats=("iso",), trim=False, remove="", nulls=("",), nullable=True
+    )
+
+
+def _all_text(draft: Draft) -> Draft:
+    """Where what lies within a field looks like a row, so that its record is refused: to texts it does not."""
+    doubt = "text, since lines within fields look like rows of the file otherwise"
+    return replace(
+        draft,
+        columns=tuple(
+            c
+            if c.column.type == "text"
+            else c.widened(replace(_as_text(c.column), nullable=c.column.nullable), doubt)
+            for c in draft.columns
+        ),
+    )
