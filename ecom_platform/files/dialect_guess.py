@@ -29,8 +29,8 @@ _MOST_FIELDS = 2_000
 _DELIMITERS = "\t|;,^~"
 _TIERS = (0.999, 0.97, 0.9, 0.75, 0.5)
 _TYPED = re.compile(
-    r"-?[0-9][0-9.,' ]*|-?[0-9.]+[eE][+-]?[0-9]+|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T ,].*)?|(?i:true|false)"
-    r"|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+    r"-?[0-9][0-9.,' ]*|-?[0-9.]+[eE][+-]?[0-9]+|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T ,].*)?"
+    r"|(?i:true|false)|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     re.ASCII,
 )
 _NAME = re.compile(r"[^\W\d][\w .#%()/&:?+*\-]{0,62}")
@@ -54,25 +54,20 @@ class SplitLine:
 @dataclass(frozen=True, slots=True)
 class DialectGuess:
     """``names`` are those of the header, blanks around them cut off; none where there is no header, or none
-    that can be used: then ``dialect`` has none and skips it. ``written`` are the names all the same."""
+    that can be used: then ``dialect`` has none and skips it. ``written`` are the names all the same.
+    ``first_row`` counts the lines above the first row."""
 
     dialect: Dialect
     width: int
     names: tuple[str, ...]
     written: tuple[str, ...]
     doubts: tuple[str, ...]
+    first_row: int
 
     @property
     def rows_from(self) -> Dialect:
         """As if the lines above the first row were titles."""
         return replace(self.dialect, header=False, skip=self.first_row, width=self.width)
-
-    @property
-    def first_row(self) -> int:
-        """How many lines stand above the first row."""
-        return self.dialect.skip if not self.dialect.header else self._below
-
-    _below: int = 0
 
 
 def guess_dialect(data: bytes, encoding: str, said: Dialect | None, words: Collection[str]) -> DialectGuess:

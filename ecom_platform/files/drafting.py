@@ -8,35 +8,29 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 
-from ecom_platform.catalog import RESERVED
 from ecom_platform.errors import UsageError
-from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Column, Dialect, Feed
 from ecom_platform.feeds.inference.column_choice import Choice, bare, choose
 from ecom_platform.feeds.inference.column_names import column_names
+from ecom_platform.feeds.inference.day_order import with_day_order
 from ecom_platform.feeds.inference.draft import Draft, DraftColumn
 from ecom_platform.feeds.inference.key_candidates import Keys, find_keys
 from ecom_platform.feeds.inference.number_marks import decide_marks
 from ecom_platform.feeds.inference.observed import Observed
 from ecom_platform.feeds.inference.said import SaidWords
-from ecom_platform.feeds.inference.undecided import UndecidedError
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.files.dialect_guess import DialectGuess, guess_dialect, other_ways
+from ecom_platform.files.draft_proof import DraftProof, sources
 from ecom_platform.files.encoding import UTF8
-from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts, look_over
-from ecom_platform.files.opening import open_events
+from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts
 from ecom_platform.files.samples import Sample, take_sample
-
-# Rounds of widening; from the last but one on, whatever does not load becomes text.
-_ROUNDS, _PATIENCE = 40, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,7 @@ def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool
     ``prove`` reads all of each file. Raises :class:`UndecidedError`, :class:`UsageError` where the files are
     not one feed, :class:`OtherContentError` and :class:`UnreadableFile` where one cannot be read.
     """
-    samples = [take_sample(path) for path in paths]
+    samples = [_taken(path, said) for path in paths]
     guesses = [_guess(sample, said) for sample in samples]
     _require_one_feed(samples, guesses)
     guess = guesses[0]
@@ -77,13 +71,13 @@ def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool
     dialect = _dialect(guess, guesses, columns, clean, said)
     choices = _choices(columns, clean, dialect, said)
     drawn = tuple(_columns(choices, columns, guess, said))
-    draft = Draft(name, dialect, drawn, doubts=_about_zones(choices, drawn), said=said.feed)
+    draft = Draft(name, dialect, drawn, doubts=_about_zones(choices, drawn), said=said.beside)
     whole = all(sample.whole for sample in samples)
-    keys = find_keys(columns, clean, [c.column.type for c in draft.columns], texts, whole=whole or prove)
+    keys = find_keys(columns, clean, [c.column.type for c in draft.columns], texts, whole=whole)
     draft = _about_all(draft, samples, guesses, texts.num_rows, keys, clean, unsplit, prove=prove)
     if "nulls" not in said.feed:
         draft = _common_nulls(draft)
-    proof = _Proof(sum(unsplit.values()), _openers(samples, guesses, prove=prove))
+    proof = DraftProof(sum(unsplit.values()), sources(samples, prove=prove))
     draft, feed = proof.widened(draft)
     return Drafted(
         draft,
@@ -100,9 +94,14 @@ def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool
 # -- reading -------------------------------------------------------------------------------------
 
 
+def _taken(path: Path, said: SaidWords) -> Sample:
+    sample = take_sample(path)
+    return replace(sample, encoding=said.encoding) if said.encoding else sample
+
+
 def _guess(sample: Sample, said: SaidWords) -> DialectGuess:
-    """How the file is written, by its beginning; by all that was read where not all of that can be split so."""
-    guess = guess_dialect(sample.data, said.encoding or sample.encoding, said.dialect, said.feed)
+    """How the file is written, by its beginning, or by all that was read where that says otherwise."""
+    guess = guess_dialect(sample.data, sample.encoding, said.dialect, said.feed)
     if {"quote", "escape"} & set(said.feed):
         return guess
     unsplit = _unsplit(sample, guess)
@@ -196,7 +195,7 @@ def _choices(
         choices.append(
             (_as_said(observed, name, words) if words else None) or choose(observed, name, dialect)
         )
-    return _with_order(choices)
+    return with_day_order(choices)
 
 
 def _columns(
@@ -226,61 +225,11 @@ def _as_said(observed: Observed, name: str, words: Mapping[str, str]) -> Choice 
     kind = words.get("type") or ("timestamptz" if hours else "date")
     nulls = observed.null_words() if not kind.startswith("text") else ()
     bare_values = observed.without(nulls)
-    column = Column(name, kind.removesuffix(" null"), nullable=bool(bare_values.empty), nulls=("", *nulls))
+    trim = kind != "text" and bare_values.any_matches(r"\A | \z")
+    column = Column(
+        name, kind.removesuffix(" null"), nullable=bool(bare_values.empty), nulls=("", *nulls), trim=trim
+    )
     return Choice(column, f"{bare_values.different:,} different values, as --set says")
-
-
-def _with_order(choices: Sequence[Choice]) -> list[Choice]:
-    """With the order of day and month decided: by the other columns of the file where a column's own values
-    do not say. Raises :class:`UndecidedError`."""
-    open_ones = [choice for choice in choices if choice.times is not None]
-    if not open_ones:
-        return list(choices)
-    decided = {
-        order
-        for choice in choices
-        if choice.times is None
-        for text in choice.column.time_formats
-        if (order := _order_of(text))
-    }
-    if len(decided) != 1:
-        raise _which_order(open_ones)
-    order = decided.pop()
-    if any(order not in choice.times.orders for choice in open_ones if choice.times):
-        raise _which_order(open_ones)
-    doubt = "no value of its own says which is the day and which the month: it is read as other columns are"
-    return [
-        replace(
-            choice,
-            column=replace(choice.column, time_formats=choice.times.orders[order]),
-            evidence=choice.evidence.replace(
-                " or ".join(choice.column.time_formats), " or ".join(choice.times.orders[order])
-            ),
-            doubts=(*choice.doubts, doubt),
-            times=None,
-        )
-        if choice.times
-        else choice
-        for choice in choices
-    ]
-
-
-def _order_of(text: str) -> str | None:
-    """The order of day and month in a format that begins with one of them, both in digits."""
-    places = [text.find(part) for part in ("%d", "%m", "%y")]
-    if text.startswith(("%d", "%m", "%y")) and min(places[0], places[1]) >= 0:
-        return "ymd" if text.startswith("%y") else "dmy" if places[0] < places[1] else "mdy"
-    return None
-
-
-def _which_order(choices: Sequence[Choice]) -> UndecidedError:
-    questions, answers = [], []
-    for choice in choices:
-        name = choice.column.name
-        ways = [formats[0] for formats in choice.times.orders.values()] if choice.times else []
-        questions.append(f"No value of {name} says which is the day and which the month ({choice.evidence}).")
-        answers += [f"{name}.time_format={way}" for way in ways]
-    return UndecidedError(questions, answers)
 
 
 def _about_all(
@@ -326,110 +275,3 @@ def _common_nulls(draft: Draft) -> Draft:
         return draft
     columns = tuple(replace(c, column=replace(c.column, nulls=nulls)) for c in draft.columns)
     return replace(draft, nulls=nulls, columns=columns)
-
-
-# -- proof ---------------------------------------------------------------------------------------
-
-_Opener = Callable[[Feed], "Iterator[tuple[BinaryIO, FileFacts]]"]
-
-
-def _openers(samples: Sequence[Sample], guesses: Sequence[DialectGuess], *, prove: bool) -> list[_Opener]:
-    return [
-        _whole_file(sample.path) if prove and not sample.whole else _of_sample(sample, guess)
-        for sample, guess in zip(samples, guesses, strict=True)
-    ]
-
-
-def _of_sample(sample: Sample, guess: DialectGuess) -> _Opener:
-    def opened(_: Feed) -> Iterator[tuple[BinaryIO, FileFacts]]:
-        yield io.BytesIO(sample.data), FileFacts(guess.dialect.encodings[0], b"")
-
-    return opened
-
-
-def _whole_file(path: Path) -> _Opener:
-    def opened(feed: Feed) -> Iterator[tuple[BinaryIO, FileFacts]]:
-        facts = look_over(feed, path)
-        with open_events(path) as source:
-            yield source.stream, facts
-
-    return opened
-
-
-class _Proof:
-    """Reads with a declaration what is there, until every row loads."""
-
-    def __init__(self, unsplit: int, openers: Sequence[_Opener]) -> None:
-        self._unsplit, self._openers = unsplit, openers
-        self.rows = 0
-
-    def widened(self, draft: Draft) -> tuple[Draft, Feed]:
-        """The declaration that loads every row, and the feed that it declares."""
-        for attempt in range(_ROUNDS):
-            feed = read_feed(draft.text(), f"{draft.name}.yaml", draft.name, RESERVED)
-            refused = self._refused(feed)
-            by_column = {where: count for where, count in refused.items() if where[0] is not None}
-            whole = sum(count for where, count in refused.items() if where[0] is None)
-            if not by_column and (whole <= self._unsplit or attempt > _PATIENCE):
-                return draft, feed
-            if not by_column:
-                draft = _all_text(draft)
-            for (name, reason), count in by_column.items():
-                draft = _wider(draft, name or "", reason, count, last=attempt >= _PATIENCE)
-        raise UsageError(
-            "No declaration was found that loads every row.", "Say more by `--set COLUMN.type=text`."
-        )
-
-    def _refused(self, feed: Feed) -> Counter[tuple[str | None, Reason]]:
-        decoder, now = FeedDecoder(feed), datetime.now(UTC)
-        found = Counter[tuple[str | None, Reason]]()
-        self.rows = 0
-        for opener in self._openers:
-            for stream, facts in opener(feed):
-                for chunk in decoder.decode(stream, facts, now):
-                    self.rows += chunk.rows.num_rows
-                    found.update((reject.column, reject.reason) for reject in chunk.rejects)
-        return found
-
-
-def _wider(draft: Draft, name: str, reason: Reason, count: int, *, last: bool) -> Draft:
-    """With a type of the column ``name`` that takes what was refused."""
-    number = next(n for n, drawn in enumerate(draft.columns) if drawn.column.name == name)
-    drawn = draft.columns[number]
-    if {"type", "time_format", "min", "max", "in", "match", "greater_than"} & set(drawn.said):
-        raise UsageError(
-            f"As --set says it, {count:,} of the rows do not load: {name} has values that are {reason}.",
-            "Say it otherwise, or leave it out.",
-        )
-    column, doubt = drawn.column, f"{count:,} rows were {reason} as {drawn.column.type}"
-    if reason is Reason.EMPTY_VALUE:
-        return draft.with_column(
-            number, drawn.widened(replace(column, nullable=True), f"{count:,} are empty")
-        )
-    wider = {"integer": "bigint", "bigint": "numeric(38,0)"}.get(column.type)
-    if reason is Reason.OUT_OF_RANGE and wider and not last:
-        return draft.with_column(number, drawn.widened(replace(column, type=wider), doubt))
-    if column.type.startswith("numeric") and column.type != "numeric(38,12)" and not last:
-        if reason in (Reason.TOO_MANY_DECIMALS, Reason.OUT_OF_RANGE):
-            return draft.with_column(number, drawn.widened(replace(column, type="numeric(38,12)"), doubt))
-    return draft.with_column(number, drawn.widened(_as_text(column), doubt))
-
-
-def _as_text(column: Column) -> Column:
-    return replace(
-        column, type="text", time_formats=("iso",), trim=False, remove="", nulls=("",), nullable=True
-    )
-
-
-def _all_text(draft: Draft) -> Draft:
-    """Where what lies within a field looks like a row, so that its record is refused: to texts it does not."""
-    doubt = "text, since lines within fields look like rows of the file otherwise"
-    return replace(
-        draft,
-        columns=tuple(
-            c
-            if c.column.type == "text"
-            else c.widened(replace(_as_text(c.column), nullable=c.column.nullable), doubt)
-            for c in draft.columns
-        ),
-    )

@@ -158,7 +158,7 @@ def _whole(observed: Observed, column: Column) -> Choice | None:
     if low < -_BIGINT_MAX - 1 or high > _BIGINT_MAX:
         return None
     said = f"whole numbers from {low} to {high}"
-    times = _counts(column, low, high)
+    times = _counts(low, high)
     if times and _TIME_NAME.search(column.name) and column.name[-2:] != "id":
         return Choice(
             replace(column, type="timestamptz", time_formats=(times,)), f"{said}, counted from 1970"
@@ -168,7 +168,7 @@ def _whole(observed: Observed, column: Column) -> Choice | None:
     return Choice(replace(column, type="integer" if small else "bigint"), said, doubts)
 
 
-def _counts(column: Column, low: int, high: int) -> str | None:
+def _counts(low: int, high: int) -> str | None:
     """As what since 1970 all of them would be a time of this century."""
     for name, unit in _EPOCHS.items():
         if _PLAUSIBLE[0] * unit <= low and high <= _PLAUSIBLE[1] * unit:
@@ -214,7 +214,7 @@ def _text(observed: Observed, name: str, nulls: tuple[str, ...]) -> Choice:
     if not observed.different:
         nothing = "never filled" if observed.rows else "the file has no rows"
         return Choice(replace(column, nullable=True), f"{nothing}, so nothing says its type")
-    doubts = ()
+    doubts: tuple[str, ...] = ()
     if observed.all_match("[0-9]+"):
         doubts = ("digits, some behind a zero or too many for a number: text keeps them",)
     listed = observed.values.to_pylist() if observed.different <= _FEW <= observed.rows // 4 else []

@@ -1,6 +1,7 @@
 """The values of one column of a file, each once, with how often it occurs.
 
-Belongs here: what can be asked of them. Does not belong here: what follows for the column (``column_choice``).
+Belongs here: what can be asked of them. Does not belong here: what follows for the column
+(``column_choice``).
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ _OF_FEED = set(FeedWords.model_fields) - {
     "explode",
     "version",
 }
+_OF_DIALECT = {"delimiter", "quote", "escape", "decimal", "thousands", "encoding", "header", "skip"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class SaidWords:
         found = cls(feed, columns)
         _ = found.dialect
         return found
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """The words of the feed that say nothing about how its lines are written."""
+        return {word: value for word, value in self.feed.items() if word not in _OF_DIALECT}
 
     def of(self, *names: str) -> dict[str, str]:
         """The words of the column that has one of these names."""

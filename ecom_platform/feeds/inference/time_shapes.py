@@ -25,7 +25,8 @@ _TEXT = re.compile(
     r"(?P<date>"
     r"(?P<ymd>\d{4}(?P<s1>[-/.])\d{1,2}(?P=s1)\d{1,2})"
     r"|(?P<dmy>\d{1,2}(?P<s2>[-/. ])\d{1,2}(?P=s2)(?:\d{4}|\d\d))"
-    rf"|(?P<named>\d{{1,2}}(?P<s3>[-/ .]|\. )(?P<m1>{_FULL_MONTH}|{_MONTH})(?P<s4>[-/ .]|, |\. )(?P<y1>\d{{4}}|\d\d))"
+    rf"|(?P<named>\d{{1,2}}(?P<s3>[-/ .]|\. )(?P<m1>{_FULL_MONTH}|{_MONTH})"
+    rf"(?P<s4>[-/ .]|, |\. )(?P<y1>\d{{4}}|\d\d))"
     rf"|(?P<us>(?P<m2>{_FULL_MONTH}|{_MONTH})(?P<s5> |\. )\d{{1,2}}(?P<s6>, | )(?P<y2>\d{{4}}))"
     r")"
     r"(?:(?P<gap>[ T]|, |:)(?P<time>\d{1,2}:\d\d(?P<seconds>:\d\d(?P<fraction>\.\d{1,6})?)?)"
@@ -60,7 +61,7 @@ def times_of(observed: Observed, dialect: Dialect) -> TimesFound | None:
         return None
     dates = all("%H" not in one and "%I" not in one and one != "iso" for way in found for one in way.values())
     kind = "date" if dates else "timestamptz"
-    orders = {}
+    orders: dict[str, tuple[str, ...]] = {}
     for order in _ORDERS:
         formats = tuple(dict.fromkeys(way.get(order, way.get("", "")) for way in found))
         if dates and formats == ("%Y-%m-%d",):
