@@ -21,7 +21,7 @@ from ecom_platform.files.headers import is_header
 from ecom_platform.files.splitting import MAX_SPAN_BYTES, Grammar, split_quoted
 
 _LOOKED_AT_BYTES = 1 << 18
-_MOST_RECORDS = 400
+_MOST_RECORDS = 200
 _MOST_TITLE_LINES = 20
 # More than any table has columns.
 _MOST_FIELDS = 2_000
@@ -33,7 +33,7 @@ _TYPED = re.compile(
     r"|(?i:true|false)|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     re.ASCII,
 )
-_NAME = re.compile(r"[^\W\d][\w .#%()/&:?+*\-]{0,62}")
+_NAME = re.compile(r"\w[\w .#%()/&:?+*\-]{0,119}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,13 @@ def guess_dialect(data: bytes, encoding: str, said: Dialect | None, words: Colle
     text = text if text.endswith(b"\n") or whole else text[: text.rfind(b"\n") + 1]
     text = text if text.endswith(b"\n") else text + b"\n"
     known = said or Dialect()
+    quotes = [known.quote] if "quote" in words else _quotes(text)
+    escapes = [known.escape] if "escape" in words else _escapes(text)
     ways = [
         (Dialect(delimiter, quote, escape), records)
         for delimiter in ([known.delimiter] if "delimiter" in words else _DELIMITERS)
-        for quote in ([known.quote] if "quote" in words else _quotes(text))
-        for escape in ([known.escape] if "escape" in words else _escapes(text))
+        for quote in quotes
+        for escape in escapes
         if quote != delimiter and (records := list(_records(text, Dialect(delimiter, quote, escape), whole)))
     ]
     dialect, records = max(ways, key=lambda way: _score(*way)) if ways else (Dialect(), [])

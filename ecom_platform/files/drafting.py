@@ -25,6 +25,7 @@ from ecom_platform.feeds.inference.key_candidates import Keys, find_keys
 from ecom_platform.feeds.inference.number_marks import decide_marks
 from ecom_platform.feeds.inference.observed import Observed
 from ecom_platform.feeds.inference.said import SaidWords
+from ecom_platform.feeds.inference.undecided import UndecidedError
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.files.dialect_guess import DialectGuess, guess_dialect, other_ways
 from ecom_platform.files.draft_proof import DraftProof, sources
@@ -60,16 +61,20 @@ def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool
     not one feed, :class:`OtherContentError` and :class:`UnreadableFile` where one cannot be read.
     """
     samples = [_taken(path, said) for path in paths]
-    guesses = [_guess(sample, said) for sample in samples]
+    guesses = [guess_dialect(s.data, s.encoding, said.dialect, said.feed) for s in samples]
     _require_one_feed(samples, guesses)
-    guess = guesses[0]
     texts, unsplit = _texts(samples, guesses)
+    if unsplit and not {"quote", "escape"} & set(said.feed):
+        # Its beginning does not show all of how a file is written.
+        guesses = [_better(sample, one) for sample, one in zip(samples, guesses, strict=True)]
+        _require_one_feed(samples, guesses)
+        texts, unsplit = _texts(samples, guesses)
+    guess = guesses[0]
     names = guess.names or guess.written or tuple(f"column_{n}" for n in range(1, guess.width + 1))
     columns = [Observed.of(names[n], n, texts.column(n)) for n in range(guess.width)]
     clean = column_names(names)
     said.require_columns([*clean, *names])
-    dialect = _dialect(guess, guesses, columns, clean, said)
-    choices = _choices(columns, clean, dialect, said)
+    dialect, choices = _decided(guess, guesses, columns, clean, said)
     drawn = tuple(_columns(choices, columns, guess, said))
     draft = Draft(name, dialect, drawn, doubts=_about_zones(choices, drawn), said=said.beside)
     whole = all(sample.whole for sample in samples)
@@ -99,14 +104,8 @@ def _taken(path: Path, said: SaidWords) -> Sample:
     return replace(sample, encoding=said.encoding) if said.encoding else sample
 
 
-def _guess(sample: Sample, said: SaidWords) -> DialectGuess:
-    """How the file is written, by its beginning, or by all that was read where that says otherwise."""
-    guess = guess_dialect(sample.data, sample.encoding, said.dialect, said.feed)
-    if {"quote", "escape"} & set(said.feed):
-        return guess
-    unsplit = _unsplit(sample, guess)
-    if not unsplit:
-        return guess
+def _better(sample: Sample, guess: DialectGuess) -> DialectGuess:
+    """With the quotes and escapes by which most of what was read can be split."""
     return min([guess, *other_ways(guess, sample.data)], key=lambda way: _unsplit(sample, way))
 
 
@@ -164,6 +163,29 @@ def _of_texts(guess: DialectGuess) -> Feed:
 
 
 # -- what the texts say --------------------------------------------------------------------------
+
+
+def _decided(
+    guess: DialectGuess,
+    guesses: Sequence[DialectGuess],
+    columns: Sequence[Observed],
+    clean: Sequence[str],
+    said: SaidWords,
+) -> tuple[Dialect, list[Choice]]:
+    """Marks and types. Raises :class:`UndecidedError` with all that no value decides."""
+    undecided: list[UndecidedError] = []
+    dialect, choices = guess.dialect, list[Choice]()
+    try:
+        dialect = _dialect(guess, guesses, columns, clean, said)
+    except UndecidedError as error:
+        undecided.append(error)
+    try:
+        choices = _choices(columns, clean, dialect, said)
+    except UndecidedError as error:
+        undecided.append(error)
+    if undecided:
+        raise UndecidedError([question for error in undecided for question in error.questions])
+    return dialect, choices
 
 
 def _dialect(

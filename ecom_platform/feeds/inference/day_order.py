@@ -53,12 +53,13 @@ def _order_of(text: str) -> str | None:
 
 
 def _which_order(choices: Sequence[Choice]) -> UndecidedError:
-    questions, answers = [], []
+    questions = []
     for choice in choices:
         name = choice.column.name
-        questions.append(f"No value of {name} says which is the day and which the month ({choice.evidence}).")
         ways = choice.times.orders.values() if choice.times else ()
-        answers += [
+        answers = [
             f"{name}.time_format={formats[0] if len(formats) == 1 else scalars(formats)}" for formats in ways
         ]
-    return UndecidedError(questions, answers)
+        sentence = f"No value of {name} says which is the day and which the month ({choice.evidence})."
+        questions.append((sentence, answers))
+    return UndecidedError(questions)

@@ -44,7 +44,7 @@ class Observed:
         """All the texts of a column, none of them null."""
         counted = pc.value_counts(texts)
         values, counts = counted.field("values"), counted.field("counts")
-        filled = pc.not_equal(values, "")
+        filled = pc.match_substring_regex(values, "(?s).")
         empty = pc.sum(pc.filter(counts, pc.invert(filled))).as_py() or 0
         return cls(name, place, pc.filter(values, filled), pc.filter(counts, filled), empty, len(texts))
 

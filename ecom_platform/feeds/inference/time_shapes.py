@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import pyarrow.compute as pc
 
+from ecom_platform.feeds import arrow
 from ecom_platform.feeds.feed import Column, Dialect
 from ecom_platform.feeds.inference.observed import Observed
 
@@ -77,8 +78,8 @@ def times_of(observed: Observed, dialect: Dialect) -> TimesFound | None:
 def _example(observed: Observed, shape: str) -> str:
     """The first value that looks so."""
     pattern = "".join("[0-9]" if c == "0" else "[A-Za-z]" if c == "a" else re.escape(c) for c in shape)
-    at = pc.index(pc.match_substring_regex(observed.values, rf"\A{pattern}\z"), True).as_py()
-    return str(observed.values[at].as_py())
+    matching = arrow.to_mask(pc.match_substring_regex(observed.values, rf"\A{pattern}\z"))
+    return str(observed.values[int(matching.argmax())].as_py())
 
 
 def _formats(text: str) -> dict[str, str]:

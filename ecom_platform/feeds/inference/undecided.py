@@ -16,8 +16,11 @@ class UndecidedError(UsageError):
 
     code = "undecided"
 
-    def __init__(self, questions: Sequence[str], answers: Sequence[str]) -> None:
-        """``answers`` are values of ``--set``, of which one for each question is to be chosen."""
-        options = " or ".join(f"--set '{answer}'" for answer in answers)
-        super().__init__(" ".join(questions), f"Say which, and run it again: {options}.")
-        self.questions, self.answers = tuple(questions), tuple(answers)
+    def __init__(self, questions: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """``questions``: a sentence each, with the values of ``--set`` that answer it."""
+        ways = (" or ".join(f"--set '{answer}'" for answer in answers) for _, answers in questions)
+        super().__init__(
+            " ".join(sentence for sentence, _ in questions),
+            f"Say which, and run it again: {', and '.join(ways)}.",
+        )
+        self.questions = tuple(questions)
