@@ -158,7 +158,8 @@ def _score(dialect: Dialect, records: Sequence[SplitLine]) -> tuple[float, ...]:
     # A quote left in a field is one that was not understood.
     stray = sum(field[:1] in "\"'" and len(field) > 1 for field in filled) / max(1, len(filled))
     simple = 2 * (dialect.quote == '"') + (dialect.quote is None) - (dialect.escape is not None)
-    order = -float(_DELIMITERS.find(dialect.delimiter))
+    # Of one column nothing says the delimiter, so it is the usual one.
+    order = -float(_DELIMITERS.find(dialect.delimiter)) if width > 1 else float(dialect.delimiter == ",")
     several = float(width > 1 and tier < len(_TIERS))
     return (several, -tier, -round(stray, 2), round(4 * typed), width, simple, order)
 

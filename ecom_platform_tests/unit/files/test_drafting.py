@@ -67,7 +67,8 @@ def numbered(line: str, rows: int = 14) -> str:
 
 
 def test_events_without_an_id(tmp_path: Path) -> None:
-    line = "2019-10-01 00:00:@ UTC,view,446000@,2103807459595387724,,aqua,3@.20,5413@,72d76fde-8bb3-4e00-8c23-a032dfed73@"
+    session = "72d76fde-8bb3-4e00-8c23-a032dfed73@"
+    line = f"2019-10-01 00:00:@ UTC,view,446000@,2103807459595387724,,aqua,3@.20,5413@,{session}"
     head = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
     found = drafted(tmp_path, head + numbered(line) + numbered(line))
     assert types(found.feed) == {
@@ -355,7 +356,11 @@ def test_large_files_are_read_at_places(tmp_path: Path, monkeypatch: pytest.Monk
     rows[60_123] = "60123,unknown,2026-01-01\n"
     file.write_text("id,amount,day\n" + "".join(rows))
     found = draft_feed([file], "seen", SaidWords())
-    assert (found.whole, types(found.feed)["amount"], found.feed.identity) == (False, "numeric(12,2)", "content")
+    assert (found.whole, types(found.feed)["amount"], found.feed.identity) == (
+        False,
+        "numeric(12,2)",
+        "content",
+    )
     assert found.rows < 10_000
     assert "--prove" in found.draft.text()
     proved = proven(draft_feed([file], "seen", SaidWords(), prove=True), [file])
@@ -401,7 +406,9 @@ def tables(draw: st.DrawFn) -> tuple[str, list[list[str]]]:
 
 @given(table=tables())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_any_table_loads(tmp_path_factory: pytest.TempPathFactory, table: tuple[str, list[list[str]]]) -> None:
+def test_any_table_loads(
+    tmp_path_factory: pytest.TempPathFactory, table: tuple[str, list[list[str]]]
+) -> None:
     text, _ = table
     folder = tmp_path_factory.mktemp("table")
     try:
