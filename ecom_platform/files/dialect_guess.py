@@ -27,7 +27,7 @@ _MOST_TITLE_LINES = 20
 _MOST_FIELDS = 2_000
 # Those before others are preferred among equals: a comma stands in more texts than a tab.
 _DELIMITERS = "\t|;,^~"
-_TIERS = (0.999, 0.97, 0.9, 0.75, 0.5)
+_TIERS = (0.999, 0.97, 0.9, 0.75, 0.6)
 _TYPED = re.compile(
     r"-?[0-9][0-9.,' ]*|-?[0-9.]+[eE][+-]?[0-9]+|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T ,].*)?"
     r"|(?i:true|false)|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
@@ -192,7 +192,8 @@ def _with_header(
     if wrong:
         doubts.append(f"{wrong}, so the header is skipped and columns go by their places")
         unnamed = replace(dialect, header=False, skip=first.next_line)
-        return DialectGuess(unnamed, width, (), names[:width], tuple(doubts), first.next_line)
+        written = names if len(names) == width else ()
+        return DialectGuess(unnamed, width, (), written, tuple(doubts), first.next_line)
     return DialectGuess(replace(dialect, skip=skip), width, names, names, tuple(doubts), first.next_line)
 
 

@@ -261,6 +261,13 @@ def test_headers_that_cannot_be_used(tmp_path: Path, header: str) -> None:
     assert "places" in found.draft.text() or "skipped" in found.draft.text()
 
 
+@pytest.mark.parametrize(
+    "text", ['name\n"1.234,50"\n', "name\n", "name\na;b\nc\n", "n\n\n\n1\n", '"a""b"\n1\n']
+)
+def test_a_single_column(tmp_path: Path, text: str) -> None:
+    assert len(drafted(tmp_path, text).feed.columns) == 1
+
+
 # -- what is not decided -------------------------------------------------------------------------
 
 
