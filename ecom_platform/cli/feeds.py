@@ -49,6 +49,7 @@ def init(files: tuple[Path, ...], name: str | None, said: tuple[str, ...], prove
     from ecom_platform.feeds.inference.said import SaidWords
     from ecom_platform.files.drafting import draft_feed
 
+    _require_files(files)
     settings = load_settings()
     words = SaidWords.parse(said)
     name = name or feed_name(files[0].name.removesuffix(".gz").rpartition(".")[0] or files[0].name, RESERVED)
@@ -62,6 +63,13 @@ def init(files: tuple[Path, ...], name: str | None, said: tuple[str, ...], prove
     else:
         _print_drafted(drafted, target, following)
     return 0
+
+
+def _require_files(files: tuple[Path, ...]) -> None:
+    """A pipe can be read once, and is read more often."""
+    other = next((path for path in files if not path.is_file()), None)
+    if other is not None:
+        raise UsageError(f"{other} is a pipe or a device.", "Write it to a file, and take that.")
 
 
 def _require_new(target: Path) -> None:
@@ -192,6 +200,7 @@ def check(name: str, files: tuple[Path, ...], as_json: bool) -> int:
     """What of files would be loaded, what refused and why; loads nothing."""
     from ecom_platform.files.rehearsal import rehearse
 
+    _require_files(files)
     feed = _declared(load_settings(), name)
     found = [rehearse(feed, path) for path in files]
     fine = all(one.is_fine for one in found)

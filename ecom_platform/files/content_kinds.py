@@ -69,6 +69,13 @@ _HTML = ContentKind(
 )
 
 
+_CARRIAGE_RETURNS = ContentKind(
+    "carriage-returns",
+    "text whose lines end with a carriage return alone",
+    "Write it with line feeds: `tr '\\r' '\\n' < FILE > NEW`.",
+)
+
+
 def content_kind(head: bytes) -> ContentKind | None:
     """What a file is that begins with ``head``; ``None`` where it may be separated text of one byte a
     character or UTF-8."""
@@ -77,6 +84,8 @@ def content_kind(head: bytes) -> ContentKind | None:
     if head.startswith(b"PK\x03\x04"):
         return _EXCEL if b"xl/" in head or b"[Content_Types].xml" in head else _ZIP
     found = next((kind for begin, kind in _BY_BEGINNING if head.startswith(begin)), None)
+    if found is None and b"\n" not in head and head.rstrip(b"\r").count(b"\r"):
+        return _CARRIAGE_RETURNS
     return found or _utf16(head) or _marked_up(head)
 
 

@@ -24,6 +24,7 @@ from ecom_platform.feeds.inference.draft import Draft, DraftColumn
 from ecom_platform.feeds.inference.key_candidates import Keys, find_keys
 from ecom_platform.feeds.inference.number_marks import decide_marks
 from ecom_platform.feeds.inference.observed import Observed
+from ecom_platform.feeds.inference.remarks import about_keys, about_times, common_nulls
 from ecom_platform.feeds.inference.said import SaidWords
 from ecom_platform.feeds.inference.undecided import UndecidedError
 from ecom_platform.feeds.reasons import Reason
@@ -76,12 +77,19 @@ def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool
     said.require_columns([*clean, *names])
     dialect, choices = _decided(guess, guesses, columns, clean, said)
     drawn = tuple(_columns(choices, columns, guess, said))
-    draft = Draft(name, dialect, drawn, doubts=_about_zones(choices, drawn), said=said.beside)
+    draft = Draft(
+        name,
+        dialect,
+        drawn,
+        doubts=about_times(choices, drawn),
+        nulls=said.nulls() or ("",),
+        said=said.beside,
+    )
     whole = all(sample.whole for sample in samples)
     keys = find_keys(columns, clean, [c.column.type for c in draft.columns], texts, whole=whole)
     draft = _about_all(draft, samples, guesses, texts.num_rows, keys, clean, unsplit, prove=prove)
     if "nulls" not in said.feed:
-        draft = _common_nulls(draft)
+        draft = common_nulls(draft)
     proof = DraftProof(sum(unsplit.values()), sources(samples, prove=prove))
     draft, feed = proof.widened(draft)
     return Drafted(
@@ -215,7 +223,8 @@ def _choices(
     for observed, name in zip(columns, clean, strict=True):
         words = said.of(name, observed.name)
         choices.append(
-            (_as_said(observed, name, words) if words else None) or choose(observed, name, dialect)
+            (_as_said(observed, name, words) if words else None)
+            or choose(observed, name, dialect, said.nulls(name, observed.name))
         )
     return with_day_order(choices)
 
@@ -227,16 +236,6 @@ def _columns(
         words = said.of(choice.column.name, observed.name)
         source = observed.name if guess.names else None
         yield DraftColumn(choice.column, source, choice.evidence, choice.doubts, words)
-
-
-def _about_zones(choices: Sequence[Choice], drawn: Sequence[DraftColumn]) -> tuple[str, ...]:
-    local = [c.column.name for c, d in zip(choices, drawn, strict=True) if c.local and "zone" not in d.said]
-    if not local:
-        return ()
-    return (
-        f"no value of {', '.join(local)} says a time zone, so it is UTC; for local times add "
-        "`zone: Europe/Berlin` or the like",
-    )
 
 
 def _as_said(observed: Observed, name: str, words: Mapping[str, str]) -> Choice | None:
@@ -273,27 +272,6 @@ def _about_all(
     if unsplit and all(sample.whole for sample in samples):
         listed = ", ".join(f"{count:,} {reason}" for reason, count in unsplit.items())
         doubts.append(f"records that are no rows by any declaration: {listed}")
-    if keys.copies:
-        doubts.append(
-            f"{keys.copies:,} of {rows:,} rows are equal to one before them: each is a row all the same"
-        )
-    if keys.proven is not None:
-        doubts.append(f"{clean[keys.proven]} has a value of its own in each of {rows:,} rows: it is the key")
-    elif keys.candidates:
-        listed = "; ".join(", ".join(clean[place] for place in places) for places in keys.candidates[:5])
-        doubts.append(f"no two rows share a value of: {listed}. If one is the key: `primary_key: …`")
+    doubts += about_keys(keys, rows, clean)
     key = () if keys.proven is None else (clean[keys.proven],)
     return replace(draft, doubts=tuple(doubts), key=key)
-
-
-def _common_nulls(draft: Draft) -> Draft:
-    """Texts for no value that columns have in common said once, where that takes no column a value."""
-    kinds = Counter(column.column.nulls for column in draft.columns)
-    usual = {nulls for nulls in kinds if nulls != ("",)}
-    if len(usual) != 1 or kinds[next(iter(usual))] < 2:
-        return draft
-    nulls = usual.pop()
-    if any(c.column.type == "text" and c.column.nulls == ("",) for c in draft.columns):
-        return draft
-    columns = tuple(replace(c, column=replace(c.column, nulls=nulls)) for c in draft.columns)
-    return replace(draft, nulls=nulls, columns=columns)

@@ -11,6 +11,7 @@ column's name alone, so without such a name it stays a number, and the doubt is 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -25,7 +26,9 @@ _WHOLE, _LEADING_ZERO = "-?[0-9]{1,19}", r"-?0[0-9]+"
 _ZERO_DECIMALS = r"-?[0-9]{1,18}\.0+"
 _FLOAT = r"-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 _UUID = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_TIME_NAME = re.compile(r"time|date|stamp|(^|_)(at|ts|created|updated|day)(_|$)", re.IGNORECASE)
+_TIME_NAME = re.compile(
+    r"(^|_)(time|date|datetime|timestamp|stamp|at|ts|created|updated|day|when|dt)(_|$)|time$|(?<!candi)date$|stamp$"
+)
 _ID_NAME = re.compile(r"(id|no|nr|number|num|key|code|sku|ean|zip)$", re.IGNORECASE)
 _BOOLEANS = ({"true", "false"}, {"t", "f"}, {"yes", "no"}, {"y", "n"}, {"on", "off"})
 _INTEGER_MAX, _BIGINT_MAX = (1 << 31) - 1, (1 << 63) - 1
@@ -67,8 +70,14 @@ def bare(observed: Observed) -> tuple[Observed, bool, str]:
     return replace(found, values=plain), trimmed, removed
 
 
-def choose(observed: Observed, name: str, dialect: Dialect) -> Choice:
-    """What a column called ``name`` in the table is."""
+def choose(observed: Observed, name: str, dialect: Dialect, said: Collection[str] = ()) -> Choice:
+    """What a column called ``name`` in the table is. ``said``: the texts that somebody says stand for no
+    value; else those of which the other values say so."""
+    if said:
+        kept = tuple(text for text in said if text)
+        bare_values = observed.without(kept)
+        choice = _typed(bare_values, name, dialect, kept) or _text(bare_values, name, kept)
+        return replace(choice, column=replace(choice.column, nulls=tuple(said)))
     words = observed.null_words()
     for nulls in dict.fromkeys(((), words)):
         found = _typed(observed.without(nulls) if nulls else observed, name, dialect, nulls)
@@ -163,6 +172,9 @@ def _whole(observed: Observed, column: Column) -> Choice | None:
         return Choice(
             replace(column, type="timestamptz", time_formats=(times,)), f"{said}, counted from 1970"
         )
+    day = Column(column.name, "date", time_formats=("%Y%m%d",))
+    if _TIME_NAME.search(column.name) and low > 19_000_000 and observed.are_read_by(day, Dialect()):
+        return Choice(replace(column, type="date", time_formats=("%Y%m%d",)), f"{said}: days as %Y%m%d")
     small = max(abs(low), abs(high)) <= _INTEGER_MAX // 20 and not _ID_NAME.search(column.name)
     doubts = (f"if it is a time: {{type: timestamptz, time_format: {times}}}",) if times == "epoch_ms" else ()
     return Choice(replace(column, type="integer" if small else "bigint"), said, doubts)

@@ -50,7 +50,7 @@ def decide_marks(columns: Sequence[Observed], decimal: str | None, thousands: st
     known = [marks for marks in _KNOWN if decimal in (None, marks[0]) and thousands in (None, marks[1])]
     known = known or [(decimal or ".", thousands)]
     read = {
-        column.name: {marks for marks in known if column.all_match(number_pattern(marks))}
+        column.name: {marks for marks in known if _reads(marks, column)}
         for column in columns
         if column.different and not column.all_match(_WHOLE)
     }
@@ -66,6 +66,13 @@ def decide_marks(columns: Sequence[Observed], decimal: str | None, thousands: st
             if unclear:
                 raise _undecided(mark, unclear)
     return best[0]
+
+
+def _reads(marks: Marks, column: Observed) -> bool:
+    """Whether all values are numbers with these marks. Blanks alone make a number of no telephone."""
+    if marks[1] == " " and not column.any_matches(rf"{re.escape(marks[0])}[0-9]+\z"):
+        return False
+    return column.all_match(number_pattern(marks))
 
 
 def _means_both(mark: str, ways: Sequence[Marks]) -> bool:

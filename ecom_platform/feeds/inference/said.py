@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ecom_platform.errors import UsageError
+from ecom_platform.feeds.document import read_document
 from ecom_platform.feeds.feed import Dialect
+from ecom_platform.feeds.inference.draft import as_said
 from ecom_platform.feeds.words import ENCODINGS, MARKS, ColumnWords, FeedWords
 
 _OF_COLUMN = {model.alias or name for name, model in ColumnWords.model_fields.items()} - {
@@ -64,6 +66,14 @@ class SaidWords:
     def of(self, *names: str) -> dict[str, str]:
         """The words of the column that has one of these names."""
         return {word: value for name in names for word, value in self.columns.get(name, {}).items()}
+
+    def nulls(self, *names: str) -> tuple[str, ...]:
+        """The texts for no value of the column that has one of these names; none where nothing is said."""
+        value = self.of(*names).get("nulls", self.feed.get("nulls"))
+        if value is None:
+            return ()
+        found = read_document(f"nulls: {as_said(value)}", f"--set nulls={value}").data["nulls"]
+        return (found,) if isinstance(found, str) else tuple(str(text) for text in found)
 
     def require_columns(self, names: Sequence[str]) -> None:
         """Raises :class:`UsageError` where words are of a column that is not there."""

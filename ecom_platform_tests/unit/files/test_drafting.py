@@ -214,6 +214,24 @@ def test_texts_for_no_value(tmp_path: Path) -> None:
     assert types(found.feed) == {"a": "integer null", "b": "numeric(12,2) null", "country": "text"}
 
 
+def test_texts_for_no_value_that_are_said(tmp_path: Path) -> None:
+    found = drafted(tmp_path, "a,b\n1,x\nleft out,\n", 'nulls=["", left out]')
+    assert types(found.feed) == {"a": "integer null", "b": "text null"}
+    found = drafted(tmp_path, "a,b\n1,x\nleft out,y\n", "a.nulls=left out")
+    assert (types(found.feed)["a"], column(found.feed, "b").nulls) == ("integer null", ("",))
+
+
+def test_digits_with_blanks_are_no_numbers(tmp_path: Path) -> None:
+    found = drafted(tmp_path, "phone;price\n" + numbered("1234 5@;1 234,@"))
+    assert types(found.feed) == {"phone": "text", "price": "numeric(12,2)"}
+    assert types(drafted(tmp_path, "phone;n\n" + numbered("123 456;@")).feed)["phone"] == "text"
+
+
+def test_days_without_marks(tmp_path: Path) -> None:
+    found = drafted(tmp_path, "order_date,count\n" + numbered("202601@,202601@"))
+    assert types(found.feed) == {"order_date": "date", "count": "integer"}
+
+
 def test_title_lines(tmp_path: Path) -> None:
     found = drafted(tmp_path, "Report of November\n\nid,amount\n" + numbered("@,2.50"))
     assert (found.feed.dialect.skip, found.feed.names) == (2, ("id", "amount"))
@@ -323,6 +341,7 @@ def test_files_of_two_feeds(tmp_path: Path) -> None:
         (b"<!DOCTYPE html><html></html>", "html"),
         ("a,b\n1,2\n".encode("utf-16"), "utf-16"),
         ("a,b\n1,2\n".encode("utf-16-le"), "utf-16"),
+        (b"a,b\r1,2\r3,4\r", "carriage-returns"),
         (b"PAR1\x15\x04", "parquet"),
     ],
 )
