@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ecom_platform.errors import EcomError
 
 _MANY = 1 << 12
+_CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ def _utf16(head: bytes) -> ContentKind | None:
     if name:
         remedy = "Write it as UTF-8: `iconv -f UTF-16 -t UTF-8 FILE > NEW`, or save it so by its program."
         return ContentKind("utf-16", f"text in {name}", remedy)
-    if b"\0" in start and start.count(0) * 100 > len(start):
+    odd = len(start) - len(start.translate(None, _CONTROLS))
+    if b"\0" in start and odd * 50 > len(start):
         return ContentKind("binary", "no text", "Ask for the data as CSV.")
     return None
 

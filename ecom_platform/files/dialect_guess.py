@@ -27,12 +27,16 @@ _MOST_TITLE_LINES = 20
 _MOST_FIELDS = 2_000
 # Those before others are preferred among equals: a comma stands in more texts than a tab.
 _DELIMITERS = "\t|;,^~"
+# So many records of a file's width, the first among them, are no chance.
+_FEW_ALIKE = 2
 _TIERS = (0.999, 0.97, 0.9, 0.75, 0.6)
 _TYPED = re.compile(
     r"-?[0-9][0-9.,' ]*|-?[0-9.]+[eE][+-]?[0-9]+|[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([T ,].*)?"
     r"|(?i:true|false)|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     re.ASCII,
 )
+# What Excel takes as the delimiter of the lines below.
+_EXCEL_HINT = re.compile(rb"sep=([\t|;,^~])\r?\n")
 _NAME = re.compile(r"\w[\w .#%()/&:?+*\-]{0,119}")
 
 
@@ -81,6 +85,9 @@ def guess_dialect(data: bytes, encoding: str, said: Dialect | None, words: Colle
     text = text if text.endswith(b"\n") or whole else text[: text.rfind(b"\n") + 1]
     text = text if text.endswith(b"\n") else text + b"\n"
     known = said or Dialect()
+    hint = _EXCEL_HINT.match(text)
+    if hint and "delimiter" not in words:
+        known, words = replace(known, delimiter=hint[1].decode(), skip=1), {*words, "delimiter", "skip"}
     quotes = [known.quote] if "quote" in words else _quotes(text)
     escapes = [known.escape] if "escape" in words else _escapes(text)
     ways = [
@@ -96,8 +103,12 @@ def guess_dialect(data: bytes, encoding: str, said: Dialect | None, words: Colle
 
 
 def other_ways(guess: DialectGuess, data: bytes) -> list[DialectGuess]:
-    """The same with other quotes and escapes, as far as these occur in all of ``data``."""
-    quotes, escapes = _quotes(data), _escapes(data)
+    """The same with other quotes and escapes, as far as these occur in all of ``data``. Quotes that stand
+    around whole fields are quotes, whatever else there is."""
+    mark = re.escape(guess.dialect.delimiter.encode())
+    around = re.search(rb"(?m)(^|" + mark + rb')"[^"\n]*"(' + mark + rb"|\r?$)", data) is not None
+    quotes = ['"'] if around else _quotes(data)
+    escapes = _escapes(data)
     ways = [replace(guess.dialect, quote=quote, escape=escape) for quote in quotes for escape in escapes]
     return [replace(guess, dialect=way) for way in ways if way != guess.dialect]
 
@@ -160,7 +171,8 @@ def _score(dialect: Dialect, records: Sequence[SplitLine]) -> tuple[float, ...]:
     simple = 2 * (dialect.quote == '"') + (dialect.quote is None) - (dialect.escape is not None)
     # Of one column nothing says the delimiter, so it is the usual one.
     order = -float(_DELIMITERS.find(dialect.delimiter)) if width > 1 else float(dialect.delimiter == ",")
-    several = float(width > 1 and tier < len(_TIERS))
+    regular = tier < len(_TIERS) or (records[0].width == width and share * len(records) >= _FEW_ALIKE)
+    several = float(width > 1 and regular)
     return (several, -tier, -round(stray, 2), round(4 * typed), width, simple, order)
 
 

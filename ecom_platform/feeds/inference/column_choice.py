@@ -229,6 +229,8 @@ def _text(observed: Observed, name: str, nulls: tuple[str, ...]) -> Choice:
     doubts: tuple[str, ...] = ()
     if observed.all_match("[0-9]+"):
         doubts = ("digits, some behind a zero or too many for a number: text keeps them",)
+    if observed.all_match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*|[0-9]{1,2}[./][0-9]{1,2}[./][0-9]{2,4}.*"):
+        doubts = ("they look like times, but in no one format that is known",)
     listed = observed.values.to_pylist() if observed.different <= _FEW <= observed.rows // 4 else []
     few = all(len(text) <= _MOST_SHOWN for text in listed)
     said = f"texts: {', '.join(sorted(listed))}" if listed and few else "texts"

@@ -22,7 +22,7 @@ from ecom_platform.feeds.types.column_types import column_type_of
 # Texts that stand for no value where the others of their column are of a type that they are not of.
 NULL_WORDS = (
     *("NA", "N/A", "n/a", "NULL", "null", "Null", "None", "none", "NaN", "nan", "nil", "\\N", "#N/A"),
-    *("-", "--", "?", ".", "(null)"),
+    *("-", "--", "?", ".", "(null)", "0000-00-00", "0000-00-00 00:00:00"),
 )
 _ANY_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 

@@ -232,6 +232,33 @@ def test_days_without_marks(tmp_path: Path) -> None:
     assert types(found.feed) == {"order_date": "date", "count": "integer"}
 
 
+def test_the_hint_for_excel(tmp_path: Path) -> None:
+    found = drafted(tmp_path, "sep=;\nid;x\n" + numbered("@;2,5"))
+    assert (found.feed.dialect.skip, types(found.feed)) == (1, {"id": "bigint", "x": "numeric(12,2)"})
+
+
+def test_a_stray_quote_makes_no_quotes_of_values(tmp_path: Path) -> None:
+    rows = numbered('"@","x"', rows=80) * 4 + '"99","x\n' + numbered('"@","x"')
+    found = drafted(tmp_path, '"id","name"\n' + rows)
+    assert (found.feed.dialect.quote, found.unsplit) == ('"', {Reason.UNBALANCED_QUOTES: 1})
+    bare = drafted(tmp_path, "id,name\n" + numbered("@,x", rows=80) * 4 + '99,"x\n')
+    assert (bare.feed.dialect.quote, bare.unsplit) == (None, {})
+
+
+def test_lines_of_many_widths(tmp_path: Path) -> None:
+    found = drafted(tmp_path, '"a","b","c"\n"1","2","3"\n"1","2"\n"4","5","6","7"\n')
+    assert found.feed.names == ("a", "b", "c")
+    assert found.unsplit == {Reason.MISSING_FIELDS: 1, Reason.EXTRA_FIELDS: 1}
+
+
+def test_days_that_are_none(tmp_path: Path) -> None:
+    found = drafted(tmp_path, "id,day,at\n1,2026-01-01,2026-01-01 10:00:00.1234567\n2,0000-00-00,x\n")
+    assert types(found.feed)["day"] == "date null"
+    assert "look like" not in found.draft.text()
+    found = drafted(tmp_path, "id,at\n1,2026-01-01 10:00:00.1234567\n")
+    assert "look like times" in found.draft.text()
+
+
 def test_title_lines(tmp_path: Path) -> None:
     found = drafted(tmp_path, "Report of November\n\nid,amount\n" + numbered("@,2.50"))
     assert (found.feed.dialect.skip, found.feed.names) == (2, ("id", "amount"))
@@ -342,6 +369,7 @@ def test_files_of_two_feeds(tmp_path: Path) -> None:
         ("a,b\n1,2\n".encode("utf-16"), "utf-16"),
         ("a,b\n1,2\n".encode("utf-16-le"), "utf-16"),
         (b"a,b\r1,2\r3,4\r", "carriage-returns"),
+        (bytes(range(256)) * 9, "binary"),
         (b"PAR1\x15\x04", "parquet"),
     ],
 )
