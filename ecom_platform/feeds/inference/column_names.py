@@ -52,10 +52,11 @@ def column_names(names: Sequence[str]) -> list[str]:
 
 def feed_name(stem: str, reserved: Collection[str]) -> str:
     """The name of a feed whose file is called ``stem``."""
-    name = re.sub(r"[^a-z0-9]+", "_", stem.lower(), flags=re.ASCII).strip("_") or "feed"
+    name = re.sub(r"[^a-z0-9_]+", "_", stem.lower(), flags=re.ASCII).strip("_") or "feed"
     name = f"feed_{name}" if not name[0].isalpha() else name
-    name = name[: _MOST_OF_FEED - 5].rstrip("_")
-    return f"{name}_feed" if name in reserved or name in SQL_WORDS else name
+    if name in reserved or name in SQL_WORDS:
+        name = f"{name}_feed"
+    return name[:_MOST_OF_FEED].rstrip("_")
 
 
 def _free(name: str, taken: Collection[str]) -> str:
