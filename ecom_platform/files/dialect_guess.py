@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ecom_platform.feeds.feed import Dialect
 from ecom_platform.files.headers import is_header
@@ -113,6 +114,27 @@ def other_ways(guess: DialectGuess, data: bytes) -> list[DialectGuess]:
     return [replace(guess, dialect=way) for way in ways if way != guess.dialect]
 
 
+def whole_records(pieces: Sequence[bytes], guess: DialectGuess) -> list[bytes]:
+    """Pieces of a file without what is cut off at their ends: a piece may begin and end within a text of
+    several lines, and then what is within it looks like records. Lines that break the grammar are where
+    that begins and ends, so of the beginning what is before the last of them stays, of each other piece the
+    longest part without any."""
+    found = []
+    for number, piece in enumerate(pieces):
+        lines = [line + b"\n" for line in piece.removesuffix(b"\n").split(b"\n")]
+        text = piece.decode(guess.dialect.encodings[0], "replace").encode()
+        records = list(_records(text, guess.dialect, True, len(lines)))
+        broken = [record.line for record in records if record.fields is None]
+        if number == 0:
+            near = [line for line in broken if sum(map(len, lines[line:])) < MAX_SPAN_BYTES]
+            found.append(b"".join(lines[: near[0]] if near else lines))
+        else:
+            parts = list(pairwise((-1, *broken, len(lines))))
+            begin, end = max(parts, key=lambda part: part[1] - part[0])
+            found.append(b"".join(lines[begin + 1 : end]))
+    return found
+
+
 def _quotes(text: bytes) -> list[str | None]:
     """A double quote where there are none: files to come may have some."""
     found: list[str | None] = ['"']
@@ -132,10 +154,10 @@ def _grammar(dialect: Dialect) -> Grammar:
     return Grammar(_MOST_FIELDS, dialect.delimiter.encode(), quote, escape)
 
 
-def _records(text: bytes, dialect: Dialect, whole: bool) -> Iterator[SplitLine]:
+def _records(text: bytes, dialect: Dialect, whole: bool, most: int = _MOST_RECORDS) -> Iterator[SplitLine]:
     grammar = _grammar(dialect)
     position = line = count = 0
-    while position < len(text) and count < _MOST_RECORDS:
+    while position < len(text) and count < most:
         newline = text.find(b"\n", position)
         if not text[position:newline].strip(grammar.blank + b"\r"):
             position, line = newline + 1, line + 1

@@ -28,7 +28,7 @@ from ecom_platform.feeds.inference.remarks import about_keys, about_times, commo
 from ecom_platform.feeds.inference.said import SaidWords
 from ecom_platform.feeds.inference.undecided import UndecidedError
 from ecom_platform.feeds.reasons import Reason
-from ecom_platform.files.dialect_guess import DialectGuess, guess_dialect, other_ways
+from ecom_platform.files.dialect_guess import DialectGuess, guess_dialect, other_ways, whole_records
 from ecom_platform.files.draft_proof import DraftProof, sources
 from ecom_platform.files.encoding import UTF8
 from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts
@@ -65,6 +65,9 @@ def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool
     guesses = [guess_dialect(s.data, s.encoding, said.dialect, said.feed) for s in samples]
     _require_one_feed(samples, guesses)
     texts, unsplit = _texts(samples, guesses)
+    if unsplit and not all(sample.whole for sample in samples):
+        samples = [_aligned(sample, one) for sample, one in zip(samples, guesses, strict=True)]
+        texts, unsplit = _texts(samples, guesses)
     if unsplit and not {"quote", "escape"} & set(said.feed):
         # Its beginning does not show all of how a file is written.
         guesses = [_better(sample, one) for sample, one in zip(samples, guesses, strict=True)]
@@ -110,6 +113,10 @@ def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool
 def _taken(path: Path, said: SaidWords) -> Sample:
     sample = take_sample(path)
     return replace(sample, encoding=said.encoding) if said.encoding else sample
+
+
+def _aligned(sample: Sample, guess: DialectGuess) -> Sample:
+    return sample if sample.whole else sample.with_pieces(whole_records(sample.pieces, guess))
 
 
 def _better(sample: Sample, guess: DialectGuess) -> DialectGuess:

@@ -9,7 +9,9 @@ import gzip
 import io
 import os
 import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 from ecom_platform.files.content_kinds import ContentKind, OtherContentError, content_kind
@@ -26,26 +28,39 @@ _BOM = b"\xef\xbb\xbf"
 @dataclass(frozen=True, slots=True)
 class Sample:
     """Whole lines of a file, unpacked, without a byte-order mark; ``whole``: all of them. ``size`` counts the
-    bytes of the file as it lies on disk."""
+    bytes of the file as it lies on disk; ``places`` are where in ``data`` its pieces begin."""
 
     path: Path
     data: bytes
     whole: bool
     size: int
     encoding: str
+    places: tuple[int, ...] = (0,)
 
     @property
     def described(self) -> str:
         """How much was read, as a person says it."""
         if self.whole:
             return f"{self.path.name}: all of it"
+        if self.path.name.endswith(".gz"):
+            return f"{self.path.name}: its first {len(self.data):,} bytes, unpacked"
         return f"{self.path.name}: {len(self.data):,} of its {self.size:,} bytes"
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """What was read in one go each: the beginning, and the places after it."""
+        return [self.data[begin:end] for begin, end in pairwise((*self.places, len(self.data)))]
+
+    def with_pieces(self, pieces: Sequence[bytes]) -> Sample:
+        """With other parts of the file."""
+        return replace(self, data=b"".join(pieces), places=_places(pieces))
 
 
 def take_sample(path: Path) -> Sample:
     """Read what is read of ``path``. Raises :class:`OtherContentError`, :class:`UnreadableFile`, OSError."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
+        pieces = []
         if path.name.endswith(".gz"):
             data, whole = _unpacked(path)
         elif size <= WHOLE_BYTES:
@@ -58,12 +73,18 @@ def take_sample(path: Path) -> Sample:
                 file.seek(_BEGINNING_BYTES + number * step - _PLACE_BYTES)
                 piece = file.read(_PLACE_BYTES)
                 pieces.append(_until_line_end(piece[piece.find(b"\n") + 1 :]))
-            data = b"".join(pieces)
-    kind = content_kind(data[:_HEAD_BYTES])
+            data = b""
+    pieces = pieces or [data]
+    kind = content_kind(pieces[0][:_HEAD_BYTES])
     if kind is not None:
         raise OtherContentError(path.name, kind)
-    data = data.removeprefix(_BOM)
-    return Sample(path, data, whole, size, _encoding(path, data))
+    pieces[0] = pieces[0].removeprefix(_BOM)
+    data = b"".join(pieces)
+    return Sample(path, data, whole, size, _encoding(path, data), _places(pieces))
+
+
+def _places(pieces: Sequence[bytes]) -> tuple[int, ...]:
+    return (0, *accumulate(len(piece) for piece in pieces[:-1]))
 
 
 def _until_line_end(piece: bytes) -> bytes:

@@ -421,6 +421,19 @@ def test_large_files_are_read_at_places(tmp_path: Path, monkeypatch: pytest.Monk
     assert (proved.rows, types(proved.feed)["amount"]) == (80_000, "text null")
 
 
+def test_places_within_texts_of_several_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(samples, "WHOLE_BYTES", 1 << 18)
+    monkeypatch.setattr(samples, "_BEGINNING_BYTES", 1 << 14)
+    monkeypatch.setattr(samples, "_PLACE_BYTES", 1 << 12)
+    message = '"veio ""amassado"",\nlinha, com, vírgulas, quatro\n\n5, boa"'
+    file = tmp_path / "reviews.csv"
+    file.write_text("id,score,message,day\n" + "".join(f"{n},5,{message},2018-01-02\n" for n in range(9_000)))
+    found = draft_feed([file], "seen", SaidWords())
+    assert (found.whole, found.unsplit) == (False, {})
+    assert types(found.feed) == {"id": "bigint", "score": "integer", "message": "text", "day": "date"}
+    proven(draft_feed([file], "seen", SaidWords(), prove=True), [file])
+
+
 # -- random tables -------------------------------------------------------------------------------
 
 _CELLS = st.one_of(
