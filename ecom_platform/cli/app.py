@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from ecom_platform.cli.feeds import feeds
 from ecom_platform.cli.on_call import COMMANDS, Group, json_option, zone_of
 from ecom_platform.cli.runner import loads, run_job
 from ecom_platform.errors import EcomError, PrerequisiteError, StorageError, UsageError
@@ -36,7 +37,7 @@ def cli() -> None:
     """Files of e-commerce events into PostgreSQL, exactly once."""
 
 
-for command in COMMANDS:
+for command in (*COMMANDS, feeds):
     cli.add_command(command)
 
 

@@ -234,6 +234,17 @@ def print_findings(findings: Sequence[Prerequisite]) -> None:
     console.print(table)
 
 
+def print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]], *, result: bool = False) -> None:
+    """A table of texts; on standard output where it is the ``result``."""
+    console = Console() if result else Console(file=display())
+    table = Table(box=None, pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(text) for text in row))
+    console.print(table)
+
+
 def print_status(status: Status) -> None:
     """How the platform is, on standard output."""
     from ecom_platform.cli.status import moment

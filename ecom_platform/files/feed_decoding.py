@@ -30,7 +30,13 @@ from ecom_platform.feeds.types.column_type import Value
 from ecom_platform.files.column_texts import column_texts
 from ecom_platform.files.encoding import UTF8, MixedEncoding, Recoded, decide
 from ecom_platform.files.file_columns import FileColumns, HeaderMismatch, by_header, without_header
-from ecom_platform.files.opening import MAX_HEADER_BYTES, GuardedStream, header_line, open_events
+from ecom_platform.files.opening import (
+    MAX_HEADER_BYTES,
+    GuardedStream,
+    WithoutMark,
+    header_line,
+    open_events,
+)
 from ecom_platform.files.record_ids import RecordIds
 from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record, split_quoted
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
@@ -162,6 +168,8 @@ class FeedDecoder:
         if facts.encoding != UTF8:
             guarded = cast(BinaryIO, io.BufferedReader(Recoded(guarded, facts.encoding), _READ_BYTES))
         number = 0
+        if not dialect.header and not dialect.skip:
+            guarded = cast(BinaryIO, WithoutMark(guarded))
         for _ in range(dialect.skip):
             number += 1
             if not guarded.readline(MAX_HEADER_BYTES):

@@ -132,6 +132,24 @@ class GuardedStream:
             raise UnreadableFile(FileReason.CORRUPT_GZIP, str(error).partition(" (b")[0]) from error
 
 
+class WithoutMark:
+    """A stream that is read in pieces, without the byte-order mark at its beginning."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._begun = False
+
+    def read(self, size: int) -> bytes:
+        piece = self._stream.read(size)
+        if self._begun:
+            return piece
+        self._begun = True
+        while 0 < len(piece) < len(_BOM) and (more := self._stream.read(len(_BOM))):
+            piece += more
+        # Nothing would be the end of the stream.
+        return piece.removeprefix(_BOM) or (self._stream.read(size) if piece else piece)
+
+
 def header_line(stream: BinaryIO | GuardedStream) -> tuple[bytes, int]:
     """The first line that is not blank, without byte order mark and line end, and its number.
 

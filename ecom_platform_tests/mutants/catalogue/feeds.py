@@ -7,6 +7,7 @@ _TYPES = "ecom_platform_tests/unit/feeds/test_types.py"
 _FEEDS = "ecom_platform_tests/integration/test_feeds.py"
 _ASSETS = "ecom_platform_tests/integration/test_feed_assets.py"
 _CORRECTIONS = "ecom_platform_tests/integration/test_feed_corrections.py"
+_DRAFTING = "ecom_platform_tests/unit/files/test_drafting.py"
 
 MUTANTS = (
     Mutant(
@@ -116,5 +117,29 @@ MUTANTS = (
         tests=(
             "ecom_platform_tests/unit/orchestration/test_definitions.py::test_what_comes_before_is_executed_before",
         ),
+    ),
+    Mutant(
+        name="init writes a declaration that its rows were not read with",
+        promise=promises.DRAFTED,
+        file="ecom_platform/files/draft_proof.py",
+        original="            refused = self._refused(feed)\n",
+        mutated="            refused = self._refused(feed) if attempt else Counter()\n",
+        tests=(f"{_DRAFTING}::test_lines_within_a_text_that_look_like_rows",),
+    ),
+    Mutant(
+        name="init takes the first of two orders of day and month",
+        promise=promises.DRAFTED,
+        file="ecom_platform/feeds/inference/day_order.py",
+        original="    if any(order not in",
+        mutated="    order = order or 'dmy'\n    if any(order not in",
+        tests=(f"{_DRAFTING}::test_the_order_of_day_and_month",),
+    ),
+    Mutant(
+        name="init takes a point for that of decimals",
+        promise=promises.DRAFTED,
+        file="ecom_platform/feeds/inference/number_marks.py",
+        original="            if unclear:\n",
+        mutated="            if not unclear:\n",
+        tests=(f"{_DRAFTING}::test_decimals_or_thousands",),
     ),
 )

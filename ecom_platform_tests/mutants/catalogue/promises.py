@@ -48,3 +48,7 @@ FEED_WRONG = (
     "A feed whose declaration or table is wrong holds up no other, and says what is wrong with file, line "
     "and remedy"
 )
+DRAFTED = (
+    "Every row that `ecom feeds init` has read loads with the declaration that it writes, and what no value "
+    "decides it does not write"
+)

@@ -202,3 +202,13 @@ def test_wide_rows_take_the_vectorised_path() -> None:
         assert isinstance(chunk.rows, pa.RecordBatch)
         judged += chunk.rows["line_number"].to_pylist()
     assert judged == list(range(2, 502))
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 2, 5, 1 << 20])
+def test_a_mark_before_a_file_without_a_header_is_no_part_of_it(chunk_bytes: int) -> None:
+    feed = read_feed("header: false\ncolumns: {n: bigint, word: text}\nidentity: content\n", "x.yaml", "x")
+    content = b"1,a\n2,b\n"
+    found, ids = decoded(feed, b"\xef\xbb\xbf" + content, chunk_bytes, one_by_one=False)
+    assert (found, ids) == decoded(feed, content, chunk_bytes, one_by_one=False)
+    assert found[1] == ("row", (1, "a"), None)
+    assert decoded(feed, b"\xef\xbb\xbf", chunk_bytes, one_by_one=False) == ({}, [])

@@ -1,0 +1,294 @@
+"""``ecom feeds init``, ``check``, ``list``: declarations of feeds, without a database and without Spark.
+
+Belongs here: arguments, the file that is written, and what is printed. Does not belong here: finding out
+what a file is (``files.drafting``), or reading it (``files.rehearsal``).
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ecom_platform.cli.on_call import Group, json_option
+from ecom_platform.errors import FeedError, StorageError, UsageError
+from ecom_platform.processes.output import print_json
+from ecom_platform.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from ecom_platform.catalog import Catalog
+    from ecom_platform.feeds.feed import Feed
+    from ecom_platform.files.drafting import Drafted
+    from ecom_platform.files.rehearsal import Rehearsal
+
+_FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(cls=Group)
+def feeds() -> None:
+    """Declarations of feeds: write one for your files, try files against it, list them."""
+
+
+# -- init ----------------------------------------------------------------------------------------
+
+
+@feeds.command()
+@click.argument("files", nargs=-1, required=True, type=_FILES, metavar="FILE…")
+@click.option("--name", help="The name of the feed; where it is not said, that of the first file.")
+@click.option(
+    "--set", "said", multiple=True, metavar="[COLUMN.]WORD=VALUE", help="Say what is not to be found out."
+)
+@click.option("--prove", is_flag=True, help="Read all of files that are larger than 64 MB.")
+@json_option
+def init(files: tuple[Path, ...], name: str | None, said: tuple[str, ...], prove: bool, as_json: bool) -> int:
+    """Write the declaration of a feed from files of it; every row that was read loads with it."""
+    from ecom_platform.catalog import RESERVED
+    from ecom_platform.feeds.inference.column_names import feed_name
+    from ecom_platform.feeds.inference.said import SaidWords
+    from ecom_platform.files.drafting import draft_feed
+
+    _require_files(files)
+    settings = load_settings()
+    words = SaidWords.parse(said)
+    name = name or feed_name(files[0].name.removesuffix(".gz").rpartition(".")[0] or files[0].name, RESERVED)
+    target = settings.feeds_dir / f"{name}.yaml"
+    _require_new(target)
+    drafted = draft_feed(files, name, words, prove=prove)
+    _write(target, drafted.draft.text())
+    following = _next_commands(settings, name, files)
+    if as_json:
+        print_json({"success": True, **_drafted_as_json(drafted, target), "next": following})
+    else:
+        _print_drafted(drafted, target, following)
+    return 0
+
+
+def _require_files(files: tuple[Path, ...]) -> None:
+    """A pipe can be read once, and is read more often."""
+    other = next((path for path in files if not path.is_file()), None)
+    if other is not None:
+        raise UsageError(f"{other} is a pipe or a device.", "Write it to a file, and take that.")
+
+
+def _require_new(target: Path) -> None:
+    there = next((path for path in (target, target.with_suffix(".yml")) if path.exists()), None)
+    if there is not None:
+        raise UsageError(
+            f"{there} is there already, and is not replaced.",
+            "Give another --name, or try the file against it: `ecom feeds check`.",
+        )
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        _require_new(target)
+        raise
+    except OSError as error:
+        raise StorageError(
+            f"{target} cannot be written: {error.strerror or error}.", "Set ECOM_FEEDS_DIR to another folder."
+        ) from error
+
+
+def _next_commands(settings: Settings, name: str, files: tuple[Path, ...]) -> list[str]:
+    folder = settings.landing_dir / name
+    if folder.is_absolute() and folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())
+    place = shlex.quote(str(folder))
+    copied = " ".join(shlex.quote(str(file)) for file in files)
+    return [f"mkdir -p {place}", f"cp {copied} {place}/", "ecom ingest"]
+
+
+def _drafted_as_json(drafted: Drafted, target: Path) -> dict[str, Any]:
+    feed, draft = drafted.feed, drafted.draft
+    dialect = feed.dialect
+    columns = [
+        {
+            "name": column.name,
+            "from": drawn.source,
+            "type": column.type,
+            "null": column.nullable,
+            "nulls": list(column.nulls),
+            "time_format": list(column.time_formats) if column.type[:4] in ("date", "time") else None,
+            "evidence": drawn.evidence,
+            "doubts": list(drawn.doubts),
+        }
+        for column, drawn in zip(feed.columns, draft.columns, strict=True)
+    ]
+    return {
+        "feed": feed.name,
+        "declaration": str(target),
+        "rows": drafted.rows,
+        "whole": drafted.whole,
+        "dialect": {
+            "delimiter": dialect.delimiter,
+            "quote": dialect.quote,
+            "escape": dialect.escape,
+            "decimal": dialect.decimal,
+            "thousands": dialect.thousands,
+            "encoding": list(dialect.encodings),
+            "header": dialect.header,
+            "skip": dialect.skip,
+            "width": len(feed.columns),
+        },
+        "columns": columns,
+        "primary_key": list(feed.primary_key),
+        "identity": feed.identity,
+        "key_candidates": drafted.candidates,
+        "copies": drafted.keys.copies,
+        "rejected": {str(reason): count for reason, count in drafted.unsplit.items()},
+        "doubts": list(draft.doubts),
+    }
+
+
+def _print_drafted(drafted: Drafted, target: Path, following: list[str]) -> None:
+    from ecom_platform.cli.console import print_rows
+
+    feed, dialect = drafted.feed, drafted.feed.dialect
+    marks = [
+        f"{word} {shown}"
+        for word in ("delimiter", "quote", "escape", "decimal", "thousands")
+        if (shown := _mark(getattr(dialect, word)))
+    ]
+    header = "header" if dialect.header else "no header"
+    click.echo(
+        f"{drafted.rows:,} rows, {len(feed.columns)} columns: {', '.join(marks)}, {header}, "
+        f"{' or '.join(dialect.encodings)}",
+        err=True,
+    )
+    print_rows(
+        ("column", "type", "by"),
+        [
+            (column.name, f"{column.type}{' null' if column.nullable else ''}", _said_of(drawn))
+            for column, drawn in zip(feed.columns, drafted.draft.columns, strict=True)
+        ],
+    )
+    for doubt in drafted.draft.doubts:
+        click.echo(f"- {_printable(doubt)}", err=True)
+    known = f"primary_key {', '.join(feed.primary_key)}" if feed.primary_key else f"identity {feed.identity}"
+    click.echo(f"\nWritten: {target} ({known}). Read its comments, then:", err=True)
+    for command in following:
+        click.echo(f"    {_printable(command)}", err=True)
+
+
+def _said_of(drawn: Any) -> str:
+    return "; ".join(_printable(text) for text in (drawn.evidence, *drawn.doubts))
+
+
+def _mark(mark: str | None) -> str:
+    return {None: "", "\t": "tab", " ": "blank"}.get(mark, mark or "")
+
+
+def _printable(text: str) -> str:
+    """Texts of a stranger, safe on a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+# -- check ---------------------------------------------------------------------------------------
+
+
+@feeds.command()
+@click.argument("name")
+@click.argument("files", nargs=-1, required=True, type=_FILES, metavar="FILE…")
+@json_option
+def check(name: str, files: tuple[Path, ...], as_json: bool) -> int:
+    """What of files would be loaded, what refused and why; loads nothing."""
+    from ecom_platform.files.rehearsal import rehearse
+
+    _require_files(files)
+    feed = _declared(load_settings(), name)
+    found = [rehearse(feed, path) for path in files]
+    fine = all(one.is_fine for one in found)
+    if as_json:
+        print_json({"success": fine, "feed": name, "files": [one.as_json() for one in found]})
+    else:
+        for one in found:
+            _print_rehearsal(one)
+    return 0 if fine else 1
+
+
+def _declared(settings: Settings, name: str) -> Feed:
+    """The feed of this name. Raises FeedError where its declaration is wrong, UsageError without one."""
+    from ecom_platform.catalog import catalog
+
+    found = catalog(settings)
+    if name in found.problems:
+        raise found.problems[name]
+    if name not in found.feeds:
+        raise UsageError(
+            f"No feed is called {name!r}.",
+            f"There are {', '.join(sorted(found.feeds))}; `ecom feeds init FILE` writes another.",
+        )
+    return found.feeds[name]
+
+
+def _print_rehearsal(one: Rehearsal) -> None:
+    name = _printable(one.file)
+    if one.unreadable is not None:
+        click.echo(f"{name}: would be quarantined. {_printable(one.unreadable)} {one.remedy}")
+        return
+    rejected = sum(kind.rows for kind in one.refused.values())
+    repeated = f", {one.repeated:,} with the key of one before them" if one.repeated else ""
+    click.echo(f"{name}: {one.read:,} read, {one.loaded:,} would load{repeated}, {rejected:,} refused")
+    for kind in one.refused.values():
+        where = f"{kind.column}: " if kind.column else ""
+        lines = ", ".join(f"{line:,}" for line in kind.lines)
+        more = ", …" if kind.rows > len(kind.lines) else ""
+        click.echo(f"{kind.rows:>10,}  {where}{kind.reason}, line {lines}{more}. {kind.reason.description}")
+        click.echo(f"{'':12}{_printable(kind.example.decode('utf-8', 'backslashreplace'))}")
+
+
+# -- list ----------------------------------------------------------------------------------------
+
+
+@feeds.command("list")
+@json_option
+def list_feeds(as_json: bool) -> int:
+    """The feeds that are declared, and what is wrong with declarations that cannot be used."""
+    from ecom_platform.catalog import catalog
+    from ecom_platform.cli.console import print_rows
+
+    settings = load_settings()
+    found = catalog(settings)
+    listed = [_listed(settings, found, name) for name in sorted({*found.feeds, *found.problems})]
+    if as_json:
+        print_json({"success": not found.problems, "feeds": listed})
+    else:
+        heads = ("feed", "table", "known by", "declared in", "state")
+        print_rows(heads, [tuple(str(one[key] or "") for key in _LISTED) for one in listed], result=True)
+        for name, problem in found.problems.items():
+            click.echo(f"{name}: {_printable(problem.message)}")
+            click.echo("".join(f"    {line}\n" for line in problem.remedy.splitlines()), nl=False)
+    return 1 if found.problems else 0
+
+
+_LISTED = ("name", "table", "identity", "file", "state")
+
+
+def _listed(settings: Settings, found: Catalog, name: str) -> dict[str, Any]:
+    from ecom_platform.feeds.packaged import PACKAGED
+
+    own = (settings.feeds_dir / f"{name}{end}" for end in (".yaml", ".yml"))
+    file = next((path for path in own if path.exists()), None)
+    file = file or next((path for path in PACKAGED if path.stem == name), None)
+    problem: FeedError | None = found.problems.get(name)
+    feed = found.feeds.get(name)
+    return {
+        "name": name,
+        "table": feed and f"{feed.schema}.{feed.table}" if feed and feed.schema else feed and feed.table,
+        "identity": feed and _known_by(feed),
+        "file": None if file is None else str(file),
+        "state": "declared" if problem is None else "broken",
+        "problem": None if problem is None else problem.as_json(),
+    }
+
+
+def _known_by(feed: Feed) -> str:
+    if feed.identity:
+        return feed.identity
+    return f"{', '.join(feed.primary_key)}{', numbered' if feed.numbered else ''}"

@@ -1,0 +1,210 @@
+"""`ecom feeds`: what is written, printed and refused, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecom_platform.cli import app
+from ecom_platform.processes import output
+
+DOCS = Path(__file__).parents[3] / "docs"
+
+
+class Terminal:
+    """Commands in a folder of their own, each as if in a process of its own."""
+
+    def __init__(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(app, "require_own_environment", lambda program: None)
+        for name in ("ECOM_HOME", "ECOM_LANDING_DIR", "ECOM_FEEDS_DIR", "ECOM_POSTGRES_URL"):
+            monkeypatch.delenv(name, raising=False)
+
+    def ecom(self, *arguments: str) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(sys, "argv", ["ecom", *arguments])
+        self._monkeypatch.setattr(output, "_printed", False)
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+        said = self._capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, said.out, said.err
+
+    def as_json(self, *arguments: str) -> tuple[int, dict[str, Any]]:
+        code, out, _ = self.ecom(*arguments, "--json")
+        found: dict[str, Any] = json.loads(out)
+        return code, found
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    return Terminal(tmp_path, monkeypatch, capsys)
+
+
+VISITS = "time,page,visitor,price\n2026-11-02 08:00:01,home,17,\n2026-11-02 08:00:04,cart,17,12.50\n"
+
+
+def test_init_writes_what_check_accepts(terminal: Terminal) -> None:
+    terminal.write("My Visits.csv", VISITS)
+    code, out, err = terminal.ecom("feeds", "init", "My Visits.csv")
+    assert (code, out) == (0, "")
+    assert "2 rows, 4 columns" in err
+    assert "'My Visits.csv' .ecom/landing/my_visits/" in err
+    declared = (terminal.folder / "feeds" / "my_visits.yaml").read_text()
+    assert 'price: {type: "numeric(12,2) null"}' in declared
+    code, found = terminal.as_json("feeds", "check", "my_visits", "My Visits.csv")
+    assert (code, found["success"]) == (0, True)
+    assert found["files"][0] == {
+        "file": "My Visits.csv",
+        "read": 2,
+        "loaded": 2,
+        "repeated": 0,
+        "rejected": 0,
+        "refused": [],
+    }
+
+
+def test_init_as_json(terminal: Terminal) -> None:
+    terminal.write("visits.csv", VISITS)
+    code, found = terminal.as_json("feeds", "init", "visits.csv", "--name", "seen", "--set", "page.about=x")
+    assert code == 0
+    assert (found["feed"], found["declaration"]) == ("seen", "feeds/seen.yaml")
+    assert [(c["name"], c["type"], c["null"]) for c in found["columns"]] == [
+        ("time", "timestamptz", False),
+        ("page", "text", False),
+        ("visitor", "integer", False),
+        ("price", "numeric(12,2)", True),
+    ]
+    assert found["next"] == [
+        "mkdir -p .ecom/landing/seen",
+        "cp visits.csv .ecom/landing/seen/",
+        "ecom ingest",
+    ]
+
+
+def test_a_declaration_is_never_replaced(terminal: Terminal) -> None:
+    terminal.write("visits.csv", VISITS)
+    (terminal.folder / "feeds").mkdir()
+    own = terminal.write("feeds/visits.yml", "columns: {a: text}\nidentity: content\n")
+    code, found = terminal.as_json("feeds", "init", "visits.csv")
+    assert (code, found["error"]["code"]) == (2, "usage")
+    assert [path.name for path in (terminal.folder / "feeds").iterdir()] == ["visits.yml"]
+    assert own.read_text().startswith("columns: {a: text}")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "arguments", "code"),
+    [
+        ("a.csv", "n,at\n1,01/02/2024\n", (), 2),
+        ("a.csv", "n;at\n1;1.234\n", (), 2),
+        ("a.csv", VISITS, ("--name", "Not Good"), 2),
+        ("a.csv", VISITS, ("--name", "user_events"), 2),
+        ("a.csv", VISITS, ("--set", "nothing.type=text"), 2),
+        ("a.csv", "", (), 1),
+        ("a.jsonl", '{"a": 1}\n', (), 1),
+    ],
+)
+def test_nothing_is_written(
+    terminal: Terminal, name: str, content: str, arguments: tuple[str, ...], code: int
+) -> None:
+    terminal.write(name, content)
+    ended, found = terminal.as_json("feeds", "init", name, *arguments)
+    assert (ended, found["success"]) == (code, False)
+    assert found["error"]["message"]
+    assert found["error"]["remedy"]
+    assert not (terminal.folder / "feeds").exists()
+
+
+def test_usage(terminal: Terminal) -> None:
+    assert terminal.ecom("feeds", "init", "missing.csv")[0] == 2
+    terminal.write("a.csv", VISITS)
+    code, found = terminal.as_json("feeds", "check", "unknown", "a.csv")
+    assert (code, found["error"]["code"]) == (2, "usage")
+
+
+def test_check_says_what_is_refused_and_why(terminal: Terminal) -> None:
+    (terminal.folder / "feeds").mkdir()
+    terminal.write("feeds/seen.yaml", "columns: {id: bigint, note: text}\nprimary_key: id\n")
+    terminal.write("a.csv", "id,note\n1,x\n1,x\nx,y\nz,y\n2\n")
+    code, found = terminal.as_json("feeds", "check", "seen", "a.csv")
+    file = found["files"][0]
+    assert (code, file["read"], file["loaded"], file["repeated"], file["rejected"]) == (1, 5, 1, 1, 3)
+    assert [(k["reason"], k["column"], k["rows"], k["lines"]) for k in file["refused"]] == [
+        ("not_an_integer", "id", 2, [4, 5]),
+        ("missing_fields", None, 1, [6]),
+    ]
+    code, out, _ = terminal.ecom("feeds", "check", "seen", "a.csv")
+    assert code == 1
+    assert "2  id: not_an_integer, line 4, 5." in out
+    terminal.write("b.csv", "id,other\n1,x\n")
+    terminal.write("c.csv", "<html><body>Please log in</body></html>")
+    code, found = terminal.as_json("feeds", "check", "seen", "b.csv", "c.csv")
+    assert code == 1
+    assert "note missing" in found["files"][0]["error"]["message"]
+    assert "HTML" in found["files"][1]["error"]["message"]
+
+
+def test_list(terminal: Terminal) -> None:
+    code, found = terminal.as_json("feeds", "list")
+    assert (code, [feed["name"] for feed in found["feeds"]]) == (0, ["user_events"])
+    (terminal.folder / "feeds").mkdir()
+    terminal.write(
+        "feeds/seen.yaml", "table: shop.visits\ncolumns: {id: bigint}\nprimary_key: id\nnumbered: true\n"
+    )
+    terminal.write("feeds/wrong.yaml", "columns: {id: bigger}\nidentity: content\n")
+    code, found = terminal.as_json("feeds", "list")
+    assert (code, found["success"]) == (1, False)
+    seen, _, wrong = found["feeds"]
+    assert {key: seen[key] for key in ("table", "identity", "file", "state")} == {
+        "table": "shop.visits",
+        "identity": "id, numbered",
+        "file": "feeds/seen.yaml",
+        "state": "declared",
+    }
+    assert (wrong["state"], wrong["table"]) == ("broken", None)
+    assert "bigger" in wrong["problem"]["message"]
+    code, out, _ = terminal.ecom("feeds", "list")
+    assert code == 1
+    assert "bigger" in out
+
+
+def test_your_own_csv_as_it_is_written(terminal: Terminal) -> None:
+    """The files and commands of the guide, up to the ingest; and what it shows is what is printed."""
+    text = (DOCS / "your-own-csv.md").read_text("utf-8")
+    steps = re.findall(r"```(csv|sh)(?: ([\w.-]+))?\n(.*?)```", text, re.DOTALL)
+    ran = []
+    for kind, name, content in steps:
+        if kind == "csv":
+            terminal.write(name, content)
+            continue
+        for line in content.splitlines():
+            command = shlex.split(line, comments=True)
+            if command[:2] == ["ecom", "feeds"]:
+                expected = re.search(r"# exit code (\d)", line)
+                code, out, err = terminal.ecom(*command[1:])
+                assert code == int(expected[1] if expected else 0), (line, out, err)
+                ran.append(command[2])
+            elif command[0] == "mkdir":
+                Path(command[-1]).mkdir(parents=True)
+            elif command[0] == "cp":
+                (Path(command[2]) / command[1]).write_bytes(Path(command[1]).read_bytes())
+    assert {"init", "check", "list"} <= set(ran)
+    written = (terminal.folder / "feeds" / "orders.yaml").read_text()
+    shown = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert shown is not None
+    assert written == shown[1]
+    assert [path.name for path in (terminal.folder / ".ecom/landing/orders").iterdir()] == ["orders.csv"]
