@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 
-from ecom_platform.errors import FeedError
+from ecom_platform.errors import FeedError, UsageError
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import PACKAGED, TOP_FEED
@@ -74,15 +74,19 @@ def _read(path: Path, content: bytes) -> Feed:
 
 
 def declared_feed(settings: Settings, name: str | None = None) -> Feed:
-    """The feed of this name, or the first. Raises :class:`FeedError` where there is none that can be used."""
+    """The feed of this name, or the first.
+
+    Raises :class:`FeedError` where its declaration cannot be used, and :class:`UsageError` where there is
+    none.
+    """
     declared = catalog(settings)
     wanted = name or TOP_FEED
     if wanted in declared.problems:
         raise declared.problems[wanted]
     if wanted not in declared.feeds:
-        raise FeedError(
-            f"There is no feed {wanted!r}.",
-            f"Name one of {', '.join(declared.feeds)}, or declare it in {settings.feeds_dir}.",
+        raise UsageError(
+            f"No feed is called {wanted!r}.",
+            f"There are {', '.join(sorted(declared.feeds))}; `ecom feeds init FILE` writes another.",
         )
     return declared.feeds[wanted]
 

@@ -74,6 +74,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes that are no text do not name a test: compressed ones have the time in them, and the processes
+    that run the tests beside each other must find the same names."""
+    if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()):
+        return argname
+    return None
+
+
 def _turn(item: pytest.Item) -> int:
     """What waits longest goes first, so that others work beside it; quick tests fill the end."""
     if item.get_closest_marker("quick"):

@@ -198,10 +198,11 @@ def _printable(text: str) -> str:
 @json_option
 def check(name: str, files: tuple[Path, ...], as_json: bool) -> int:
     """What of files would be loaded, what refused and why; loads nothing."""
+    from ecom_platform.catalog import declared_feed
     from ecom_platform.files.rehearsal import rehearse
 
     _require_files(files)
-    feed = _declared(load_settings(), name)
+    feed = declared_feed(load_settings(), name)
     found = [rehearse(feed, path) for path in files]
     fine = all(one.is_fine for one in found)
     if as_json:
@@ -212,25 +213,10 @@ def check(name: str, files: tuple[Path, ...], as_json: bool) -> int:
     return 0 if fine else 1
 
 
-def _declared(settings: Settings, name: str) -> Feed:
-    """The feed of this name. Raises FeedError where its declaration is wrong, UsageError without one."""
-    from ecom_platform.catalog import catalog
-
-    found = catalog(settings)
-    if name in found.problems:
-        raise found.problems[name]
-    if name not in found.feeds:
-        raise UsageError(
-            f"No feed is called {name!r}.",
-            f"There are {', '.join(sorted(found.feeds))}; `ecom feeds init FILE` writes another.",
-        )
-    return found.feeds[name]
-
-
 def _print_rehearsal(one: Rehearsal) -> None:
     name = _printable(one.file)
     if one.unreadable is not None:
-        click.echo(f"{name}: would be quarantined. {_printable(one.unreadable)} {one.remedy}")
+        click.echo(f"{name}: would be quarantined. {_printable(one.unreadable).rstrip('.')}. {one.remedy}")
         return
     rejected = sum(kind.rows for kind in one.refused.values())
     repeated = f", {one.repeated:,} with the key of one before them" if one.repeated else ""

@@ -26,7 +26,19 @@ from ecom_platform.files.samples import Sample
 
 # Rounds of widening; after so many, whatever does not load becomes text at once.
 _ROUNDS, _PATIENCE = 40, 3
-_NARROWING = {"type", "time_format", "min", "max", "in", "match", "greater_than", "remove", "nulls"}
+_NARROWING = {
+    "type",
+    "time_format",
+    "min",
+    "max",
+    "in",
+    "match",
+    "greater_than",
+    "remove",
+    "nulls",
+    "zone",
+    "fold",
+}
 
 Source: TypeAlias = "Callable[[Feed], Iterator[tuple[BinaryIO, FileFacts]]]"
 

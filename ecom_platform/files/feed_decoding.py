@@ -291,7 +291,7 @@ class _BlockReading:
         ]
         arrays, accepted = self._rows.convert(texts, self._now)
         if self._stores_extra:
-            arrays.append(_extracolumn_texts(block, self._columns.extra))
+            arrays.append(_extra_texts(block, self._columns.extra))
         lines = arrow.fixed_width(block.plain + block.first_line, pa.int64())
         batch = pa.RecordBatch.from_arrays([*arrays, lines], schema=self._schema)
         if accepted.all():
@@ -366,7 +366,7 @@ class _BlockReading:
         return both.take(arrow.fixed_width(order, pa.int64()))
 
 
-def _extracolumn_texts(block: Block, extra: Sequence[tuple[str, int]]) -> pa.Array:
+def _extra_texts(block: Block, extra: Sequence[tuple[str, int]]) -> pa.Array:
     """The fields that are not declared, as one JSON object a row."""
     count = len(block.plain)
     parts: list[pa.Array | str] = ["{"]

@@ -13,9 +13,10 @@ is repeated: a path may have been given by somebody who may not read it.
 from __future__ import annotations
 
 import csv
+import errno
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -67,9 +68,9 @@ def replay_as_they_are(
     """
     result = Replayed()
     with database.open(autocommit=True) as reading:
-        waiting = feeds_with_rejects(reading)
-        for name, rows in waiting.items():
-            feed = (feeds or packaged()).get(name)
+        known = packaged() if feeds is None else feeds
+        for name, rows in feeds_with_rejects(reading).items():
+            feed = known.get(name)
             if feed is not None:
                 _replay_feed(database, reading, zone, feed, result)
             elif feeds is not None:
@@ -115,7 +116,7 @@ def _replay_from_files(
 ) -> None:
     for file_id, rejects in by_file.items():
         try:
-            path = _path(reading, zone, file_id)
+            path = _as_loaded(reading, zone, file_id)
             rows = rows_at(table.feed, path, (reject.line_number for reject in rejects))
         except (OSError, UnreadableFile):
             result.verdicts[ReplayVerdict.FILE_GONE] += len(rejects)
@@ -167,35 +168,78 @@ def _store_in_files(
     for reject, row in taken:
         by_file[reject.file_id].append((reject, row))
     for file_id, corrected in by_file.items():
-        replacements = [
-            Replacement(reject.line_number, reject.raw.count(b"\n") + 1, line)
+        replacements = {
+            reject: Replacement(reject.line_number, reject.raw.count(b"\n") + 1, line)
             for reject, row in corrected
             if len(reject.raw) < MAX_RAW_BYTES
             and (line := fragments.line(reject.header or (), row)) is not None
-        ]
+        }
+        if unread := len(corrected) - len(replacements):
+            result.verdicts[ReplayVerdict.STILL_REJECTED] += unread
         try:
-            path = Path() if zone is None else _path(reading, zone, file_id)
-            rows = rows_replaced(table.feed, path, replacements)
+            path = Path() if zone is None else _as_loaded(reading, zone, file_id)
+            while replacements:
+                rows = rows_replaced(table.feed, path, replacements.values())
+                replacements = _store_replacements(database, table, replacements, rows, result)
         except (OSError, UnreadableFile):
-            result.verdicts[ReplayVerdict.FILE_GONE] += len(corrected)
+            result.verdicts[ReplayVerdict.FILE_GONE] += len(replacements)
+
+
+def _store_replacements(
+    database: Database,
+    table: FeedTable,
+    replacements: Mapping[OpenReject, Replacement],
+    rows: Mapping[int, pa.RecordBatch],
+    result: Replayed,
+) -> dict[OpenReject, Replacement]:
+    """Store each; returns those whose numbers earlier corrections of the file have.
+
+    Of these the first of each text is one more of its like than it was, and the others are behind it: no
+    number is left out.
+    """
+    taken: dict[OpenReject, Replacement] = {}
+    texts: set[str] = set()
+    for reject, replacement in replacements.items():
+        row = rows.get(reject.line_number)
+        verdict = _store(database, table, reject, row, one_more=table.feed.identity == "content")
+        if verdict is not ReplayVerdict.NUMBER_TAKEN:
+            result.verdicts[verdict] += 1
             continue
-        for reject, _ in corrected:
-            result.verdicts[_store(database, table, reject, rows.get(reject.line_number))] += 1
+        more = replacement.text not in texts
+        texts.add(replacement.text)
+        taken[reject] = replace(replacement, copies=replacement.copies + more)
+    return taken
 
 
 def _store(
-    database: Database, table: FeedTable, reject: OpenReject, row: pa.RecordBatch | None
+    database: Database,
+    table: FeedTable,
+    reject: OpenReject,
+    row: pa.RecordBatch | None,
+    *,
+    one_more: bool = False,
 ) -> ReplayVerdict:
     if row is None:
         return ReplayVerdict.STILL_REJECTED
     with database.transaction() as connection:
-        return replay(connection, table, reject.reject_id, row)
+        return replay(connection, table, reject.reject_id, row, one_more=one_more)
 
 
 def _path(connection: Connection, zone: LandingZone, file_id: int) -> Path:
     """Where the file is; nowhere, if the ledger does not know it."""
     state = ledger.states(connection, [file_id]).get(file_id)
     return zone.path_of(state) if state else Path()
+
+
+def _as_loaded(connection: Connection, zone: LandingZone, file_id: int) -> Path:
+    """Where the file is whose bytes were loaded. Raises OSError and :class:`UnreadableFile`: of other bytes
+    its rows would get the ids of others."""
+    state = ledger.states(connection, [file_id]).get(file_id)
+    path = _path(connection, zone, file_id)
+    with open_events(path) as source:
+        if state is None or source.sha256() != state.sha256:
+            raise FileNotFoundError(errno.ENOENT, "not the file that was loaded", str(path))
+    return path
 
 
 def _header_on_disk(

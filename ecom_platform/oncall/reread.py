@@ -30,11 +30,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What stands in a file in the place of the record that begins at ``line`` and has so many ``lines``."""
+    """What stands in a file in the place of the record that begins at ``line`` and has so many ``lines``.
+
+    ``copies``: where it is read at the end of the file, the how-manieth there it is of its like.
+    """
 
     line: int
     lines: int
     text: str
+    copies: int = 1
 
 
 def rows_at(feed: Feed, path: Path, lines: Iterable[int]) -> dict[int, pa.RecordBatch]:
@@ -125,9 +129,11 @@ class _Edited(io.RawIOBase):
             yield b"\n"
         for replacement in self._by_line.values():
             written = self._written(replacement)
-            self.places[lines + 1] = replacement.line
-            lines += written.count(b"\n")
-            yield written
+            for _ in range(replacement.copies):
+                begun = lines + 1
+                lines += written.count(b"\n")
+                yield written
+            self.places[begun] = replacement.line
 
     def _written(self, replacement: Replacement) -> bytes:
         return f"{replacement.text}\n".encode(self._encoding, "replace")

@@ -67,6 +67,11 @@ class FeedTable:
         return [self.types[name] for name in self.key] == ["uuid"] and not self.derived
 
     @property
+    def told_of_replays(self) -> str:
+        """The function, if there is one, that wants to know the keys of rows which a replay has stored."""
+        return f"replayed_{self.feed.name}"
+
+    @property
     def compared(self) -> tuple[str, ...]:
         """What has to be the same in two rows of one key. Nothing where rows are known by their content or
         their place, since then it is the same, and where another content is no conflict."""
@@ -119,6 +124,8 @@ class FeedTable:
                 f", count(*) FILTER (WHERE NOT ({condition.sql}))" for condition in row_conditions(self.feed)
             ),
             "key": _listed(self.key),
+            "told_of_replays": quoted(self.told_of_replays),
+            "key_placeholders": ", ".join("%s" for _ in self.key),
             "key_s": _listed(self.key, "s."),
             "key_given": " AND ".join(f"e.{quoted(name)} = %s::{self.types[name]}" for name in self.key),
             "same_key": " AND ".join(f"e.{quoted(name)} = s.{quoted(name)}" for name in self.key),

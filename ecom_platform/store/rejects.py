@@ -16,7 +16,6 @@ from uuid import UUID
 import pyarrow as pa
 from psycopg import DataError, IntegrityError
 from psycopg.errors import ProgramLimitExceeded, RaiseException, WithCheckOptionViolation
-from psycopg.sql import SQL, Identifier
 
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.feeds.reasons import Reason
@@ -73,7 +72,8 @@ class ReplayVerdict(StrEnum):
     STILL_CONFLICTS = "still conflicts"
     STILL_REJECTED = "still rejected"
     ORDER_UNKNOWN = "still rejected: the order of the columns of its file is not known, and the file is gone"
-    FILE_GONE = "still rejected: what the row is known by needs its file, which is gone"
+    FILE_GONE = "still rejected: what the row is known by needs its file, which is gone or another by now"
+    NUMBER_TAKEN = "still rejected: another row has the number that was to be its own"
     NOT_DECLARED = "still rejected: its feed has no declaration that can be used"
     GONE = "replayed meanwhile"
 
@@ -108,10 +108,18 @@ def open_rejects(connection: Connection, feed: str = TOP_FEED) -> Iterator[OpenR
         after = page[-1].reject_id
 
 
-def replay(connection: Connection, table: FeedTable, reject_id: int, row: pa.RecordBatch) -> ReplayVerdict:
+def replay(
+    connection: Connection,
+    table: FeedTable,
+    reject_id: int,
+    row: pa.RecordBatch,
+    *,
+    one_more: bool = False,
+) -> ReplayVerdict:
     """Store ``row``, one decoded row of the feed, in the place of a reject; the caller commits.
 
-    Safe to repeat and to run beside another replay: the reject's row is locked first.
+    Safe to repeat and to run beside another replay: the reject's row is locked first. ``one_more``: it is one
+    more of its like in its file, so one that the file has stored already is another, and nothing is changed.
     """
     locked = queries("oncall").lock_reject(connection, reject_id=reject_id)
     if locked is None:
@@ -125,8 +133,10 @@ def replay(connection: Connection, table: FeedTable, reject_id: int, row: pa.Rec
             inserted = connection.execute(table.query("insert_row", "replay"), given).rowcount
     except (DataError, IntegrityError, RaiseException, ProgramLimitExceeded, WithCheckOptionViolation):
         return ReplayVerdict.STILL_REJECTED
-    if not inserted and not _same_content(connection, table, values):
+    if not inserted and table.compared and not _same_content(connection, table, values):
         return ReplayVerdict.STILL_CONFLICTS
+    if not inserted and one_more and stored_in(connection, table, row) == file_id:
+        return ReplayVerdict.NUMBER_TAKEN
     if inserted:
         _note(connection, table, values, file_id)
     queries("oncall").mark_replayed(connection, reject_id=reject_id)
@@ -142,10 +152,8 @@ def _note(connection: Connection, table: FeedTable, values: dict[str, Any], file
     """Of a row that was stored on behalf of a file that had been loaded before: for the checks that look at
     what changed, and for whoever has a function that wants to know."""
     queries("replay").note_unchecked(connection, feed=table.feed.name, file_id=file_id)
-    hook = f"replayed_{table.feed.name}"
-    if queries("replay").is_there(connection, name=hook):
-        asked = SQL("SELECT {}({})").format(Identifier(hook), SQL(", ").join([SQL("%s")] * len(table.key)))
-        connection.execute(asked, _key(table, values))
+    if queries("replay").is_there(connection, name=table.told_of_replays):
+        connection.execute(table.query("tell_of_replay", "replay"), _key(table, values))
 
 
 def is_stored(connection: Connection, table: FeedTable, row: pa.RecordBatch) -> bool:

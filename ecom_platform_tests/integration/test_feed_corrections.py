@@ -139,6 +139,42 @@ class TestCorrected:
         inserted = 0 if sales.feed.identity != "position" else 5  # another file's lines are other rows
         assert sales.counts(right__csv=right.encode()) == (6, inserted, 5 - inserted, 1)
 
+    def test_equal_ones_one_after_the_other_are_each_a_row(
+        self, database: Database, zone: LandingZone, tmp_path: Path
+    ) -> None:
+        """Whoever corrects a second line in the same way tomorrow corrects another row."""
+        sales = Sales(database, zone, feed("content"))
+        sales.load(a__csv=CONTENT.encode())
+        hat = ("Köln", "hat", "1", "9,50")
+        for lines in (("6",), ("4", "5")):
+            done = sales.correct(tmp_path, *((*hat, line) for line in lines))
+            assert done.verdicts == {ReplayVerdict.INSERTED: len(lines)}
+        assert sales.rows().count(("Köln", "hat", 1, "9.50")) == 5
+        assert sales.checks() == []
+        right = CONTENT.replace("Bonn;hat;one;9,50", "Köln;hat;1;9,50")
+        right = right.replace("Bonn;sock;2;-1,00", "Köln;hat;1;9,50").replace("cheap", "9,50")
+        assert sales.counts(right__csv=right.encode()) == (6, 0, 6, 0)
+
+    def test_a_file_that_is_another_by_now(self, sales: Sales, tmp_path: Path) -> None:
+        """Of other bytes the rows would get the ids of others."""
+        (path,) = (sales.zone.archive / "sales").rglob("*.csv")
+        path.write_text("shop;article;pieces;price\n" + CONTENT.partition("\n")[2] + "x;y;1;1,00\n")
+        done = sales.correct(tmp_path, ("Bonn", "sock", "2", "1,00", "5"))
+        assert done.verdicts == {ReplayVerdict.FILE_GONE: 1}
+        replayed = replay_as_they_are(sales.database, sales.zone, {"sales": sales.feed})
+        assert replayed.verdicts == {ReplayVerdict.FILE_GONE: 3}
+        assert sales.totals() == (6, 3, 0, 3)
+
+    def test_another_content_is_a_duplicate_where_that_is_declared(
+        self, database: Database, zone: LandingZone, tmp_path: Path
+    ) -> None:
+        text = COLUMNS.replace("MINIMUM", "0") + "primary_key: [shop, article]\non_conflict: ignore\n"
+        sales = Sales(database, zone, declared(text, "sales"))
+        assert sales.counts(a__csv=CONTENT.encode()) == (6, 2, 1, 3)
+        done = sales.correct(tmp_path, ("Köln", "hat", "7", "1,00", "6"))
+        assert done.verdicts == {ReplayVerdict.DUPLICATE: 1}
+        assert sales.totals() == (6, 2, 2, 2)
+
     def test_what_has_to_say_which_row_it_is(self, sales: Sales, tmp_path: Path) -> None:
         done = sales.correct(tmp_path, ("Bonn", "sock", "2", "1,00"), places=False)
         assert done.verdicts == {}

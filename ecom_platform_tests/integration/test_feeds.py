@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -425,6 +426,25 @@ class TestTables:
 
     def test_a_stricter_declaration_is_the_same_table(self, clicks: Platform) -> None:
         prepare_table(clicks.database, declared(CLICKS.replace("purchase]", "purchase, remove]"), "clicks"))
+
+    def test_one_that_this_role_may_not_load_is_none_of_the_others(
+        self, database: Database, clicks: Platform
+    ) -> None:
+        visits = declared(CLICKS, "visits")
+        prepare_table(database, visits)
+        role = f"limited_{uuid.uuid4().hex}"
+        for statement in (
+            f"CREATE ROLE {role} LOGIN",
+            f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}",
+            f"GRANT INSERT ON visits TO {role}",
+        ):
+            clicks.query_and_commit(statement)
+        limited = Database(database.url.replace("ecom@", f"{role}@"))
+        ready, refused = tables_of(limited, [clicks.feed, visits])
+        clicks.query_and_commit(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        assert [feed.name for feed in ready] == ["visits"]
+        assert "it lacks INSERT" in str(refused["clicks"])
+        assert "GRANT INSERT" in refused["clicks"].remedy
 
     def test_one_that_cannot_be_used_is_none_of_the_others(self, database: Database) -> None:
         with database.transaction() as connection:

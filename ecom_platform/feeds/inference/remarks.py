@@ -40,7 +40,10 @@ def about_keys(keys: Keys, rows: int, names: Sequence[str]) -> Iterator[str]:
     if keys.copies:
         yield f"{keys.copies:,} of {rows:,} rows are equal to one before them: each is a row all the same"
     if keys.proven is not None:
-        yield f"{names[keys.proven]} has a value of its own in each of {rows:,} rows: it is the key"
+        yield (
+            f"{names[keys.proven]} has a value of its own in each of {rows:,} rows: it is the key, and a row "
+            "with the key of another and other content is refused (`on_conflict`)"
+        )
     elif keys.candidates:
         listed = "; ".join(
             ", ".join(names[place] for place in places) for places in keys.candidates[:_MOST_CANDIDATES]

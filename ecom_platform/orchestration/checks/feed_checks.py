@@ -106,7 +106,7 @@ def feed_checks(declared: DeclaredFeeds, named_rules: Mapping[str, Rules]) -> li
 
     def matches(look: _Look, name: str) -> Iterable[Finding]:
         found = audit.table_matches_ledger(look.database, tables[name], whole_up_to=look.whole_up_to)
-        yield _all_declared(look, found) if dg.AssetKey(name) == declared.first else found
+        yield _all_declared(look, name, found) if dg.AssetKey(name) == declared.first else found
 
     def few_rejects(look: _Look, name: str) -> Iterable[Finding]:
         said = reject_share(declared.feeds[name])
@@ -190,9 +190,9 @@ def _of_feeds(
     return look
 
 
-def _all_declared(look: _Look, found: Finding) -> Finding:
-    """Joined to the first feed's finding: that every feed which has a table is still declared."""
+def _all_declared(look: _Look, name: str, found: Finding) -> Finding:
+    """Joined to the finding of ``name``, the first feed: that each feed with a table is still declared."""
     with look.database.open() as connection:
         applied = [table.feed.name for table in applied_tables(connection)]
     declared = audit.all_declared(found.check, applied, catalog(look.settings).feeds)
-    return audit.of_all_feeds([("", found), ("declarations", declared)])
+    return audit.of_all_feeds([(name, found), ("declarations", declared)])

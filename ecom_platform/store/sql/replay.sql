@@ -22,6 +22,9 @@ SELECT EXISTS (
     WHERE p.proname = :name AND p.pronamespace = ANY (current_schemas(false)::regnamespace[])
 );
 
+-- name: tell_of_replay
+SELECT {told_of_replays}({key_placeholders});
+
 -- name: file_of_key
 SELECT e.file_id FROM {table} AS e WHERE {key_given};
 

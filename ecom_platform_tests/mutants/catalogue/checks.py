@@ -127,8 +127,8 @@ MUTANTS = (
         name="a replayed row is not noted for the rollups",
         promise=promises.ROLLUPS,
         file="ecom_platform/store/rejects.py",
-        original="        connection.execute(asked, _key(table, values))\n",
-        mutated="",
+        original='        connection.execute(table.query("tell_of_replay", "replay"), _key(table, values))\n',
+        mutated="        pass\n",
         tests=(f"{_ROLLUPS_TESTS}::test_a_replayed_row_is_counted",),
     ),
     Mutant(

@@ -5,6 +5,7 @@ Whatever is found out, every row that was read loads with what is written: that 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import io
@@ -17,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ecom_platform.catalog import RESERVED
-from ecom_platform.errors import UsageError
+from ecom_platform.errors import EcomError, UsageError
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Column, Feed
 from ecom_platform.feeds.inference.said import SaidWords
@@ -360,7 +361,7 @@ def test_files_of_two_feeds(tmp_path: Path) -> None:
         (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "excel"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "excel"),
         (b"PK\x03\x04" + bytes(26) + b"a.csv", "zip"),
-        (gzip.compress(b"a,b\n1,2\n"), "gzip"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0), "gzip"),
         (b'{"a": 1}\n{"a": 2}\n', "jsonl"),
         (b'[\n {"a": 1}\n]', "json"),
         (b'{\n "a": 1\n}', "json"),
@@ -399,6 +400,15 @@ def test_what_is_said_stands(tmp_path: Path) -> None:
     for wrong in ("c.type=text", "a.colour=red", "colour=red", "header=perhaps", "b"):
         with pytest.raises(UsageError):
             drafted(tmp_path, "a,b\n1,2\n", wrong)
+
+
+def test_a_zone_that_is_said(tmp_path: Path) -> None:
+    text = "n,at\n1,2026-03-01 02:30:00\n2,2026-10-25 02:30:00\n"
+    with pytest.raises(UsageError, match="ambiguous_time"):
+        drafted(tmp_path, text, "at.zone=Europe/Berlin")
+    found = drafted(tmp_path, text, "at.zone=Europe/Berlin", "at.fold=first")
+    assert (column(found.feed, "at").zone, column(found.feed, "at").fold) == ("Europe/Berlin", "first")
+    assert "UTC" not in found.draft.text()
 
 
 def test_large_files_are_read_at_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -484,3 +494,15 @@ def test_any_table_loads(
         # Either answer will do.
         answers = [answers[0] for _, answers in error.questions]
         drafted(folder, text, *answers)
+
+
+_LINES = st.lists(st.text(st.sampled_from("ab01,;|\t\"'\\ .-/:\r\n{}é\0"), max_size=16), max_size=12)
+
+
+@given(content=st.one_of(st.binary(max_size=200), _LINES.map(lambda lines: "\n".join(lines).encode())))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes_are_a_feed_or_are_said_to_be_none(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    with contextlib.suppress(EcomError):
+        drafted(tmp_path_factory.mktemp("bytes"), content)
