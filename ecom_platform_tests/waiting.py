@@ -18,13 +18,19 @@ from ecom_platform.store.connection import Database
 PATIENCE_SECONDS = 240
 
 
-def wait_until(condition: Callable[[], object], said: Callable[[], str] = lambda: "") -> None:
+# Between two looks, where a look is cheap; and where it is a question to a busy server or to each process.
+LOOK_SECONDS, COSTLY_LOOK_SECONDS = 0.05, 0.5
+
+
+def wait_until(
+    condition: Callable[[], object], said: Callable[[], str] = lambda: "", every: float = LOOK_SECONDS
+) -> None:
     """Return when ``condition`` holds; else fail with its source and what ``said`` says."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {PATIENCE_SECONDS} s: {_source(condition)} {said()}")
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def _source(condition: Callable[[], object]) -> str:

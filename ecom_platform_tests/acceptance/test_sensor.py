@@ -16,7 +16,7 @@ import psutil
 from ecom_platform.store.connection import Database
 from ecom_platform_tests.acceptance import ui
 from ecom_platform_tests.landing import csv_file, line
-from ecom_platform_tests.waiting import wait_until
+from ecom_platform_tests.waiting import COSTLY_LOOK_SECONDS, wait_until
 
 URL = (
     "from ecom_platform.settings import load_settings; "
@@ -45,7 +45,7 @@ def loaded(database: Database) -> list[str]:
 
 
 def wait_for(what: Callable[[], object], dev: ui.Dev) -> None:
-    wait_until(what, lambda: f"{dev.runs()}\n{dev.log()}")
+    wait_until(what, lambda: f"{dev.runs()}\n{dev.log()}", COSTLY_LOOK_SECONDS)
 
 
 def drop(home: Path, name: str) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from ecom_platform_tests.acceptance import ui
 from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.receivers import Receiver
-from ecom_platform_tests.waiting import wait_until
+from ecom_platform_tests.waiting import COSTLY_LOOK_SECONDS, wait_until
 
 pytestmark = [
     pytest.mark.usefixtures("starts_spark", "starts_dagster"),
@@ -46,7 +46,7 @@ def test_materialise_everything_then_break_it_then_put_it_right(dev: ui.Dev, tmp
     with ui.browser_page() as page:
         run = ui.materialize_all(dev, page)
         assert run["status"] == "SUCCESS", dev.log()
-        wait_until(lambda: not dev.jvms(), lambda: str(dev.jvms()))
+        wait_until(lambda: not dev.jvms(), lambda: str(dev.jvms()), COSTLY_LOOK_SECONDS)
         counts = query(home, "SELECT count(*), count(DISTINCT event_id) FROM user_events")
         assert counts == f"{stored + 30_000}|{stored + 30_000}"
 
@@ -134,7 +134,8 @@ def test_what_lands_is_loaded_and_what_is_wrong_is_told_until_it_is_right(
     home = dev.home
     stored = int(query(home, "SELECT count(*) FROM user_events"))
     # What was wrong before is over.
-    wait_until(lambda: query(home, "SELECT count(*) FROM alerts WHERE resolved_at IS NULL") == "0", dev.log)
+    opened = "SELECT count(*) FROM alerts WHERE resolved_at IS NULL"
+    wait_until(lambda: query(home, opened) == "0", dev.log, COSTLY_LOOK_SECONDS)
     told_before = len(hook.received)
 
     def told(*parts: str) -> Callable[[Receiver], bool]:

@@ -53,13 +53,22 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     wheel = build_wheel(copy_source(folder), folder)
     environment = folder / "environment"
     uv = [sys.executable, "-m", "uv"]
+    install = [*uv, "pip", "install", "--quiet", "--python", str(environment / "bin" / "python"), str(wheel)]
     for command in (
         [*uv, "venv", "--quiet", "--python", sys.executable, str(environment)],
-        [*uv, "pip", "install", "--quiet", "--python", str(environment / "bin" / "python"), str(wheel)],
+        [*install, *(f"--find-links={built.parent}" for built in built_before(uv))],
     ):
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
         assert done.returncode == 0, done.stderr
     yield Installed(environment)
+
+
+def built_before(uv: list[str]) -> list[Path]:
+    """Spark's wheel, if `make setup` has built it: it comes as a source archive of 450 MB, and not every
+    index lets uv see that it has it already. Which version is taken is the resolver's choice all the same."""
+    cache = subprocess.run([*uv, "cache", "dir"], capture_output=True, text=True, check=True, timeout=240)
+    built = (Path(cache.stdout.strip()).glob(f"sdists-*/{index}/pyspark/*/*/*.whl") for index in ("*", "*/*"))
+    return sorted(path for found in built for path in found)[-1:]
 
 
 def test_a_resolver_chooses_what_is_tested(installed: Installed) -> None:

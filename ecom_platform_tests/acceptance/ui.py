@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 from playwright.sync_api import Page, sync_playwright
 
-from ecom_platform_tests.waiting import wait_until
+from ecom_platform_tests.waiting import COSTLY_LOOK_SECONDS, wait_until
 
 ECOM = (sys.executable, "-m", "ecom_platform")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -76,7 +76,7 @@ class Dev:
                 stderr=log,
             )
         try:
-            wait_until(self._answers, self.log)
+            wait_until(self._answers, self.log, COSTLY_LOOK_SECONDS)
         except BaseException:
             if self.process.poll() is None:
                 self.stop()
@@ -134,7 +134,7 @@ class Dev:
                     ended.update(run)
             return bool(ended)
 
-        wait_until(has_ended, lambda: f"{self.runs()}\n{self.log()}")
+        wait_until(has_ended, lambda: f"{self.runs()}\n{self.log()}", COSTLY_LOOK_SECONDS)
 
     def log(self) -> str:
         """The end of what ``ecom dev`` printed."""
@@ -152,7 +152,7 @@ class Dev:
 
     def wait_until_gone(self) -> None:
         """Returns when nothing of this home runs any more."""
-        wait_until(lambda: not self.processes(), lambda: str(self.processes()))
+        wait_until(lambda: not self.processes(), lambda: str(self.processes()), COSTLY_LOOK_SECONDS)
 
     def jvms(self) -> dict[int, str]:
         """The Java processes among them."""
@@ -186,6 +186,12 @@ def browser_page(width: int = 1400, height: int = 800) -> Iterator[Page]:
 def open_page(dev: Dev, page: Page, path: str) -> None:
     """Go to a page of the UI; the caller waits for what it wants to see there."""
     page.goto(dev.url + path, wait_until="domcontentloaded")
+
+
+def reload_code(dev: Dev, page: Page) -> None:
+    """Press the button that loads the code location anew; the caller waits for what it then has."""
+    open_page(dev, page, "/deployment/locations")
+    page.get_by_role("button", name="Reload").first.click()
 
 
 def materialize_all(dev: Dev, page: Page) -> dict[str, str]:

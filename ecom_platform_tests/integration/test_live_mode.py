@@ -124,9 +124,13 @@ class Platform:
         claimed = self.query("SELECT count(*) FROM ingested_files WHERE state = 'claimed'")[0][0]
         return int(claimed) + len(look(self.zone.landing).files)
 
+    def ended(self) -> int:
+        """How many files have an end."""
+        return int(self.query("SELECT count(*) FROM ingested_files WHERE state <> 'claimed'")[0][0])
+
     def wait_until_loaded(self, files: int) -> None:
         wait_until(
-            lambda: self.query("SELECT count(*) FROM ingested_files WHERE state <> 'claimed'")[0][0] >= files,
+            lambda: self.ended() >= files,
             lambda: (
                 f"{self.query('SELECT state, count(*) FROM ingested_files GROUP BY 1')}\n"
                 + "\n".join(stream.said() for stream in self.streams)
@@ -171,7 +175,9 @@ def held_back(database: Database) -> Iterator[None]:
         connection.rollback()
 
 
-def test_files_are_loaded_as_they_land_and_ingest_beside_it_waits_for_its_own(platform: Platform) -> None:
+def test_files_are_loaded_as_they_land_and_what_fails_is_a_pause(platform: Platform) -> None:
+    """One `ecom stream` through its day: files, an ingest beside it, a restart of PostgreSQL, a table that
+    somebody has altered, and at last the end of its Java process."""
     stream = platform.stream()
     stream.wait_until_it_says("waiting for files")
     write_dirty_files(platform.zone.landing, seed=3, events=2_000, rows_per_file=200)
@@ -184,6 +190,24 @@ def test_files_are_loaded_as_they_land_and_ingest_beside_it_waits_for_its_own(pl
     with IngestLock(platform.database) as lock:
         holder = lock.holder()
         assert holder is not None and holder.application_name == LIVE_APPLICATION_NAME
+    an_ingest_beside_it_waits_for_its_own(platform, stream)
+    assert len(platform.scratch()) < 150
+    assert platform.query(
+        "SELECT count(*) FROM stream_batches WHERE latency_p95_ms IS NULL AND rows > 0"
+    ) == [(0,)]
+    assert platform.query("SELECT DISTINCT trigger_ms FROM stream_batches WHERE finished_at IS NOT NULL") == [
+        (100,)
+    ]
+    a_restart_of_postgresql_and_a_failing_micro_batch_are_pauses(platform, stream)
+
+    stream.kill_java()
+    assert stream.process.wait(PATIENCE_SECONDS) == 1
+    # PySpark's own threads print what they lost, too; the last word is ours.
+    assert "Error: Spark's Java process cannot be reached any more" in stream.said()
+    platform.check()
+
+
+def an_ingest_beside_it_waits_for_its_own(platform: Platform, stream: Stream) -> None:
     with held_back(platform.database):
         platform.drop("own.csv", csv_file(line(), line(), line()))
         ingest = subprocess.Popen(
@@ -201,18 +225,6 @@ def test_files_are_loaded_as_they_land_and_ingest_beside_it_waits_for_its_own(pl
     assert summary["files"] == {"landed": 1, "loaded": 1, "quarantined": 0, "unsettled": 0, "refused": {}}
     assert summary["rows"] == rows_of(3, inserted=3, duplicate=0)
     wait_until(lambda: platform.unfinished() == 0, stream.said)
-    assert len(platform.scratch()) < 150
-    assert stream.stop(signal.SIGINT) == 0, stream.said()
-    assert "stopped" in stream.said()
-    assert platform.scratch() == []
-    assert platform.query("SELECT count(*) FROM live_status WHERE stopped_at IS NOT NULL") == [(1,)]
-    assert platform.query(
-        "SELECT count(*) FROM stream_batches WHERE latency_p95_ms IS NULL AND rows > 0"
-    ) == [(0,)]
-    assert platform.query("SELECT DISTINCT trigger_ms FROM stream_batches WHERE finished_at IS NOT NULL") == [
-        (100,)
-    ]
-    platform.check()
 
 
 def _asked_for_the_lock(platform: Platform, ingest: subprocess.Popen[bytes], asked_at: set[object]) -> bool:
@@ -223,52 +235,15 @@ def _asked_for_the_lock(platform: Platform, ingest: subprocess.Popen[bytes], ask
     return len(asked_at) > 1
 
 
-def test_sigterm_waits_for_the_batch_and_sigkill_is_recovered_from(platform: Platform) -> None:
-    first = platform.stream()
-    first.wait_until_it_says("waiting for files")
-    with held_back(platform.database):
-        platform.drop("in-hand.csv", csv_file(*(line() for _ in range(100))))
-        wait_until(lambda: platform.query("SELECT count(*) FROM stream_batches")[0][0] == 1, first.said)
-        first.process.send_signal(signal.SIGTERM)
-        first.wait_until_it_says("stopping after the micro-batch in hand")
-        platform.drop("too-late.csv", csv_file(line()))
-        assert first.process.poll() is None
-    assert first.process.wait(PATIENCE_SECONDS) == 0, first.said()
-    assert platform.query("SELECT count(*) FROM user_events") == [(100,)]
-
-    second = platform.stream()
-    platform.wait_until_loaded(2)
-    with held_back(platform.database):
-        platform.drop("killed.csv", csv_file(*(line() for _ in range(50))))
-        batches = "SELECT count(*) FROM stream_batches WHERE finished_at IS NULL"
-        wait_until(lambda: platform.query(batches)[0][0] == 1, second.said)
-        assert second.stop(signal.SIGKILL) == -signal.SIGKILL
-    third = platform.stream()
-    platform.wait_until_loaded(3)
-    wait_until(lambda: list(platform.zone.claimed.iterdir()) == [], third.said)
-    assert platform.query("SELECT count(*) FROM live_status WHERE stopped_at IS NULL") == [(2,)]
-    platform.check()
-
-    # The unit of the second one may have ended without it: then the third is still starting Spark.
-    third.wait_until_it_says("waiting for files")
-    third.kill_java()
-    assert third.process.wait(PATIENCE_SECONDS) == 1
-    # PySpark's own threads print what they lost, too; the last word is ours.
-    assert "Error: Spark's Java process cannot be reached any more" in third.said()
-
-
-def test_a_restart_of_postgresql_and_a_failing_micro_batch_are_pauses(platform: Platform) -> None:
-    stream = platform.stream()
-    stream.wait_until_it_says("waiting for files")
-    platform.drop("before.csv", csv_file(line(), line()))
-    platform.wait_until_loaded(1)
+def a_restart_of_postgresql_and_a_failing_micro_batch_are_pauses(platform: Platform, stream: Stream) -> None:
+    before = platform.ended()
     platform.server.stop()
     platform.drop("during.csv", csv_file(line(), line()))
     stream.wait_until_it_says("Trying again in")
     platform.server.acquire()
-    platform.wait_until_loaded(2)
+    platform.wait_until_loaded(before + 1)
     platform.drop("after.csv", csv_file(line()))
-    platform.wait_until_loaded(3)
+    platform.wait_until_loaded(before + 2)
 
     # No row's fault: a row that the database refuses would be a reject.
     with platform.database.transaction() as connection:
@@ -279,24 +254,45 @@ def test_a_restart_of_postgresql_and_a_failing_micro_batch_are_pauses(platform: 
     wait_until(lambda: stream.said().count("Trying again in") > pauses, stream.said)
     with platform.database.transaction() as connection:
         connection.execute("ALTER TABLE user_events RENAME COLUMN somewhere_else TO user_device")
-    platform.wait_until_loaded(4)
-    assert stream.stop() == 0, stream.said()
-    platform.check()
+    platform.wait_until_loaded(before + 3)
 
 
-def test_dev_keeps_one_running_beside_the_ui(platform: Platform) -> None:
+def test_a_signal_waits_for_the_batch_and_dev_starts_a_killed_one_again(platform: Platform) -> None:
+    first = platform.stream()
+    first.wait_until_it_says("waiting for files")
+    with held_back(platform.database):
+        platform.drop("in-hand.csv", csv_file(*(line() for _ in range(100))))
+        wait_until(lambda: platform.query("SELECT count(*) FROM stream_batches")[0][0] == 1, first.said)
+        first.process.send_signal(signal.SIGINT)
+        first.wait_until_it_says("stopping after the micro-batch in hand")
+        platform.drop("too-late.csv", csv_file(line()))
+        assert first.process.poll() is None
+    assert first.process.wait(PATIENCE_SECONDS) == 0, first.said()
+    assert "stopped" in first.said()
+    assert platform.scratch() == []
+    assert platform.query("SELECT count(*) FROM user_events") == [(100,)]
+    assert platform.query("SELECT count(*) FROM live_status WHERE stopped_at IS NOT NULL") == [(1,)]
+
     log = platform.home / "dev.log"
+    lives = "SELECT pid FROM live_status ORDER BY live_id DESC"
     with log.open("wb") as output:
         command = platform.command("dev", "--live", "--port", str(free_port()))
         dev = subprocess.Popen(**command, stdout=output, stderr=output)
     try:
-        lives = "SELECT pid FROM live_status ORDER BY live_id DESC"
-        wait_until(lambda: len(platform.query(lives)) == 1, log.read_text)
-        os.kill(int(platform.query(lives)[0][0]), signal.SIGKILL)
-        wait_until(lambda: len(platform.query(lives)) == 2, log.read_text)
+        platform.wait_until_loaded(2)
+        with held_back(platform.database):
+            platform.drop("killed.csv", csv_file(*(line() for _ in range(50))))
+            batches = "SELECT count(*) FROM stream_batches WHERE finished_at IS NULL"
+            wait_until(lambda: platform.query(batches)[0][0] == 1, log.read_text)
+            os.kill(int(platform.query(lives)[0][0]), signal.SIGKILL)
+        wait_until(lambda: len(platform.query(lives)) == 3, log.read_text)
         assert "stream` ended with SIGKILL; starting it again in 1 s" in log.read_text()
-        platform.drop("a.csv", csv_file(line()))
-        platform.wait_until_loaded(1)
+        platform.wait_until_loaded(3)
+        wait_until(lambda: list(platform.zone.claimed.iterdir()) == [], log.read_text)
+        assert platform.query("SELECT count(*) FROM live_status WHERE stopped_at IS NULL") == [(2,)]
+        platform.check()
+        platform.drop("last.csv", csv_file(line()))
+        platform.wait_until_loaded(4)
         dev.send_signal(signal.SIGTERM)
         assert dev.wait(PATIENCE_SECONDS) == 0, log.read_text()
     finally:
@@ -305,6 +301,7 @@ def test_dev_keeps_one_running_beside_the_ui(platform: Platform) -> None:
             dev.wait(PATIENCE_SECONDS)
     newest = "SELECT stopped_at IS NOT NULL FROM live_status ORDER BY live_id DESC LIMIT 1"
     assert platform.query(newest) == [(True,)]
+    platform.check()
 
 
 @pytest.mark.long
