@@ -13,7 +13,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.experiments import compare, feeds, generation, growth, main_job, small_files, startup
+from benchmarks.experiments import (
+    compare,
+    feeds,
+    generation,
+    growth,
+    main_job,
+    many_feeds,
+    small_files,
+    startup,
+)
 from benchmarks.results import Findings, write
 
 FOLDER = Path(".benchmarks")
@@ -48,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     known.add_argument("--rows-per-file", type=int, default=500_000)
     known.add_argument("--copies", type=int, default=1, help="how often each row occurs in its file")
     known.add_argument("--identity", choices=feeds.IDENTITIES, help="only this one")
+    command("many-feeds", "`ecom dev` with one feed and with many").add_argument(
+        "--counts", default="1,50", help="how many feeds are declared"
+    )
     command("startup", "Spark's start with and without the class-data archive")
     main = command("main", "30,000 events, the whole main job")
     main.add_argument("--seed", action="store_true", help="the old pipeline's setting too: five minutes")
@@ -87,6 +99,9 @@ def _experiment(options: argparse.Namespace) -> Findings:
             copies=options.copies,
             repeat=options.repeat,
             identities=[options.identity] if options.identity else feeds.IDENTITIES,
+        ),
+        "many-feeds": lambda: many_feeds.run(
+            folder, _say, counts=[int(count) for count in options.counts.split(",")], repeat=options.repeat
         ),
         "startup": lambda: startup.run(folder, _say, repeat=options.repeat),
         "main": lambda: main_job.run(folder, _say, repeat=options.repeat, seed=options.seed),
