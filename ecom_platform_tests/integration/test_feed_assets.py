@@ -37,7 +37,9 @@ primary_key: [article, shop]
 checks: {few_pieces: pieces < 1000}
 """
 BROKEN = "columns: {article: bigintt}\nprimary_key: article\n"
-OF_EVERY_FEED = {"counts_reconcile", "table_matches_ledger", "few_rows_rejected", "can_be_loaded"}
+OF_EVERY_FEED = {
+    *("counts_reconcile", "table_matches_ledger", "few_rows_rejected", "nothing_unusual", "can_be_loaded"),
+}
 
 
 @pytest.fixture
