@@ -222,7 +222,14 @@ def an_ingest_beside_it_waits_for_its_own(platform: Platform, stream: Stream) ->
     output, errors = ingest.communicate(timeout=PATIENCE_SECONDS)
     assert ingest.returncode == 0, errors.decode()
     summary = json.loads(output)
-    assert summary["files"] == {"landed": 1, "loaded": 1, "quarantined": 0, "unsettled": 0, "refused": {}}
+    assert summary["files"] == {
+        "landed": 1,
+        "loaded": 1,
+        "quarantined": 0,
+        "unsettled": 0,
+        "waiting": {},
+        "refused": {},
+    }
     assert summary["rows"] == rows_of(3, inserted=3, duplicate=0)
     wait_until(lambda: platform.unfinished() == 0, stream.said)
 

@@ -174,6 +174,8 @@ def _of_feed(result: IngestResult, name: str, chosen: Sequence[str]) -> dict[str
     }
     if refused:
         metadata["refused"] = dg.MetadataValue.json(refused)
+    if result.waiting and name == chosen[0]:
+        metadata["waiting"] = dg.MetadataValue.json(result.waiting)
     if name in result.unready:
         metadata["not_loaded"] = result.unready[name]
     return metadata

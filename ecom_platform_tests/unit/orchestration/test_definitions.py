@@ -40,6 +40,7 @@ CHECKS = {
         "event_id_is_unique",
         "event_time_is_plausible",
         "few_rows_rejected",
+        "files_have_a_feed",
         "generated_events_stored_once",
         "live_mode_is_alive",
         "loaded_recently",
