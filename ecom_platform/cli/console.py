@@ -152,8 +152,8 @@ def _live_line(progress: LiveProgress) -> str:
     return ", ".join(parts)
 
 
-# Kinds of rows that most feeds never have: shown where there are some.
-_RARE = ("updated", "stale")
+# Kinds of rows and files that most runs never have: shown where there are some.
+_RARE = ("updated", "stale", "waiting")
 
 
 def print_summary(summary: RunSummary, settings: Settings) -> None:

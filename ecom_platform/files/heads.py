@@ -59,7 +59,10 @@ def read_head(path: Path, titles: int) -> Head:
     :class:`OSError`.
     """
     with io.FileIO(path, "rb", opener=open_regular) as raw:
-        read = gzip.GzipFile(fileobj=raw).read1 if path.name.endswith(".gz") else raw.read
+        packed = path.name.endswith(".gz")
+        read = gzip.GzipFile(fileobj=raw).read1 if packed else raw.read
+        # Of a packed file somewhat more, since one that is cut off gives what it has before it says so.
+        least = _READ_BYTES if packed else 0
         data, more = b"", _READ_BYTES
         try:
             while len(data) < _MOST_BYTES:
@@ -67,7 +70,7 @@ def read_head(path: Path, titles: int) -> Head:
                 if not piece:
                     return Head(data, whole=True, damaged=False)
                 data += piece
-                if _has_line_below(data, titles):
+                if len(data) >= least and _has_line_below(data, titles):
                     return Head(data, whole=False, damaged=False)
                 more = MAX_HEADER_BYTES
         except (EOFError, gzip.BadGzipFile, zlib.error):

@@ -58,7 +58,7 @@ class Sorted:
 
 
 @dataclass(slots=True)
-class _Memory:
+class _Judgements:
     """What was found of the files of a folder by these declarations. Each is read once."""
 
     feeds: dict[str, Feed]
@@ -67,7 +67,7 @@ class _Memory:
 
 
 # By landing folder: sensors and checks look at the same files again and again.
-_remembered: dict[Path, _Memory] = {}
+_remembered: dict[Path, _Judgements] = {}
 
 
 class Placing:
@@ -76,17 +76,17 @@ class Placing:
 
     def __init__(self, landing: Path, feeds: Mapping[str, Feed], whole: Collection[str] = ()) -> None:
         self._landing, self._whole = landing, whole
-        memory = _remembered.get(landing)
-        if memory is None or memory.feeds != feeds:
-            memory = _remembered[landing] = _Memory(dict(feeds), FeedFinder(feeds.values()))
-        self._memory = memory
+        judged = _remembered.get(landing)
+        if judged is None or judged.feeds != feeds:
+            judged = _remembered[landing] = _Judgements(dict(feeds), FeedFinder(feeds.values()))
+        self._judged = judged
 
     def sort(self, settled: Iterable[LandedFile]) -> Sorted:
         """Whose each of these files is, all that a look has found at rest; nothing is moved."""
         found = self._sorted(settled)
-        known = self._memory.found
+        known = self._judged.found
         if len(known) > len(found.at_top) + _KEPT:
-            self._memory.found = {name: known[name] for name in found.at_top}
+            self._judged.found = {name: known[name] for name in found.at_top if name in known}
         return found
 
     def _sorted(self, settled: Iterable[LandedFile]) -> Sorted:
@@ -113,7 +113,7 @@ class Placing:
         there = {file.name: file for file in by_feed.here} | moved
         settled = [there[file.name] for file in found.settled if file.name in there]
         for name in there:
-            self._memory.found.pop(name, None)  # it is about to be claimed
+            self._judged.found.pop(name, None)  # it is about to be claimed
         return replace(found, settled=settled, refused={**found.refused, **refused}), by_feed.waiting
 
     def _move(self, by_feed: Sorted) -> tuple[dict[str, LandedFile], dict[str, str]]:
@@ -140,11 +140,11 @@ class Placing:
         return moved, refused
 
     def _belonging(self, file: LandedFile) -> Belonging:
-        known = self._memory.found.get(file.name)
+        known = self._judged.found.get(file.name)
         if known is not None and known[0] == file.stamp:
             return known[1]
-        belonging = self._memory.finder.feed_of_file(self._landing / file.name)
-        self._memory.found[file.name] = (file.stamp, belonging)
+        belonging = self._judged.finder.feed_of_file(self._landing / file.name)
+        self._judged.found[file.name] = (file.stamp, belonging)
         return belonging
 
     def _sentence(self, name: str, misfit: Misfit) -> str:
