@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from functools import cache
 from typing import BinaryIO
 
 from ecom_platform.feeds.feed import Dialect
@@ -18,6 +19,7 @@ from ecom_platform.files.splitting import Grammar, split_quoted
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
 
+@cache
 def grammar_of(dialect: Dialect, width: int) -> Grammar:
     """How lines of ``width`` fields are split; ``width`` 0: of any number."""
     quote, escape = (dialect.quote or "").encode(), (dialect.escape or "").encode()

@@ -8,7 +8,8 @@ What is said goes to logs, chats and mail: names are repeated where they look li
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ecom_platform.feeds.feed import Dialect, Feed
@@ -17,6 +18,7 @@ from ecom_platform.files.file_columns import HeaderMismatch, by_header
 from ecom_platform.files.header_lines import names_by
 from ecom_platform.files.headers import is_header, named
 from ecom_platform.files.heads import Head
+from ecom_platform.files.known_names import KnownNames
 from ecom_platform.files.unreadable import UnreadableFile
 
 # Those before others are preferred among equals.
@@ -51,15 +53,15 @@ def of_several(feeds: Sequence[str]) -> Misfit:
     return Misfit(f"its header fits the feeds {listed} equally well", feeds=tuple(feeds))
 
 
-def why_it_fits_none(head: Head, feeds: Sequence[Feed], known: Mapping[str, Collection[str]]) -> Misfit:
-    """Of a file that fits none of ``feeds``; ``known`` are the names that each speaks of."""
+def why_it_fits_none(head: Head, beginning: bytes, ways: Sequence[KnownNames]) -> Misfit:
+    """Of a file that fits none of the feeds of ``ways``. ``beginning``: with any of their headers in it."""
     kind = content_kind(head.data)
     if kind is not None:
         return Misfit(f"it is {kind.said}", kind.remedy, is_text=False)
     guessed, separator = _guessed(head)
-    nearest = _nearest(head, guessed, separator, feeds, known)
+    nearest = _nearest(beginning, guessed, separator, ways)
     names = guessed if nearest is None else nearest.names
-    if not is_header(names, known[nearest.feed.name] if nearest else ()):
+    if nearest is None and not is_header(names, ()):
         return Misfit(f"its first line has {_fields(names, separator)}, and is no header by the look of it")
     if nearest is None:
         fields = f"{_fields(names, separator)} ({named(names)})"
@@ -74,37 +76,24 @@ def _guessed(head: Head) -> tuple[tuple[str, ...], str]:
     delimiter = max(_SEPARATORS, key=line.count)
     if delimiter not in line:
         return (line.strip(),), ","
-    try:
-        names = names_by(Dialect(delimiter), line.encode())
-    except (UnreadableFile, HeaderMismatch):
-        names = line.split(delimiter)
+    names = [name.strip() for name in line.split(delimiter)]
+    if '"' in line:
+        with suppress(UnreadableFile, HeaderMismatch):
+            names = names_by(Dialect(delimiter), line.encode())
     return tuple(names), delimiter
 
 
 def _nearest(
-    head: Head,
-    guessed: tuple[str, ...],
-    separator: str,
-    feeds: Sequence[Feed],
-    known: Mapping[str, Collection[str]],
+    beginning: bytes, guessed: tuple[str, ...], separator: str, ways: Sequence[KnownNames]
 ) -> _Candidate | None:
-    """The feed of which most columns are there; of several, the one with the fewest others."""
+    """The feed of which most columns are there; of several, the one with the fewest."""
     found = []
-    for feed in feeds:
-        theirs = known[feed.name]
-        own = _names_of(feed, head)
-        for names, mark in ((own, feed.dialect.delimiter), (guessed, separator)):
-            alike = sum(name in theirs for name in set(names))
-            if alike:
-                found.append(_Candidate(feed, names, mark, alike))
-    return max(found, key=lambda one: (one.alike, -len(known[one.feed.name])), default=None)
-
-
-def _names_of(feed: Feed, head: Head) -> tuple[str, ...]:
-    try:
-        return tuple(names_by(feed.dialect, head.first_lines(feed.dialect.skip)))
-    except (UnreadableFile, HeaderMismatch):
-        return ()
+    for way in ways:
+        own = way.names(beginning)
+        for names, mark in {own: way.dialect.delimiter, guessed: separator}.items():
+            for feed, alike in way.alike(names).items():
+                found.append(_Candidate(way.feeds[feed], names, mark, alike))
+    return max(found, key=lambda one: (one.alike, -len(one.feed.columns)), default=None)
 
 
 def _differs(candidate: _Candidate) -> str:
