@@ -91,8 +91,9 @@ def _nearest(
     for way in ways:
         own = way.names(beginning)
         for names, mark in {own: way.dialect.delimiter, guessed: separator}.items():
-            for feed, alike in way.alike(names).items():
-                found.append(_Candidate(way.feeds[feed], names, mark, alike))
+            alike = way.alike(names)
+            most = max(alike.values(), default=0)
+            found += [_Candidate(way.feeds[f], names, mark, n) for f, n in alike.items() if n == most]
     return max(found, key=lambda one: (one.alike, -len(one.feed.columns)), default=None)
 
 

@@ -18,6 +18,7 @@ import stat
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 
 from ecom_platform.feeds.feed import Feed
@@ -81,21 +82,30 @@ class Placing:
             judged = _remembered[landing] = _Judgements(dict(feeds), FeedFinder(feeds.values()))
         self._judged = judged
 
-    def sort(self, settled: Iterable[LandedFile]) -> Sorted:
-        """Whose each of these files is, all that a look has found at rest; nothing is moved."""
-        found = self._sorted(settled)
+    def sort(self, settled: Iterable[LandedFile], seconds: float = inf) -> Sorted:
+        """Whose each of these files is, all that a look has found at rest; nothing is moved.
+
+        When ``seconds`` have passed no other header is read: such files are in none of the lists, and are
+        looked at the next time.
+        """
+        found = self._sorted(settled, time.monotonic() + seconds)
         known = self._judged.found
         if len(known) > len(found.at_top) + _KEPT:
             self._judged.found = {name: known[name] for name in found.at_top if name in known}
         return found
 
-    def _sorted(self, settled: Iterable[LandedFile]) -> Sorted:
+    def _sorted(self, settled: Iterable[LandedFile], deadline: float = inf) -> Sorted:
         found = Sorted()
         for file in settled:
             if "/" in file.name or file.name in self._whole:
                 found.here.append(file)
                 continue
-            belonging = self._belonging(file)
+            belonging = self._known(file)
+            if belonging is None:
+                if time.monotonic() > deadline:
+                    continue
+                belonging = self._judged.finder.feed_of_file(self._landing / file.name)
+                self._judged.found[file.name] = (file.stamp, belonging)
             found.at_top.append(file.name)
             if belonging.feed == TOP_FEED:
                 found.here.append(file)
@@ -139,13 +149,9 @@ class Placing:
                 moved[file.name] = replace(file, name=name, ctime_ns=there)
         return moved, refused
 
-    def _belonging(self, file: LandedFile) -> Belonging:
+    def _known(self, file: LandedFile) -> Belonging | None:
         known = self._judged.found.get(file.name)
-        if known is not None and known[0] == file.stamp:
-            return known[1]
-        belonging = self._judged.finder.feed_of_file(self._landing / file.name)
-        self._judged.found[file.name] = (file.stamp, belonging)
-        return belonging
+        return known[1] if known is not None and known[0] == file.stamp else None
 
     def _sentence(self, name: str, misfit: Misfit) -> str:
         if misfit.feeds:

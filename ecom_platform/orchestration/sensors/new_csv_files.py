@@ -47,6 +47,8 @@ from ecom_platform.store.provision import provide
 
 # Long enough for a file to settle within the tick that sees it first (ECOM_SETTLE_SECONDS is 1).
 LOOK_SECONDS = 1.5
+# For which headers are read in one tick: of more files than that allows, the others wait for the next.
+READ_SECONDS = 0.75
 # Dagster looks for sensors that are due every five seconds; less than that is as often as it can.
 INTERVAL_SECONDS = 1
 
@@ -221,7 +223,7 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
     if not settings.home.exists():
         zone.prepare()  # the very first start, before anything could have landed
     found = scan(zone.landing, settings.settle_seconds, LOOK_SECONDS, feeds=zone.feeds)
-    by_feed = Placing(zone.landing, feeds).sort(found.settled)
+    by_feed = Placing(zone.landing, feeds).sort(found.settled, READ_SECONDS)
     landed = [*by_feed.expected.values()]
     growing = tuple(file.name for file in found.unsettled) + tuple(
         name for name in found.unfinished if not name.startswith(".")
