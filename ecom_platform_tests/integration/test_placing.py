@@ -119,11 +119,12 @@ class TestAnIngest:
             ("visits/visits.csv.gz", "visits", "loaded", 1),
         ]
         landing = place.zone.landing
+        command = f"`ecom feeds init {landing}/orders.csv`"
         assert (result.refused, result.unsettled) == ({}, ())
         assert result.waiting == {
             "orders.csv": "its header has 2 fields separated by commas (order id, total), and no feed has any "
-            f"of these columns. `ecom feeds init {landing}/orders.csv` writes a declaration that takes it; if "
-            f"there is one, move it into the folder of its feed, {landing}/FEED/.",
+            f"of these columns. {command} writes a declaration that takes it; if there is one, move it into the "
+            f"folder of its feed, {landing}/FEED/.",
             "sheet.xlsx": "it is an Excel file. Save it as CSV (File, Save As, CSV UTF-8), and take that.",
         }
         summary = RunSummary("run", {"user_events": {"waiting": result.waiting}}, [], 1.0, None)
