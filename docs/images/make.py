@@ -31,7 +31,7 @@ def main() -> None:
             # On a smaller page the graph is drawn without its checks.
             resize(page, 860, GRAPH_WIDTH)
             ui.open_page(dev, page, "/asset-groups")
-            page.get_by_text("12 / 12 Passed").wait_for()
+            page.get_by_text("17 / 17 Passed").wait_for()
             take(page, "graph")
 
             resize(page, 758)

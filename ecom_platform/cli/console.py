@@ -7,7 +7,7 @@ standard error; standard output is for results. Does not belong here: finding an
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # A log is told this often how the live mode gets on, as long as it loads something.
 _LOG_EVERY_SECONDS = 10.0
 # Of what was not taken, more would hide the rest of the summary.
-_REFUSED_SHOWN = 20
+_LEFT_SHOWN = 20
 
 
 class Progress:
@@ -152,8 +152,8 @@ def _live_line(progress: LiveProgress) -> str:
     return ", ".join(parts)
 
 
-# Kinds of rows that most feeds never have: shown where there are some.
-_RARE = ("updated", "stale")
+# Kinds of rows and files that most runs never have: shown where there are some.
+_RARE = ("updated", "stale", "waiting")
 
 
 def print_summary(summary: RunSummary, settings: Settings) -> None:
@@ -173,7 +173,9 @@ def print_summary(summary: RunSummary, settings: Settings) -> None:
     console.print(table)
     for check in [*summary.failed, *summary.warned]:
         _print_check(console, check)
-    _print_refused(console, summary.refused)
+    _print_left(console, [f"Waits: {name}: {text}" for name, text in summary.waiting.items()], "Waits")
+    taken = "Not taken"
+    _print_left(console, [f"{taken}: {name} is {reason}" for name, reason in summary.refused.items()], taken)
     _print_verdict(console, summary, settings)
 
 
@@ -192,13 +194,13 @@ def _print_check(console: Console, check: CheckOutcome) -> None:
         console.print(f"      {name}: {value}", markup=False)
 
 
-def _print_refused(console: Console, refused: Mapping[str, str]) -> None:
-    """What lies in the landing folder and was not taken: a run that loads all the rest ends well."""
-    for name, reason in [*refused.items()][:_REFUSED_SHOWN]:
-        console.print(Text(f"Not taken: {name} is {reason}", style="yellow"), soft_wrap=True)
-    more = len(refused) - _REFUSED_SHOWN
+def _print_left(console: Console, sentences: Sequence[str], kind: str) -> None:
+    """What lies in the landing folder and was left there: a run that loads all the rest ends well."""
+    for sentence in sentences[:_LEFT_SHOWN]:
+        console.print(Text(sentence, style="yellow"), soft_wrap=True)
+    more = len(sentences) - _LEFT_SHOWN
     if more > 0:
-        console.print(f"Not taken: {more:,} more; `--json` names all.", style="yellow", markup=False)
+        console.print(f"{kind}: {more:,} more; `--json` names all.", style="yellow", markup=False)
 
 
 def _print_verdict(console: Console, summary: RunSummary, settings: Settings) -> None:
@@ -253,7 +255,8 @@ def print_status(status: Status) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     waiting, tables, run = status.waiting, status.tables, status.history.last_run
     since = f", the oldest since {moment(waiting.since)}" if waiting.since else ""
-    table.add_row("waiting", f"{waiting.files:,} files, {waiting.bytes / 2**20:,.1f} MiB{since}")
+    none = f"; {len(waiting.without_feed):,} of no feed" if waiting.without_feed else ""
+    table.add_row("waiting", f"{waiting.files:,} files, {waiting.bytes / 2**20:,.1f} MiB{since}{none}")
     table.add_row("under way", Text(tables.ingest or "nothing"))
     last = tables.last_loaded
     rows = (

@@ -86,6 +86,14 @@ class RunSummary:
         return refused
 
     @property
+    def waiting(self) -> dict[str, str]:
+        """The files of no feed in the landing folder: what each looks like, and what to do."""
+        waiting: dict[str, str] = {}
+        for materialized in self.materializations.values():
+            waiting |= materialized.get("waiting") or {}
+        return waiting
+
+    @property
     def rows(self) -> dict[str, int]:
         """Rows of the files that this run brought to a final state, of all feeds, by what became of them."""
         names = ("read", "inserted", "updated", "stale", "duplicate", "rejected")
@@ -120,7 +128,7 @@ class RunSummary:
         summary: dict[str, Any] = {
             "run_id": self.run_id,
             "success": self.success,
-            "files": {**self.files, "refused": self.refused},
+            "files": {**self.files, "waiting": self.waiting, "refused": self.refused},
             "rows": self.rows,
             "checks": {
                 "passed": sum(check.passed for check in self.checks),

@@ -191,6 +191,11 @@ def newest_by_name(connection: Connection, names: Iterable[str]) -> list[FileSta
     return [FileState(*row) for row in _queries().newest_by_name(connection, names=list(names))]
 
 
+def quarantined_for(connection: Connection, feed: str, reasons: Iterable[str]) -> list[tuple[int, str]]:
+    """Number and name of each file of ``feed`` that was quarantined for one of ``reasons``, oldest first."""
+    return list(_queries().quarantined_for(connection, feed=feed, reasons=list(reasons)))
+
+
 def landed_files(connection: Connection, names: Iterable[str]) -> list[LandedRow]:
     """Every row of each of ``names``, in the order they were claimed."""
     return [LandedRow(*row) for row in _queries().landed_files(connection, names=list(names))]

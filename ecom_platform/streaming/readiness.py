@@ -6,7 +6,7 @@ Belongs here: bringing declarations and tables together before a load. Does not 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import FeedError
@@ -21,10 +21,12 @@ from ecom_platform.store.feed_tables import tables_of
 @dataclass(frozen=True, slots=True)
 class Ready:
     """``feeds`` have a declaration that can be used and a table that is as declared. Of the others
-    ``refused`` says what is wrong; their files stay where they are and hold up nobody."""
+    ``refused`` says what is wrong; their files stay where they are and hold up nobody. ``declared`` are all
+    whose declaration can be used: by these files are placed, whether their table can take them yet."""
 
     feeds: dict[str, Feed]
     refused: dict[str, str]
+    declared: dict[str, Feed] = field(default_factory=dict)
 
     def zone(self, zone: LandingZone) -> LandingZone:
         """``zone``, in which only folders of these feeds are looked into."""
@@ -65,4 +67,5 @@ def ready_feeds(settings: Settings, database: Database) -> Ready:
     return Ready(
         {feed.name: feed for feed in feeds},
         {name: f"a feed that cannot be loaded: {error}" for name, error in problems.items()},
+        declared.feeds,
     )

@@ -141,6 +141,7 @@ def test_they_are_loaded_together_or_by_choice(landing: LandingZone, database: D
     (landing.landing / "clicks" / "a.csv").write_text("at,page\n" + "2026-01-02T03:04:05Z,home\n" * 3)
     (landing.landing / "stock" / "a.csv").write_text("article,shop,pieces\n1,1,5\n1,2,7\n")
     (landing.landing / "prices" / "a.csv").write_text("article\n1\n")
+    (landing.landing / "strange.csv").write_text("at\tpage\n1\t2\n")
 
     settings = load_settings()
     chosen = assets_of(["stock"], Workload())
@@ -152,7 +153,9 @@ def test_they_are_loaded_together_or_by_choice(landing: LandingZone, database: D
         "clicks/a.csv",
         "events.csv",
         "prices/a.csv",
+        "strange.csv",
     ]
+    assert "separated by tabs, and the feed by commas" in alone.waiting["strange.csv"]
     assert (alone.success, alone.failed, alone.warned) == (True, [], [])
 
     # A fifth of the clicks is refused; of other feeds a twentieth would be too many.
@@ -165,7 +168,14 @@ def test_they_are_loaded_together_or_by_choice(landing: LandingZone, database: D
     assert together.rows("stock") == (0, 0, 0)
     assert together.rows("prices") == (0, 0, 0)
     assert "bigintt" in together.loaded["prices"]["not_loaded"]
-    assert together.failed.keys() == {"prices:can_be_loaded", "clicks:few_rows_rejected"}
+    assert together.failed.keys() == {
+        "prices:can_be_loaded",
+        "clicks:few_rows_rejected",
+        "user_events:files_have_a_feed",
+    }
+    waits = together.failed["user_events:files_have_a_feed"]
+    assert waits.severity is dg.AssetCheckSeverity.WARN
+    assert "strange.csv" in waits.metadata and together.loaded["user_events"]["waiting"] == alone.waiting
     broken = together.failed["prices:can_be_loaded"]
     assert broken.severity is dg.AssetCheckSeverity.ERROR
     assert "prices.yaml" in broken.description and "bigintt" in broken.description

@@ -244,11 +244,14 @@ def test_a_deleted_checkpoint_changes_nothing(platform: Platform) -> None:
 
 def test_unreadable_files_are_quarantined_with_their_reason(platform: Platform) -> None:
     platform.generate(100)
-    (platform.zone.landing / "wrong.csv").write_text("a,b\n1,2\n")
+    (platform.zone.landing / "user_events").mkdir()
+    (platform.zone.landing / "user_events" / "wrong.csv").write_text("a,b\n1,2\n")
+    (platform.zone.landing / "empty.csv").touch()
     totals = platform.ingest().totals
-    assert (totals.loaded, totals.quarantined) == (1, 1)
-    (reason,) = platform.zone.quarantine.glob("*wrong.csv.reason.txt")
-    assert "wrong_header" in reason.read_text()
+    assert (totals.loaded, totals.quarantined) == (1, 2)
+    for name, reason in (("wrong.csv", "wrong_header"), ("empty.csv", "empty_file")):
+        (beside,) = platform.zone.quarantine.glob(f"*{name}.reason.txt")
+        assert reason in beside.read_text()
 
 
 def test_a_failure_in_a_task_has_a_message_and_stores_nothing(platform: Platform) -> None:

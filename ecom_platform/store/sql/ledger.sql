@@ -57,6 +57,12 @@ FROM ingested_files
 WHERE name = ANY(:names)
 ORDER BY file_id;
 
+-- name: quarantined_for
+SELECT file_id, name
+FROM ingested_files
+WHERE state = 'quarantined' AND feed = :feed AND split_part(reason, ':', 1) = ANY(:reasons)
+ORDER BY file_id;
+
 -- name: finished_since
 (
     SELECT file_id, name, state, reason, finished_at, sha256, size_bytes, claimed_mtime_ns, claimed_inode
