@@ -7,7 +7,7 @@ standard error; standard output is for results. Does not belong here: finding an
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -172,7 +172,7 @@ def print_summary(summary: RunSummary, settings: Settings) -> None:
     table.add_row("checks", checks + (f"   {len(summary.warned)} warned" if summary.warned else ""))
     console.print(table)
     for check in [*summary.failed, *summary.warned]:
-        _print_check(console, check)
+        _print_check(console, check, summary.waiting)
     _print_left(console, [f"Waits: {name}: {text}" for name, text in summary.waiting.items()], "Waits")
     taken = "Not taken"
     _print_left(console, [f"{taken}: {name} is {reason}" for name, reason in summary.refused.items()], taken)
@@ -185,12 +185,15 @@ def _number(value: float | dict[str, str]) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
-def _print_check(console: Console, check: CheckOutcome) -> None:
+def _print_check(console: Console, check: CheckOutcome, said: Mapping[str, str]) -> None:
+    """``said``: what is told of files elsewhere in the summary."""
     color = "red" if check.severity == "ERROR" else "yellow"
     console.print(
         f"[{color}]{check.severity}[/] {check.name}: expected {check.expected}, found {check.found}"
     )
     for name, value in check.details.items():
+        if said.get(name) == value:
+            continue
         console.print(f"      {name}: {value}", markup=False)
 
 

@@ -61,7 +61,9 @@ def why_it_fits_none(head: Head, beginning: bytes, ways: Sequence[KnownNames]) -
     guessed, separator = _guessed(head)
     nearest = _nearest(beginning, guessed, separator, ways)
     names = guessed if nearest is None else nearest.names
-    if nearest is None and not is_header(names, ()):
+    # One name alone may be a value that is called like a column of some feed.
+    speaks = nearest is not None and (nearest.alike > 1 or len(names) == 1)
+    if not speaks and not is_header(names, ()):
         return Misfit(f"its first line has {_fields(names, separator)}, and is no header by the look of it")
     if nearest is None:
         fields = f"{_fields(names, separator)} ({named(names)})"

@@ -161,8 +161,8 @@ class Placing:
             return f"{misfit.said}. {misfit.remedy}"
         command = f"ecom feeds init {shlex.quote(str(self._landing / name))}"
         return (
-            f"{misfit.said}. `{command}` writes a declaration that takes it; if there is one, move it into "
-            f"the folder of its feed, {self._landing}/FEED/."
+            f"{misfit.said}. `{command}` writes a declaration that takes it; what is of a declared feed all "
+            f"the same belongs in {self._landing}/FEED/."
         )
 
 

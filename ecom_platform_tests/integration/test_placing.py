@@ -30,7 +30,7 @@ from ecom_platform.landing.watch import scan
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.trace import trace_file
 from ecom_platform.orchestration.declared import DeclaredFeeds
-from ecom_platform.orchestration.execution import RunSummary
+from ecom_platform.orchestration.execution import CheckOutcome, RunSummary
 from ecom_platform.orchestration.sensors.new_csv_files import new_csv_files
 from ecom_platform.orchestration.workload import Workload
 from ecom_platform.settings import Settings, load_settings
@@ -123,19 +123,22 @@ class TestAnIngest:
         assert (result.refused, result.unsettled) == ({}, ())
         assert result.waiting == {
             "orders.csv": "its header has 2 fields separated by commas (order id, total), and no feed has "
-            f"any of these columns. {command} writes a declaration that takes it; if there is one, move it "
-            f"into the folder of its feed, {landing}/FEED/.",
+            f"any of these columns. {command} writes a declaration that takes it; what is of a declared feed "
+            f"all the same belongs in {landing}/FEED/.",
             "sheet.xlsx": "it is an Excel file. Save it as CSV (File, Save As, CSV UTF-8), and take that.",
         }
-        summary = RunSummary("run", {"user_events": {"waiting": result.waiting}}, [], 1.0, None)
+        finding = files_have_a_feed(place.zone, catalog(place.settings).feeds, 0)
+        assert (finding.passed, finding.found) == (False, "2 files of none, not loaded")
+        assert finding.details == result.waiting
+        details = {name: str(text) for name, text in finding.details.items()}
+        check = CheckOutcome("user_events:files_have_a_feed", False, "WARN", "a", "b", details)
+        summary = RunSummary("run", {"user_events": {"waiting": result.waiting}}, [check], 1.0, None)
         assert json.loads(json.dumps(summary.as_json()))["files"]["waiting"] == result.waiting
         assert summary.success
         print_summary(summary, place.settings)
         said = capsys.readouterr().err
+        assert said.count("its header has 2 fields") == 1
         assert "2 waiting" in said and f"Waits: orders.csv: {result.waiting['orders.csv']}" in said
-        finding = files_have_a_feed(place.zone, catalog(place.settings).feeds, 0)
-        assert (finding.passed, finding.found) == (False, "2 files of none, not loaded")
-        assert finding.details["sheet.xlsx"] == result.waiting["sheet.xlsx"]
         # Nothing of them is done a second time.
         assert run().totals.files == 0
 
