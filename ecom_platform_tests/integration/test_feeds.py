@@ -9,13 +9,15 @@ import json
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from ecom_platform.alerts.files import Watched, file_signs, watched_feeds
-from ecom_platform.alerts.problem import Window
+from ecom_platform.alerts.outbox import raise_problem
+from ecom_platform.alerts.problem import Kind, Problem, Window
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Feed
@@ -25,12 +27,14 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
 from ecom_platform.oncall.requeue import reconcile, reload_files
 from ecom_platform.oncall.trace import trace
+from ecom_platform.settings import Settings
 from ecom_platform.store import audit, ledger, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.feed_tables import prepare_table, tables_of
 from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.store.rejects import groups
+from ecom_platform.streaming.readiness import ready_feeds
 
 CLICKS = """
 columns:
@@ -562,3 +566,29 @@ def test_the_same_name_in_two_feeds(database: Database, zone: LandingZone) -> No
         ("visits/a.csv", None),
     ]
     assert clicks.checks() == visits.checks() == []
+
+
+class TestWhatIsDeclared:
+    def test_a_broken_declaration_that_is_taken_away_is_no_problem_any_more(
+        self, database: Database, settings: Settings, clicks: Platform, tmp_path: Path
+    ) -> None:
+        assert clicks.feed.name == "clicks"
+        with database.transaction() as connection:
+            for name in ("broken", "clicks", "still"):
+                raise_problem(
+                    connection,
+                    Problem(
+                        key=f"check/{name}/can_be_loaded",
+                        kind=Kind.CHECK_FAILED,
+                        title=f"{name}: check can_be_loaded failed",
+                        asset=name,
+                        check="can_be_loaded",
+                        expected="a declaration",
+                        found="none",
+                    ),
+                )
+        (tmp_path / "still.yaml").write_text("columns: {id: bigints}\n")
+        ready_feeds(replace(settings, feeds_dir=tmp_path), database)
+        with database.open() as connection:
+            left = connection.execute("SELECT asset FROM alerts WHERE resolved_at IS NULL").fetchall()
+        assert sorted(left) == [("clicks",), ("still",)]  # of one there is a table, of one a declaration
