@@ -5,12 +5,14 @@ Belongs here: arguments and what is printed. Does not belong here: the work, whi
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import click
 
 from ecom_platform.cli.feeds import feeds
-from ecom_platform.cli.on_call import json_option
+from ecom_platform.cli.on_call import json_option, zone_of
+from ecom_platform.errors import UsageError
 from ecom_platform.processes.output import print_json
 from ecom_platform.settings import load_settings
 
@@ -50,6 +52,59 @@ def apply(names: tuple[str, ...], as_json: bool) -> int:
     with provide(settings) as database:
         done = applied(database, catalog(settings), names, settings.lock_wait_seconds)
     return _report(done, not any(one.error for one in done), as_json, "as declared")
+
+
+@feeds.command()
+@click.argument("name")
+@click.option("--without", multiple=True, metavar="FILE", help="Leave this file out; may be said often.")
+@click.option("--partial", is_flag=True, help="Leave out all that cannot be had; its rows are kept aside.")
+@json_option
+def rebuild(name: str, without: tuple[str, ...], partial: bool, as_json: bool) -> int:
+    """Load a feed's archive into a new table that takes the place of its own, by the declaration as it is."""
+    from ecom_platform.catalog import catalog
+    from ecom_platform.store.provision import provide
+    from ecom_platform.tables.planning import usable
+    from ecom_platform.tables.rebuilding import rebuild as make_anew
+
+    settings = load_settings()
+    declared = catalog(settings)
+    _require_known(name, {*declared.feeds, *declared.problems})
+
+    def tell(done: int, files: int) -> None:
+        click.echo(f"{done:,} of {files:,} files", err=True)
+
+    with provide(settings) as database:
+        done = make_anew(
+            database,
+            zone_of(settings),
+            usable(declared, name),
+            settings.lock_wait_seconds,
+            without=without,
+            partial=partial,
+            on_progress=tell,
+        )
+    if as_json:
+        print_json({"success": True, **done.as_json()})
+        return 0
+    made = done.rebuilt
+    click.echo(
+        f"The table of {name} is made anew from {made.files:,} files: {made.read:,} rows read, "
+        f"{made.inserted:,} inserted, {made.duplicate:,} duplicate, {made.rejected:,} rejected."
+    )
+    for one in done.left_out:
+        click.echo(f"Left out: {one.file}: {one.reason}")
+    if made.kept_in:
+        click.echo(
+            f"What the new table does not have is kept in {made.kept_in}: drop it when it is not needed."
+        )
+    return 0
+
+
+def _require_known(name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise UsageError(
+            f"No feed is called {name!r}.", f"There are {', '.join(sorted(known))}; see `ecom feeds list`."
+        )
 
 
 def _report(found: list[FeedPlan], success: bool, as_json: bool, right: str) -> int:
