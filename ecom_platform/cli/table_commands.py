@@ -100,6 +100,40 @@ def rebuild(name: str, without: tuple[str, ...], partial: bool, as_json: bool) -
     return 0
 
 
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--partial", is_flag=True, help="Do without files that the archive does not have any more.")
+@json_option
+def unload(files: tuple[str, ...], partial: bool, as_json: bool) -> int:
+    """Let files be as if they had never come: their rows, rejects and ledger go; the files are kept aside."""
+    from ecom_platform.catalog import catalog
+    from ecom_platform.store.provision import provide
+    from ecom_platform.tables.unload import unload_files
+
+    settings = load_settings()
+    with provide(settings) as database:
+        done = unload_files(
+            database, zone_of(settings), catalog(settings), files, settings.lock_wait_seconds, partial=partial
+        )
+    if as_json:
+        print_json({"success": True, "feeds": [one.as_json() for one in done]})
+        return 0
+    for one in done:
+        result = one.result
+        click.echo(f"{one.feed}: {result.rows:,} rows and {result.rejects:,} rejects are out.")
+        for file, place in zip(one.files, one.places, strict=True):
+            click.echo(f"    {file.name} (file {file.file_id}): {place or 'was not on disk any more'}")
+        for part in result.back:
+            click.echo(f"    {part.rows:,} rows are stored from {part.name} (file {part.file_id}) now.")
+        for name in one.passed_over:
+            click.echo(f"    {name} may hold rows that are missing now: it is not in the archive.")
+        if result.replayed:
+            click.echo(
+                f"    {result.replayed:,} of the rejects had been corrected: these rows are in no file."
+            )
+    return 0
+
+
 def _require_known(name: str, known: Collection[str]) -> None:
     if name not in known:
         raise UsageError(
