@@ -100,6 +100,60 @@ def rebuild(name: str, without: tuple[str, ...], partial: bool, as_json: bool) -
     return 0
 
 
+@feeds.command()
+@click.argument("old")
+@click.argument("new")
+@json_option
+def rename(old: str, new: str, as_json: bool) -> int:
+    """Let a feed be called NEW: declaration, table, ledger and folders; run again, it finishes."""
+    from ecom_platform.store.provision import provide
+    from ecom_platform.tables.renaming import rename as call
+
+    settings = load_settings()
+    with provide(settings) as database:
+        zone = zone_of(settings)
+        done = call(database, zone, settings.feeds_dir, old, new, settings.lock_wait_seconds)
+    if as_json:
+        declaration = str(done.declaration)
+        print_json({"success": True, "feed": new, "table": done.table, "declaration": declaration})
+    else:
+        click.echo(f"{old} is {new} now: its table is {done.table}, its declaration {done.declaration}.")
+        click.echo(f"Its files land in {zone.landing / new}; reload the code location of Dagster.")
+    return 0
+
+
+@feeds.command()
+@click.argument("name")
+@click.option("--drop-table", is_flag=True, help="With its rows; without this, only a feed that has none.")
+@click.option("--yes", is_flag=True, help="Do it; without this, only say what would be removed.")
+@json_option
+def remove(name: str, drop_table: bool, yes: bool, as_json: bool) -> int:
+    """Take a feed out: its table and its ledger; its files are kept aside."""
+    from ecom_platform.store.provision import provide
+    from ecom_platform.tables.removing import remove as take_out
+    from ecom_platform.tables.removing import survey
+
+    settings = load_settings()
+    with provide(settings) as database:
+        zone = zone_of(settings)
+        found = survey(database, zone, settings.feeds_dir, name)
+        removable = yes and (drop_table or found.has.nothing)
+        if removable:
+            wait = settings.lock_wait_seconds
+            found = take_out(database, zone, settings.feeds_dir, name, wait, drop_table=drop_table)
+    answer = {"success": removable, "removed": removable, **found.as_json()}
+    said = f"Removed: {found}." if removable else f"This removes {found}."
+    if not removable:
+        flags = "--yes" if found.has.nothing else "--drop-table --yes"
+        error = UsageError("Nothing was removed yet.", f"`ecom feeds remove {name} {flags}` removes it.")
+        answer["error"] = error.as_json()
+        said = f"{said}\n{error}"
+    click.echo(said, err=as_json)
+    if as_json:
+        print_json(answer)
+    return 0 if removable else UsageError.exit_code
+
+
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
 @click.option("--partial", is_flag=True, help="Do without files that the archive does not have any more.")

@@ -187,7 +187,7 @@ class _Moves:
 
 def unloaded_path(zone: LandingZone, file_id: int, name: str) -> Path:
     """Where a file lies that was taken out."""
-    return zone.ours / "unloaded" / kept_as(file_id, name)
+    return zone.unloaded / kept_as(file_id, name)
 
 
 def summed(done: Iterable[TakenOut]) -> Mapping[str, int]:
