@@ -17,7 +17,7 @@ from ecom_platform.feeds.travel import from_data
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.conninfo import quoted
 from ecom_platform.store.feed_table import FeedTable
-from ecom_platform.store.feed_tables import record_applied
+from ecom_platform.store.feed_tables import move_table, record_applied
 from ecom_platform.store.ledger import FileState
 from ecom_platform.store.statements import queries
 
@@ -64,19 +64,7 @@ def _rename_table(connection: Connection, database: Database, old: str, feed: Fe
     before = from_data(declaration)
     table = FeedTable(replace(before, name=feed.name, table=feed.table, schema=feed.schema))
     target = feed.schema or database.schema
-    if schema != target:
-        connection.execute(
-            f"ALTER TABLE {quoted(schema)}.{quoted(name)} SET SCHEMA {quoted(target)}".encode()
-        )
-    if name != feed.table:
-        moved = f"{quoted(target)}.{quoted(name)}"
-        connection.execute(f"ALTER TABLE {moved} RENAME TO {quoted(feed.table)}".encode())
-        where = {"schema": target, "name": feed.table, "before": name}
-        for (index,) in queries("rename").index_names(connection, **where):
-            called = f"{feed.table}{index[len(name) :]}"[:63]
-            connection.execute(
-                f"ALTER INDEX {quoted(target)}.{quoted(index)} RENAME TO {quoted(called)}".encode()
-            )
+    move_table(connection, (schema, name), (target, feed.table))
     connection.execute(table.query("drop_triggers", "rename"))
     queries("rename").rename_feed(connection, old=old, new=feed.name)
     connection.execute(table.query("create_triggers", "feeds"))

@@ -14,8 +14,9 @@ from ecom_platform.catalog import Catalog
 from ecom_platform.errors import FeedError, UsageError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.store.connection import Database
-from ecom_platform.store.feed_tables import TablePlan, applied_names, apply_table, plan_table
+from ecom_platform.store.feed_tables import applied_names, apply_table
 from ecom_platform.store.lock import ingest_lock
+from ecom_platform.store.table_plans import TablePlan, plan_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.oncall.trace import trace
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store.connection import Database
-from ecom_platform.store.feed_tables import apply_table, plan_table
+from ecom_platform.store.feed_tables import apply_table
+from ecom_platform.store.table_plans import plan_table
 from ecom_platform.tables import renaming
 from ecom_platform.tables.rebuilding import rebuild
 from ecom_platform.tables.removing import remove, survey

@@ -17,9 +17,10 @@ from ecom_platform.oncall.corrections import replay_as_they_are, replay_correcte
 from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.store import sink
 from ecom_platform.store.connection import Database
-from ecom_platform.store.feed_tables import plan_table, prepare_table
+from ecom_platform.store.feed_tables import prepare_table
 from ecom_platform.store.lock import ingest_lock
 from ecom_platform.store.shadow import Shadow
+from ecom_platform.store.table_plans import plan_table
 from ecom_platform.tables.rebuilding import Rebuilding, rebuild
 from ecom_platform_tests.integration.test_feeds import Platform, declared
 

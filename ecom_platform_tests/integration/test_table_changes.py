@@ -14,8 +14,9 @@ from ecom_platform.errors import FeedError, UsageError
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store.connection import Database
-from ecom_platform.store.feed_tables import apply_table, plan_table, prepare_table
+from ecom_platform.store.feed_tables import apply_table, prepare_table
 from ecom_platform.store.table_changes import ChangeKind, kind_of_retyping
+from ecom_platform.store.table_plans import plan_table
 from ecom_platform.tables.planning import applied, planned
 from ecom_platform_tests.integration.test_feeds import Platform, declared
 

@@ -120,3 +120,13 @@ WHERE asked.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
         WHERE has.grantee = asked.grantee AND has.privilege_type = asked.privilege
     )
 GROUP BY asked.grantee;
+
+-- name: index_names
+-- Of the table, those that PostgreSQL has named after it.
+SELECT c.relname
+FROM pg_index AS i
+JOIN pg_class AS c ON c.oid = i.indexrelid
+JOIN pg_class AS t ON t.oid = i.indrelid
+JOIN pg_namespace AS n ON n.oid = t.relnamespace
+WHERE n.nspname = :schema AND t.relname = :name AND starts_with(c.relname, :before || '_')
+ORDER BY 1;

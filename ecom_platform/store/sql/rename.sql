@@ -24,16 +24,6 @@ WHERE right(check_name, length(:old) + 4) = ' of ' || :old;
 UPDATE whole_checks SET check_name = replace(check_name, ' of ' || :old, ' of ' || :new)
 WHERE right(check_name, length(:old) + 4) = ' of ' || :old;
 
--- name: index_names
--- Of the table, those that PostgreSQL has named after it.
-SELECT c.relname
-FROM pg_index AS i
-JOIN pg_class AS c ON c.oid = i.indexrelid
-JOIN pg_class AS t ON t.oid = i.indrelid
-JOIN pg_namespace AS n ON n.oid = t.relnamespace
-WHERE n.nspname = :schema AND t.relname = :name AND starts_with(c.relname, :before || '_')
-ORDER BY 1;
-
 -- name: drop_triggers#
 DROP TRIGGER IF EXISTS note_lost_rows ON {table};
 DROP TRIGGER IF EXISTS note_lost_files ON {table};

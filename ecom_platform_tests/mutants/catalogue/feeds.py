@@ -61,7 +61,7 @@ MUTANTS = (
     Mutant(
         name="a table that was altered is loaded into",
         promise=promises.FEED_WRONG,
-        file="ecom_platform/store/feed_tables.py",
+        file="ecom_platform/store/table_plans.py",
         original="        _refuse_altered(connection, table, FeedTable(before), found, (known, name))\n",
         mutated="        pass\n",
         tests=(f"{_FEEDS}::TestTables::test_one_that_was_altered",),
