@@ -127,12 +127,8 @@ def _of_extra(table: FeedTable, before: str, now: str) -> Iterator[TableChange]:
     elif table.feed.identity == "content":
         yield _lost("extra", "rows are known by all that is stored of them, and would get other ids")
     else:
-        yield TableChange(
-            ChangeKind.WIDENS,
-            "extra",
-            "a new column extra; rows that are there have null",
-            f"ADD COLUMN {EXTRA} jsonb",
-        )
+        what = f"a new column extra; {_null_in_it(table)}"
+        yield TableChange(ChangeKind.WIDENS, "extra", what, f"ADD COLUMN {EXTRA} jsonb")
 
 
 def _of_time(table: FeedTable, before: str | None, now: str | None) -> Iterator[TableChange]:
@@ -172,7 +168,12 @@ def _added(table: FeedTable, name: str, column: Mapping[str, Any]) -> TableChang
     if not column["nullable"]:
         return _lost(word, "a new column that may not be null, and rows that are there have no value")
     action = f"ADD COLUMN {quoted(name)} {table.type_of(name)}"
-    return TableChange(ChangeKind.WIDENS, word, "a new column; rows that are there have null", action)
+    return TableChange(ChangeKind.WIDENS, word, f"a new column; {_null_in_it(table)}", action)
+
+
+def _null_in_it(table: FeedTable) -> str:
+    there = "rows that are there have null (`ecom feeds rebuild` reads them again)"
+    return f"{there}, and another value of the same key is a conflict" if table.compared else there
 
 
 def _of_column(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,7 +81,7 @@ class _Unloading:
 
     def __init__(self, session: adbc.Session, table: FeedTable, gone: str) -> None:
         self._session, self._table, self._gone = session, table, gone
-        self._decoder = FeedDecoder(table.feed)
+        self._decoder = FeedDecoder(without_rules(table.feed))
 
     def _run(self, *names: str, file: str = "unload") -> None:
         for name in names:
@@ -158,6 +158,25 @@ class _Unloading:
                 for line, raw in self._decoder.raw_records(source.stream, facts, wanted):
                     values = file.file_id, file.name, line, raw, self._table.key[0], self._table.feed.name
                     self._session.run(text("unload", "add_conflict"), *values)
+
+
+def without_rules(feed: Feed) -> Feed:
+    """``feed``, taking every value of its types: what was taken of a file when it was loaded is known from
+    its rejects, and rules may have changed since."""
+    columns = (
+        replace(
+            column,
+            values=(),
+            minimum=None,
+            maximum=None,
+            greater_than=None,
+            match=None,
+            required_when=(),
+            absent_when=(),
+        )
+        for column in feed.columns
+    )
+    return replace(feed, columns=tuple(columns))
 
 
 def _not_as_loaded(file: FileState, reason: str) -> FeedError:

@@ -162,6 +162,26 @@ class TestWhatComesBack:
         assert taken_out(sales, "sales/a.csv").result.replayed == 1
         assert sales.checks() == []
 
+    def test_rules_that_have_changed_since(self, database: Database, zone: LandingZone) -> None:
+        """What was a duplicate comes back, and what was refused stays so."""
+        text = COLUMNS + KEYS["key"]
+        sales = Platform(database, zone, declared(text, "sales"))
+        sales.load(a__csv=HEADER + b"2026-01-01,a,4,\n2026-01-01,b,5,\n")
+        sales.load(b__csv=HEADER + b"2026-01-01,a,4,\n2026-01-01,b,6,\n")
+        for maximum in ("3", "9"):
+            sales.feed = declared(text.replace("max: 5", f"max: {maximum}"), "sales")
+            back = taken_out(sales, "sales/a.csv").result.back
+            assert [one.rows for one in back] == [1]
+            assert sales.query(
+                "SELECT item, file_id = (SELECT max(file_id) FROM ingested_files) FROM sales"
+            ) == [("a", True)]
+            assert sales.query("SELECT reason FROM rejected_events") == [("out_of_range",)]
+            assert sales.checks() == []
+            taken_out(sales, "sales/b.csv")
+            sales.feed = declared(text, "sales")
+            sales.load(a__csv=HEADER + b"2026-01-01,a,4,\n2026-01-01,b,5,\n")
+            sales.load(b__csv=HEADER + b"2026-01-01,a,4,\n2026-01-01,b,6,\n")
+
 
 class TestWhatIsRefused:
     def test_another_file_that_is_gone(self, sales: Platform) -> None:
