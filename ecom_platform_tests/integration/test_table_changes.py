@@ -72,7 +72,8 @@ def test_what_rewrites_is_what_postgresql_says(database: Database) -> None:
             if kind is ChangeKind.LOSES:
                 continue
             connection.execute(f"CREATE TABLE t AS SELECT {value} AS a".encode())
-            file = "pg_relation_filenode('t')"
+            connection.execute("ALTER TABLE t ADD CONSTRAINT key PRIMARY KEY (a)")
+            file = "ROW(pg_relation_filenode('t'), pg_relation_filenode('key'))::text"
             (before,) = connection.execute(f"SELECT {file}".encode()).fetchone() or (None,)
             connection.execute(f"ALTER TABLE t ALTER COLUMN a TYPE {new}".encode())
             row = connection.execute(f"SELECT a = {value}, {file} FROM t".encode()).fetchone()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from ecom_platform.catalog import catalog
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.settings import load_settings
 from ecom_platform.store.connection import Database
+from ecom_platform.store.lock import IngestLock
+from ecom_platform.streaming.ingest import ingest
 from ecom_platform_tests.integration.test_feeds import Platform
 from ecom_platform_tests.unit.cli.test_feeds import Terminal
 
@@ -110,3 +113,27 @@ def test_rows_are_lost_by_nothing_but_ones_word(terminal: Terminal, database: Da
     assert "the table public.visits with 1 rows, the ledger of 1 files and 1 rejects" in out
     assert "`ecom feeds remove visits --drop-table --yes`" in out
     assert terminal.ecom("feeds", "plan")[0] == 0
+
+
+def test_a_load_that_has_waited_looks_again_at_declarations(
+    terminal: Terminal, database: Database, tmp_path: Path
+) -> None:
+    """Whoever had the lock may have made a table anew: nothing is loaded into it by the old declaration."""
+    declare(terminal, VISITS)
+    load(database, a__csv=ROWS)
+    settings = load_settings()
+    (settings.landing_dir / "visits" / "b.csv").write_bytes(ROWS)
+    other = IngestLock(database)
+    assert other.try_take()
+
+    def waits(who: str) -> None:
+        declare(terminal, VISITS.replace("at: timestamptz", "at: {type: timestamptz, zone: Europe/Berlin}"))
+        other.__exit__()
+
+    def no_session() -> SparkSession:
+        raise AssertionError("there is nothing to load")
+
+    result = ingest(settings, database, no_session, "run", on_wait=waits)
+    assert "ecom feeds rebuild visits" in result.unready["visits"]
+    assert (settings.landing_dir / "visits" / "b.csv").exists()
+    assert result.totals.files == 0
