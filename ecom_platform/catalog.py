@@ -26,11 +26,11 @@ def packaged() -> dict[str, Feed]:
 # Names that a feed must not have: assets, tables and temporary tables of ours, and packaged feeds.
 RESERVED = frozenset(path.stem for path in PACKAGED) | frozenset(
     """
-    alembic_version alert_deliveries alerts changed_files conversion_funnel duplicate_audit feeds fresh
-    generations hourly_buyers hourly_sales ingested_files landing_zone live_status looked_at looked_at_files
-    lost_events lost_files lost_rows narrowed_checks outcomes pending_events pending_files
+    alembic_version alert_deliveries alerts changed_files contested conversion_funnel duplicate_audit ended
+    feeds fresh generations hourly_buyers hourly_sales ingested_files landing_zone live_status looked_at
+    looked_at_files lost_events lost_files lost_rows narrowed_checks outcomes pending_events pending_files
     performance_metrics performance_report raw_events rejected_events rollups staged stream_batches trial
-    tried unchecked_files unseen whole_checks """.split()
+    tried unchecked_files unloaded unseen verdicts whole_checks """.split()
 )
 
 

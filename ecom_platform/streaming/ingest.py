@@ -93,8 +93,17 @@ def ingest(
     zone.prepare()
     with IngestLock(database) as lock:
         beside = _Beside(settings, database, zone, ready.declared, produced)
-        if not lock.take(settings.lock_wait_seconds, on_wait, beside.progress):
+        waited: list[str] = []
+
+        def waits_for(who: str) -> None:
+            waited.append(who)
+            on_wait(who)
+
+        if not lock.take(settings.lock_wait_seconds, waits_for, beside.progress):
             return beside.result()
+        if waited:  # tables may have been made anew meanwhile, by other declarations
+            ready = ready_feeds(settings, database)
+            zone = ready.zone(zone)
         recovery = recover(database, zone)
         release_from_quarantine(database, zone, ready.declared)
         wanted = {name: feed for name, feed in ready.feeds.items() if feeds is None or name in feeds}

@@ -420,7 +420,7 @@ class TestTables:
         ("before", "after", "said"),
         [
             ("identity: content", "identity: position", "identity changed"),
-            ("product_id: bigint", "product_id: text", "columns.product_id changed"),
+            ("product_id: bigint", "product_id: text", "columns.product_id.type changed"),
             ("roles: {time: event_time}", "roles: {}", "roles.time changed"),
         ],
     )
