@@ -425,11 +425,30 @@ class TestTables:
         ],
     )
     def test_another_declaration(self, clicks: Platform, before: str, after: str, said: str) -> None:
+        clicks.counts(a__csv=CLICK_FILE)
         with pytest.raises(FeedError, match=f"is not the one that its table was made from: {said}"):
             prepare_table(clicks.database, declared(CLICKS.replace(before, after), "clicks"))
 
     def test_a_stricter_declaration_is_the_same_table(self, clicks: Platform) -> None:
         prepare_table(clicks.database, declared(CLICKS.replace("purchase]", "purchase, remove]"), "clicks"))
+
+    def test_as_long_as_nothing_was_loaded_it_is_made_anew(
+        self, database: Database, zone: LandingZone
+    ) -> None:
+        """Any load makes the tables of all feeds, also of one whose declaration is still being written."""
+        prepare_table(database, declared(CLICKS, "clicks"))
+        changed = CLICKS.replace("product_id: bigint", "product_id: text").replace("content", "position")
+        clicks = Platform(database, zone, declared(changed, "clicks"))
+        assert clicks.counts(a__csv=CLICK_FILE) == (5, 5, 0, 0)
+        with pytest.raises(FeedError, match="is not the one that its table was made from"):
+            prepare_table(database, declared(CLICKS, "clicks"))
+
+    def test_rows_that_somebody_has_written_keep_it(self, database: Database) -> None:
+        prepare_table(database, declared(CLICKS, "clicks"))
+        with database.transaction() as connection:
+            connection.execute("INSERT INTO clicks SELECT now(), 'view', 1, 1, gen_random_uuid(), 1, now()")
+        with pytest.raises(FeedError, match="is not the one that its table was made from"):
+            prepare_table(database, declared(CLICKS.replace("content", "position"), "clicks"))
 
     def test_one_that_this_role_may_not_load_is_none_of_the_others(
         self, database: Database, clicks: Platform
