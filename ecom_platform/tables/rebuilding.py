@@ -5,8 +5,8 @@ no row is lost silently. Does not belong here: the new table and the change of p
 
 The new declaration decides how files are read, as if it had been there from the first. What the archive does
 not have is named and refused: files that are gone or of other bytes, files that cannot be read any more, rows
-that were corrected by hand (unless they mean the same in the new table), rows that somebody has written. With ``partial`` they are left out, and kept in a
-table of their own.
+that were corrected by hand (unless they mean the same in the new table), rows that somebody has written. With
+``partial`` they are left out, and kept in a table of their own.
 """
 
 from __future__ import annotations
