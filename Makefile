@@ -96,15 +96,19 @@ WHOLE := $(shell test "$$(cat $(STAMP) 2>/dev/null)" = "$$(pwd -P)" && $(BIN)/py
 anew:
 	@rm -rf $(VENV)
 
+# What programs import is compiled here, since not every shell lets them keep what they compile: a quarter of
+# what there is.
+IMPORTED := dagster._daemon.cli, dagster_webserver.cli, ecom_platform.orchestration.code_location, ecom_platform.shop.attachment
+
 # The lock file names exact versions and hashes; where they come from is the machine's own setting.
 $(STAMP): requirements.lock requirements-uv.lock pyproject.toml setup.py $(if $(WHOLE),,anew)
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; $(PYTHON) is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")'
 	@echo "setup: installing the environment into $(VENV) (once, about a minute)" >&2
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
-	@$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock requirements-uv.lock
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock requirements-uv.lock
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
-	@$(BIN)/python -m ecom_platform.streaming.class_training
+	@$(BIN)/python -c 'import $(IMPORTED)' & $(BIN)/python -m ecom_platform.streaming.class_training && wait $$!
 	@pwd -P > $@
 
 schema: setup ## Write ecom_platform/store/schema.sql anew, from what the migrations make

@@ -49,6 +49,8 @@ from ecom_platform_tests.reference import Comparison, compare
 from ecom_platform_tests.torture_feeds import FEEDS, compare_feed, write_declarations, write_files
 
 FILES = 30
+# A file of no feed beside them, which waits whatever happens.
+NOBODYS = "nobodys.csv"
 # Files of each feed beside the events, and rows of each of them for every row of these.
 FEED_FILES = 6
 FEED_SHARE = 6
@@ -155,7 +157,9 @@ class Round:
         self.malformed = {_sha256(path): counts for path, counts in {**files, **others}.items()}
         for name in FEEDS:
             first = next(path for path in others if path.parent.name == name)
-            shutil.copy(first, first.with_name(f"again-{first.name}"))
+            # At the top its header says whose it is.
+            shutil.copy(first, self.zone.landing / f"again-{first.name}")
+        (self.zone.landing / NOBODYS).write_bytes(b"no,header\n1,2\n")
         self.dropped = len(files) + 1 + len(others) + len(FEEDS)
 
     def start(self, command: str = "ingest") -> Ingest:
@@ -512,7 +516,10 @@ def _left_behind(round_: Round, states: dict[int, ledger.FileState]) -> list[str
         found.append(f"{round_.dropped} files were dropped, the ledger has {len(states)}")
     for folder in (round_.zone.landing, round_.zone.claimed, round_.zone.units):
         rest = [path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder)]
-        found += [f"{path.relative_to(folder)} is left in {folder.name}" for path in rest]
+        names = [str(path.relative_to(folder)) for path in rest]
+        found += [f"{name} is left in {folder.name}" for name in names if name != NOBODYS]
+    if not (round_.zone.landing / NOBODYS).is_file():
+        found.append(f"{NOBODYS}, which is of no feed, does not wait any more")
     return found
 
 

@@ -6,6 +6,7 @@ that one run loads as many feeds as there are.
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -35,11 +36,13 @@ _QUESTIONS = {
     "runs": "{runsOrError(limit: 25) {... on Runs {results {runId status assetSelection {path}}}}}",
 }
 _ASKED_TIMES, _QUIET_TICKS = 15, 4
+_LOADED = "SELECT count(*) FROM ingested_files WHERE state = 'loaded'"
 
 
 def run(folder: Path, say: Callable[[str], None], *, counts: Sequence[int], repeat: int) -> Findings:
     """Medians of ``repeat`` starts with each of ``counts`` declared feeds, in turn."""
     measured: dict[int, list[dict[str, float]]] = {count: [] for count in counts}
+    shutil.rmtree(folder / "many-feeds", ignore_errors=True)
     for number in range(repeat):
         for count in counts:
             place = folder / "many-feeds" / f"{number}-{count}"
@@ -69,24 +72,42 @@ def _measure(home: Path, url: str, count: int) -> dict[str, float]:
     begun = time.monotonic()
     with dev.running():
         found["until the first tick"] = time.monotonic() - begun
+        wait_for("its assets", lambda: len(dev.graphql(_QUESTIONS["the graph"])["assetNodes"]) > count)
         for name, question in _QUESTIONS.items():
-            found[name] = statistics.median(_seconds(dev, question) for _ in range(_ASKED_TIMES))
+            found[name] = _answered(dev, question)
         wait_for("quiet ticks", lambda: len(dev.ticks()) > _QUIET_TICKS)
         found["a quiet tick"] = statistics.median(map(_lasted, dev.ticks()[:_QUIET_TICKS]))
-        landed = time.time()
-        for number in range(count):
-            (dev.zone.landing / f"feed_{number:02}").mkdir()
-            (dev.zone.landing / f"feed_{number:02}" / "a.csv").write_text(_ROWS)
-        loaded = "SELECT count(*) FROM ingested_files WHERE state = 'loaded'"
-        wait_for("all are loaded", lambda: dev.query(loaded)[0][0] == count)
-        found["until all are loaded"] = time.time() - landed
-        wait_for("the run has ended", dev.idle)
-        launching = [tick for tick in dev.ticks() if tick["runIds"]]
-        found["a tick that launches a run"] = max(map(_lasted, launching))
-        found["the graph, after a run"] = statistics.median(
-            _seconds(dev, _QUESTIONS["the graph"]) for _ in range(_ASKED_TIMES)
+        found["a tick over one feed's file"], found["one feed's file is loaded after"] = _land(dev, [0])
+        found["a tick over a file of each"], found["a file of each is loaded after"] = _land(
+            dev, range(count)
         )
+        found["the graph, after these"] = _answered(dev, _QUESTIONS["the graph"])
     return found
+
+
+def _land(dev: Dev, feeds: Sequence[int]) -> tuple[float, float]:
+    """Let a file of each of ``feeds`` land: how long the tick lasts that sees them, and how long it is until
+    all are loaded."""
+    before = len(_launching(dev))
+    files = dev.query(_LOADED)[0][0]
+    landed = time.time()
+    for number in feeds:
+        folder = dev.zone.landing / f"feed_{number:02}"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{before}.csv").write_text(_ROWS)
+    wait_for("all are loaded", lambda: dev.query(_LOADED)[0][0] == files + len(feeds))
+    loaded = time.time() - landed
+    wait_for("the run has ended", dev.idle)
+    ticks = _launching(dev)
+    return max(_lasted(tick) for tick in ticks[: len(ticks) - before]), loaded
+
+
+def _launching(dev: Dev) -> list[dict[str, Any]]:
+    return [tick for tick in dev.ticks() if tick["runIds"]]
+
+
+def _answered(dev: Dev, question: str) -> float:
+    return statistics.median(_seconds(dev, question) for _ in range(_ASKED_TIMES))
 
 
 def _seconds(dev: Dev, question: str) -> float:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # A log is told this often how the live mode gets on, as long as it loads something.
 _LOG_EVERY_SECONDS = 10.0
 # Of what was not taken, more would hide the rest of the summary.
-_REFUSED_SHOWN = 20
+_LEFT_SHOWN = 20
 
 
 class Progress:
@@ -152,8 +152,8 @@ def _live_line(progress: LiveProgress) -> str:
     return ", ".join(parts)
 
 
-# Kinds of rows that most feeds never have: shown where there are some.
-_RARE = ("updated", "stale")
+# Kinds of rows and files that most runs never have: shown where there are some.
+_RARE = ("updated", "stale", "waiting")
 
 
 def print_summary(summary: RunSummary, settings: Settings) -> None:
@@ -168,12 +168,24 @@ def print_summary(summary: RunSummary, settings: Settings) -> None:
     for name in ("files", "rows", "seconds"):
         shown = [(key, value) for key, value in values[name].items() if value or key not in _RARE]
         table.add_row(name, "   ".join(f"{_number(value)} {key}" for key, value in shown))
+        if name == "rows" and len(summary.rows_by_feed) > 1:
+            for feed, rows in summary.rows_by_feed.items():
+                counted = "   ".join(f"{value:,} {key}" for key, value in rows.items() if value)
+                table.add_row("", Text(f"{feed}: {counted or 'none'}", style="dim"))
     checks = f"{values['checks']['passed']} passed   {len(summary.failed)} failed"
     table.add_row("checks", checks + (f"   {len(summary.warned)} warned" if summary.warned else ""))
     console.print(table)
     for check in [*summary.failed, *summary.warned]:
-        _print_check(console, check)
-    _print_refused(console, summary.refused)
+        _print_check(console, check, summary.waiting)
+    quarantined = [f"Quarantined: {name}: {why}" for name, why in summary.quarantined.items()]
+    if quarantined:
+        quarantined.append("Correct what is wanted of these and let it land again; delete the rest.")
+    _print_left(console, quarantined, "Quarantined")
+    _print_left(console, [f"Waits: {name}: {text}" for name, text in summary.waiting.items()], "Waits")
+    taken = "Not taken"
+    _print_left(console, [f"{taken}: {name} is {reason}" for name, reason in summary.refused.items()], taken)
+    if summary.load and not summary.files["landed"] and not summary.files["unsettled"]:
+        console.print(f"Nothing to load has landed in {settings.landing_dir}.", markup=False, soft_wrap=True)
     _print_verdict(console, summary, settings)
 
 
@@ -183,22 +195,25 @@ def _number(value: float | dict[str, str]) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
-def _print_check(console: Console, check: CheckOutcome) -> None:
+def _print_check(console: Console, check: CheckOutcome, said: Mapping[str, str]) -> None:
+    """``said``: what is told of files elsewhere in the summary."""
     color = "red" if check.severity == "ERROR" else "yellow"
     console.print(
         f"[{color}]{check.severity}[/] {check.name}: expected {check.expected}, found {check.found}"
     )
     for name, value in check.details.items():
+        if said.get(name) == value:
+            continue
         console.print(f"      {name}: {value}", markup=False)
 
 
-def _print_refused(console: Console, refused: Mapping[str, str]) -> None:
-    """What lies in the landing folder and was not taken: a run that loads all the rest ends well."""
-    for name, reason in [*refused.items()][:_REFUSED_SHOWN]:
-        console.print(Text(f"Not taken: {name} is {reason}", style="yellow"), soft_wrap=True)
-    more = len(refused) - _REFUSED_SHOWN
+def _print_left(console: Console, sentences: Sequence[str], kind: str) -> None:
+    """What lies in the landing folder and was left there: a run that loads all the rest ends well."""
+    for sentence in sentences[:_LEFT_SHOWN]:
+        console.print(Text(sentence, style="yellow"), soft_wrap=True)
+    more = len(sentences) - _LEFT_SHOWN
     if more > 0:
-        console.print(f"Not taken: {more:,} more; `--json` names all.", style="yellow", markup=False)
+        console.print(f"{kind}: {more:,} more; `--json` names all.", style="yellow", markup=False)
 
 
 def _print_verdict(console: Console, summary: RunSummary, settings: Settings) -> None:
@@ -253,7 +268,8 @@ def print_status(status: Status) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     waiting, tables, run = status.waiting, status.tables, status.history.last_run
     since = f", the oldest since {moment(waiting.since)}" if waiting.since else ""
-    table.add_row("waiting", f"{waiting.files:,} files, {waiting.bytes / 2**20:,.1f} MiB{since}")
+    none = f"; {len(waiting.without_feed):,} of no feed" if waiting.without_feed else ""
+    table.add_row("waiting", f"{waiting.files:,} files, {waiting.bytes / 2**20:,.1f} MiB{since}{none}")
     table.add_row("under way", Text(tables.ingest or "nothing"))
     last = tables.last_loaded
     rows = (

@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ecom_platform.catalog import catalog
 from ecom_platform.errors import EcomError
+from ecom_platform.landing.placing import waiting_files
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.history import History, read_history
@@ -20,6 +22,10 @@ from ecom_platform.store.table_status import TableStatus, table_status
 
 if TYPE_CHECKING:
     import dagster as dg
+
+
+# Of files without a feed.
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,8 @@ class WaitingFiles:
     since: datetime | None = None
     # By name, why it is never taken.
     refused: dict[str, str] = field(default_factory=dict)
+    # Of the files, those of no feed, and what each looks like.
+    without_feed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ class Status:
             ),
             *(f"alert: {alert.title}" for alert in self.tables.alerts if alert.severity != "ERROR"),
             *(f"{name!r} is not taken: {reason}" for name, reason in self.waiting.refused.items()),
+            *self._without_feed(),
         ]
 
     @property
@@ -100,6 +109,12 @@ class Status:
         if self.errors:
             answer["error"] = self.errors[0].as_json()
         return {key: _plain(value) for key, value in answer.items()}
+
+    def _without_feed(self) -> list[str]:
+        files = sorted(self.waiting.without_feed.items())
+        more = len(files) - _NAMED
+        told = [f"{name!r} waits for a feed: {text}" for name, text in files[:_NAMED]]
+        return [*told, *([f"{more:,} more files wait for a feed"] if more > 0 else [])]
 
     def _failed_run(self) -> list[str]:
         run = self.history.last_run
@@ -142,6 +157,7 @@ def _waiting(settings: Settings, tables: TableStatus) -> WaitingFiles:
         bytes=sum(file.size for file in seen.files.values()) + tables.claimed_bytes,
         since=min(landed, default=None),
         refused=seen.refused,
+        without_feed=waiting_files(settings.landing_dir, catalog(settings).feeds, settings.settle_seconds),
     )
 
 

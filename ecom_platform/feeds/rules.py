@@ -33,7 +33,8 @@ _MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 _CHECKS_OF_EVERY_FEED = frozenset(
     """
     archive_matches_ledger can_be_loaded counts_reconcile disk_matches_ledger few_rows_rejected
-    live_mode_is_alive loaded_recently no_line_half_read rows_as_declared table_matches_ledger""".split()
+    files_have_a_feed live_mode_is_alive loaded_recently no_line_half_read nothing_unusual rows_as_declared
+    table_matches_ledger""".split()
 )
 
 

@@ -30,15 +30,10 @@ from ecom_platform.feeds.types.column_type import Value
 from ecom_platform.files.column_texts import column_texts
 from ecom_platform.files.encoding import UTF8, MixedEncoding, Recoded, decide
 from ecom_platform.files.file_columns import FileColumns, HeaderMismatch, by_header, without_header
-from ecom_platform.files.opening import (
-    MAX_HEADER_BYTES,
-    GuardedStream,
-    WithoutMark,
-    header_line,
-    open_events,
-)
+from ecom_platform.files.header_lines import grammar_of, skip_titles, split_header
+from ecom_platform.files.opening import GuardedStream, WithoutMark, header_line, open_events
 from ecom_platform.files.record_ids import RecordIds
-from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record, split_quoted
+from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
 DEFAULT_CHUNK_BYTES = 4 << 20
@@ -167,16 +162,12 @@ class FeedDecoder:
         guarded = cast(BinaryIO, GuardedStream(stream))
         if facts.encoding != UTF8:
             guarded = cast(BinaryIO, io.BufferedReader(Recoded(guarded, facts.encoding), _READ_BYTES))
-        number = 0
         if not dialect.header and not dialect.skip:
             guarded = cast(BinaryIO, WithoutMark(guarded))
-        for _ in range(dialect.skip):
-            number += 1
-            if not guarded.readline(MAX_HEADER_BYTES):
-                raise UnreadableFile(FileReason.EMPTY_FILE, "the file ends before its header")
+        skip_titles(dialect, guarded)
         columns, read = self._columns(guarded)
-        number += read
-        grammar = _grammar(self.feed, columns.width)
+        number = dialect.skip + read
+        grammar = grammar_of(dialect, columns.width)
         looks = _Looks(columns, grammar, RowType(columns.feed))
         blocks = BlockReader(
             guarded, grammar, chunk_bytes, looks, first_line=number + 1, one_by_one=one_by_one
@@ -189,33 +180,9 @@ class FeedDecoder:
             if not self.feed.dialect.header:
                 return without_header(self.feed), 0
             line, number = header_line(stream)
-            return by_header(self.feed, _names(self.feed, line)), number
+            return by_header(self.feed, split_header(self.feed.dialect, line)), number
         except HeaderMismatch as error:
             raise UnreadableFile(FileReason.WRONG_HEADER, str(error)) from error
-
-
-def _grammar(feed: Feed, width: int) -> Grammar:
-    dialect = feed.dialect
-    return Grammar(
-        width,
-        dialect.delimiter.encode(),
-        (dialect.quote or "").encode(),
-        (dialect.escape or "").encode(),
-    )
-
-
-def _names(feed: Feed, line: bytes) -> tuple[str, ...]:
-    try:
-        line.decode()
-    except UnicodeDecodeError as error:
-        raise UnreadableFile(
-            FileReason.NOT_UTF8_HEADER, f"the header of {len(line):,} bytes is no UTF-8"
-        ) from error
-    terminated = line + b"\n"
-    split = split_quoted(terminated, 0, len(line), len(terminated), _grammar(feed, 0))
-    if split is None:
-        raise HeaderMismatch("the first line has a quote that is not closed")
-    return tuple(name.decode() for name in split[0])
 
 
 class _Looks:

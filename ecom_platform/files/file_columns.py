@@ -34,6 +34,11 @@ class FileColumns:
     width: int
 
     @property
+    def needs_extra(self) -> bool:
+        """Whether the file has columns that the feed takes, and does not declare."""
+        return len({place for places in self.places for place in places}) < self.width
+
+    @property
     def hashed(self) -> list[tuple[str, tuple[int, ...], str]]:
         """What a row is known by that is known by its content: names, fields and what joins them, by name."""
         found = [
@@ -44,7 +49,30 @@ class FileColumns:
 
 
 class HeaderMismatch(ValueError):  # noqa: N818 (a finding, not a fault)
-    """A header that is not of the feed; the sentence says how it differs."""
+    """A header that is not of the feed; the sentence says how it differs.
+
+    ``missing`` are the declared columns that it lacks, ``strange`` its names that are not declared and that
+    the feed refuses, ``twice`` those that stand there more than once.
+    """
+
+    def __init__(
+        self,
+        sentence: str,
+        missing: Sequence[str] = (),
+        strange: Sequence[str] = (),
+        twice: Sequence[str] = (),
+    ) -> None:
+        super().__init__(sentence)
+        self.missing, self.strange, self.twice = tuple(missing), tuple(strange), tuple(twice)
+
+
+def known_names(feed: Feed) -> set[str]:
+    """Every name of a file's column that the declaration speaks of."""
+    return {
+        name
+        for column in feed.columns
+        for name in (column.concat.columns if column.concat else column.sources or (column.name,))
+    }
 
 
 def canonical_name(feed: Feed, number: int) -> str:
@@ -95,7 +123,8 @@ def by_header(feed: Feed, header: Sequence[str]) -> FileColumns:
     ]
     strange = [name for name in dict.fromkeys(names) if name not in used]
     if missing or twice or (strange and feed.extra == REFUSE):
-        raise HeaderMismatch(_difference(feed, names, missing, strange, twice))
+        refused = strange if feed.extra == REFUSE else ()
+        raise HeaderMismatch(_difference(feed, names, missing, strange, twice), missing, refused, twice)
     extra = tuple((name, at[name]) for name in strange) if feed.extra == STORE else ()
     fitted = replace(feed, columns=tuple(columns))
     return FileColumns(fitted, tuple(header), tuple(places), extra, len(names))
@@ -122,8 +151,7 @@ def _difference(
     listed = ",".join(column.sources[0] if column.sources else column.name for column in feed.columns)
     several = f"the {len(feed.columns)} columns of the feed {feed.name}"
     expected = f"expected {f'{listed} in any order' if len(listed) <= _MOST_LISTED else several}"
-    known = {name for column in feed.columns for name in (column.sources or (column.name,))}
-    if not is_header(names, known):
+    if not is_header(names, known_names(feed)):
         return f"{expected}; the first line has {count}, and is no header by the look of it: is it missing?"
     near = {name.casefold(): name for name in strange}
     said = [

@@ -59,11 +59,11 @@ def open_events(path: Path) -> Iterator[EventFile]:
 
     Raises :class:`UnreadableFile` for what is no regular file, and :class:`OSError`.
     """
-    with io.FileIO(path, "rb", opener=_open_regular) as raw:
+    with io.FileIO(path, "rb", opener=open_regular) as raw:
         yield EventFile(path, raw)
 
 
-def _open_regular(path: str, flags: int) -> int:
+def open_regular(path: str, flags: int) -> int:
     """A descriptor of a regular file. Whoever could write in the landing folder may have put something
     else in its place since it was looked at: a link would lay its target open, a pipe would hold us up.
     """

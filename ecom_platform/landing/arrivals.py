@@ -74,6 +74,8 @@ class State:
     waiting: frozenset[Waiting] = frozenset()
     growing: tuple[str, ...] = ()
     refused: dict[str, str] = field(default_factory=dict)
+    # Files of no feed, and why: nothing is launched for them.
+    without_feed: dict[str, str] = field(default_factory=dict)
     # Runs that ingest and have not ended, and who holds the ingest lock, in words.
     under_way: tuple[str, ...] = ()
     lock_holder: str | None = None
@@ -174,6 +176,10 @@ def _why_nothing(state: State) -> str:
     seen = []
     if state.growing:
         seen.append(f"{_files(state.growing)} still being written")
+    if state.without_feed:
+        names = sorted(state.without_feed)
+        first = f"; {names[0]}: {state.without_feed[names[0]]}"
+        seen.append(f"{_files(names)} without a feed{first}")
     if state.refused:
         entries = [f"{name} ({reason})" for name, reason in sorted(state.refused.items())]
         seen.append(f"{len(entries)} never taken: {_some(entries)}")

@@ -4,14 +4,17 @@ Belongs here: telling which ledger rows are those files. Does not belong here: w
 (``streaming.ingest``).
 
 A name alone does not tell: it may land again and again. A file's ledger row is the first one of its
-name that landed no earlier than the file was seen to.
+name that landed no earlier than the file was seen to. A file at the top of the landing folder may be placed
+meanwhile: its row's name is then that of its feed's folder. One that waits for a feed is nobody's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 
-from ecom_platform.landing.scan import LandedFile
+from ecom_platform.feeds.feed import Feed
+from ecom_platform.landing.placing import Placing
+from ecom_platform.landing.scan import LandedFile, Scan
 from ecom_platform.landing.watch import Watch
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.store import ledger
@@ -28,12 +31,16 @@ class OwnFiles:
         zone: LandingZone,
         settle_seconds: float,
         produced: Collection[str] = (),
+        declared: Mapping[str, Feed] | None = None,
     ) -> None:
+        """``declared``: the feeds by whose headers files are placed; without them none is."""
         self._watch = Watch(zone.landing, settle_seconds, feeds=zone.feeds)
-        self._produced = frozenset(produced)
+        self._produced, self._declared = frozenset(produced), declared or {}
+        self._placing = Placing(zone.landing, self._declared, self._produced) if declared else None
         found = self._watch.look()
         self._unsettled = {file.name for file in found.unsettled}
-        self._unclaimed: dict[str, LandedFile] = {f.name: f for f in [*found.settled, *found.unsettled]}
+        # By the name that each has in the ledger, or will have; of those that do not rest that is not known.
+        self._unclaimed = {file.name: file for file in self._expected(found).values()}
         self._file_ids = {file.file_id for file in ledger.claimed(connection)}
 
     @property
@@ -44,14 +51,30 @@ class OwnFiles:
     def look(self, connection: Connection) -> int:
         """Find the ledger rows that have come about; returns how many files are not finished yet."""
         found = self._watch.look()
-        present = {file.name for file in [*found.settled, *found.unsettled]}
+        expected = self._expected(found)
+        for name, file in expected.items():
+            if name != file.name and name in self._unclaimed:
+                self._unclaimed[file.name] = self._unclaimed.pop(name)
+        present = {file.name for file in expected.values()}
+        self._match(ledger.landed_files(connection, {*self._unclaimed, *self._aliases(), *self._produced}))
         self._unsettled = {file.name for file in found.unsettled}
-        self._match(ledger.landed_files(connection, {*self._unclaimed, *self._produced}))
         # A claim writes its row before it moves the file: one that is gone without a row was taken
         # away by somebody else.
         self._unclaimed = {name: file for name, file in self._unclaimed.items() if name in present}
         pending = sum(file.file_id in self._file_ids for file in ledger.claimed(connection))
         return pending + len(self._unclaimed)
+
+    def _expected(self, found: Scan) -> dict[str, LandedFile]:
+        """What whoever loads will take, by present names, under its names in the ledger."""
+        settled = {file.name: file for file in found.settled}
+        if self._placing is not None:
+            settled = self._placing.sort(found.settled).expected
+        return settled | {file.name: file for file in found.unsettled}
+
+    def _aliases(self) -> dict[str, str]:
+        """Names that files may have got that did not rest at the last look, and those that they had."""
+        open_names = [name for name in self._unsettled & self._unclaimed.keys() if "/" not in name]
+        return {f"{feed}/{name}": name for name in open_names for feed in self._declared}
 
     def leave_unsettled(self) -> tuple[str, ...]:
         """Wait no longer for files that are still being written; returns their names."""
@@ -60,12 +83,14 @@ class OwnFiles:
             del self._unclaimed[name]
         return left
 
-    def _match(self, rows: list[ledger.LandedRow]) -> None:
+    def _match(self, rows: Iterable[ledger.LandedRow]) -> None:
         """``rows`` come in the order of their ids."""
+        aliases = self._aliases()
         for row in rows:
-            file = self._unclaimed.get(row.name)
+            name = row.name if row.name in self._unclaimed else aliases.get(row.name, row.name)
+            file = self._unclaimed.get(name)
             if file is not None and row.landed_at >= file.landed_at:
-                del self._unclaimed[row.name]
+                del self._unclaimed[name]
                 self._file_ids.add(row.file_id)
             elif row.name in self._produced:
                 self._file_ids.add(row.file_id)

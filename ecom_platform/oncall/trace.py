@@ -281,6 +281,8 @@ def _file_verdict(name: str, facts: list[dict[str, Any]], waiting: bool) -> str:
     times = f"{name} was claimed {len(facts)} times; the last time it" if len(facts) > 1 else name
     if last["state"] == ledger.CLAIMED:
         return f"{times} is claimed and waits to be loaded."
+    if last["state"] == ledger.QUARANTINED and last["path"] is None and waiting:
+        return f"{times} was put into quarantine ({last['reason']}), and waits in the landing folder again."
     if last["state"] == ledger.QUARANTINED:
         return f"{times} is in quarantine: {last['reason']}"
     rows = last["rows"]

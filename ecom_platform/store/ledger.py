@@ -191,6 +191,11 @@ def newest_by_name(connection: Connection, names: Iterable[str]) -> list[FileSta
     return [FileState(*row) for row in _queries().newest_by_name(connection, names=list(names))]
 
 
+def quarantined_for(connection: Connection, feed: str, reasons: Iterable[str]) -> list[tuple[int, str]]:
+    """Number and name of each file of ``feed`` that was quarantined for one of ``reasons``, oldest first."""
+    return list(_queries().quarantined_for(connection, feed=feed, reasons=list(reasons)))
+
+
 def landed_files(connection: Connection, names: Iterable[str]) -> list[LandedRow]:
     """Every row of each of ``names``, in the order they were claimed."""
     return [LandedRow(*row) for row in _queries().landed_files(connection, names=list(names))]
@@ -270,6 +275,11 @@ def totals(connection: Connection, file_ids: Iterable[int]) -> dict[str, Totals]
     """Sums over ``file_ids`` by feed, whoever loaded them."""
     rows = _queries().totals(connection, file_ids=list(file_ids))
     return {feed: Totals(*sums) for feed, *sums in rows}
+
+
+def refused_files(connection: Connection, file_ids: Iterable[int]) -> list[tuple[int, str, str]]:
+    """Number, name and reason of those of these files that were quarantined."""
+    return [(*row,) for row in _queries().refused_files(connection, file_ids=list(file_ids))]
 
 
 def start_batch(connection: Connection, query: str, query_batch_id: int, run_id: str) -> int:

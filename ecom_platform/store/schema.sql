@@ -340,6 +340,7 @@ CREATE TABLE public.ingested_files (
     declaration text,
     rows_updated bigint DEFAULT 0 NOT NULL,
     rows_stale bigint DEFAULT 0 NOT NULL,
+    profile jsonb,
     CONSTRAINT ingested_files_check CHECK ((rows_duplicate_within <= rows_duplicate)),
     CONSTRAINT ingested_files_check1 CHECK ((rows_conflicting <= rows_rejected)),
     CONSTRAINT ingested_files_check2 CHECK (((state = 'claimed'::text) = (finished_at IS NULL))),

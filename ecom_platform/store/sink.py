@@ -16,6 +16,7 @@ owner's), that INSERT is made in ever smaller pieces, until the refused rows are
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import random
@@ -40,6 +41,7 @@ import pyarrow.compute as pc
 from ecom_platform import durable
 from ecom_platform.errors import IngestError, StorageError
 from ecom_platform.feeds.feed import Feed
+from ecom_platform.feeds.profile import Profile
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.travel import declaration_hash
 from ecom_platform.files.feed_decoding import FeedChunk, FeedDecoder, FileFacts, RefusedRecord, look_over
@@ -106,6 +108,7 @@ class _Tally:
     rows_conflicting: int = 0
     header: str | None = None
     declaration: str | None = None
+    profile: Profile = field(default_factory=Profile)
     # Arrays, since all rows of a file may be in conflict.
     conflict_lines: list[npt.NDArray[np.int64]] = field(default_factory=list)
     # Lines that PostgreSQL refused: what it said of them, and of which column.
@@ -114,6 +117,7 @@ class _Tally:
     def row(self) -> dict[str, Any]:
         values = asdict(self)
         del values["conflict_lines"], values["refused_lines"]
+        values["profile"] = json.dumps(self.profile.to_data()) if self.state == LOADED else None
         values["rows_inserted"] = self.rows_read - self.rows_duplicate - self.rows_rejected
         return values
 
@@ -133,6 +137,7 @@ _OUTCOMES = pa.schema(
         ("rows_conflicting", pa.int64()),
         ("header", pa.string()),
         ("declaration", pa.string()),
+        ("profile", pa.string()),
     ]
 )
 _REJECTS = pa.schema(
@@ -357,6 +362,7 @@ class _Unit:
         if len(self._rejects) >= REJECT_BUFFER_ROWS:
             self._flush_rejects()
         if chunk.rows.num_rows:
+            tally.profile.add(self._table.feed, chunk.rows)
             ids = pa.repeat(pa.scalar(file.file_id, pa.int64()), chunk.rows.num_rows)
             self._buffer.append(chunk.rows.append_column("file_id", ids))
             self._buffered_rows += chunk.rows.num_rows

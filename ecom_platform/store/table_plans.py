@@ -68,7 +68,8 @@ def plan_of(connection: Connection, table: FeedTable, schema: str) -> TablePlan:
     if not queries("feeds").table_there(connection, schema=known, name=name):
         raise FeedError(
             f"The table {quoted(name)} of the feed {table.feed.name} is gone: it was dropped or renamed.",
-            "Restore it from a backup, or give it its name again.",
+            "Restore it from a backup, or give it its name again. To begin anew: `ecom feeds remove "
+            f"{table.feed.name} --drop-table --yes` keeps its files aside, and the declaration.",
         )
     found = _columns(connection, known, name)
     if not any(change.kind is ChangeKind.LOSES for change in changes):

@@ -10,14 +10,17 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ecom_platform.errors import EcomError, IngestError
 from ecom_platform.landing.claim import claim_files
+from ecom_platform.landing.placing import Placing
 from ecom_platform.landing.scan import LandedFile, Scan
 from ecom_platform.landing.watch import Watch
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.store.connection import Database
 from ecom_platform.store.ledger import ClaimedFile
+from ecom_platform.store.outcome import feed_of
 from ecom_platform.streaming.dispatch import Dispatcher
 
 log = logging.getLogger(__name__)
@@ -34,13 +37,18 @@ class Claimer:
     """A thread that claims until it is stopped or fails; the failure is kept in ``error``."""
 
     def __init__(
-        self, database: Database, zone: LandingZone, settle_seconds: float, dispatcher: Dispatcher
+        self,
+        database: Database,
+        zone: LandingZone,
+        placing: Placing,
+        settle_seconds: float,
+        dispatcher: Dispatcher,
     ) -> None:
-        self._database, self._zone, self._dispatcher = database, zone, dispatcher
+        self._database, self._zone, self._placing, self._dispatcher = database, zone, placing, dispatcher
         self._watch = Watch(zone.landing, settle_seconds, feeds=zone.feeds)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
-        self._refused: set[str] = set()
+        self._left_alone: set[str] = set()
         self._stuck: dict[LandedFile, float] = {}
         self._last = Scan([], [], {})
         self.error: EcomError | None = None
@@ -80,11 +88,16 @@ class Claimer:
     def _look_and_claim(self) -> bool:
         """One round; returns whether settled files are left for the next."""
         found = self._watch.look()
-        self._report_refused(found.refused)
-        batch, left = found.settled[:MAX_CLAIMED_AT_ONCE], found.settled[MAX_CLAIMED_AT_ONCE:]
+        waiting = self._placing.sort(found.settled).waiting
+        ours = [file for file in found.settled if file.name not in waiting]
+        batch, left = ours[:MAX_CLAIMED_AT_ONCE], ours[MAX_CLAIMED_AT_ONCE:]
+        placed, _ = self._placing.place(replace(found, settled=batch))
+        self._report_left_alone(placed.refused, waiting)
         self._last = Scan(left, found.unsettled, found.refused, found.unfinished)
-        if batch:
-            self._dispatcher.add(self._claim(batch))
+        # The folder of a feed that cannot be loaded is not looked into.
+        taken = [file for file in placed.settled if feed_of(file.name) in self._zone.feeds]
+        if taken:
+            self._dispatcher.add(self._claim(taken))
         return bool(left)
 
     def _claim(self, files: list[LandedFile]) -> list[ClaimedFile]:
@@ -98,8 +111,10 @@ class Claimer:
                 self._stuck[file] = now + STUCK_SECONDS
         return claim.taken
 
-    def _report_refused(self, refused: dict[str, str]) -> None:
-        """Each entry that will never be taken, once."""
-        for name in refused.keys() - self._refused:
+    def _report_left_alone(self, refused: dict[str, str], waiting: dict[str, str]) -> None:
+        """Each entry that will never be taken, and each file of no feed, once."""
+        for name in refused.keys() - self._left_alone:
             log.warning("%s in the landing folder is not taken: it is %s", name, refused[name])
-        self._refused = set(refused)
+        for name in waiting.keys() - self._left_alone:
+            log.warning("%s in the landing folder waits for a feed: %s", name, waiting[name])
+        self._left_alone = {*refused, *waiting}

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pyspark.sql import SparkSession
 
+from ecom_platform.feeds.feed import Feed
 from ecom_platform.landing.accounting import require_ends
 from ecom_platform.landing.claim import Recovery, claim_files, recover
 from ecom_platform.landing.expiry import delete_expired
+from ecom_platform.landing.former_quarantine import release_from_quarantine
 from ecom_platform.landing.own_files import OwnFiles
+from ecom_platform.landing.placing import Placing, waiting_files
 from ecom_platform.landing.put_away import look_back
 from ecom_platform.landing.scan import Scan
 from ecom_platform.landing.watch import scan
@@ -41,8 +44,11 @@ MAX_ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class IngestResult:
-    """What one ingest did. ``by_feed`` covers the files that it brought to a final state, ``refused`` says of
-    every entry of the landing folder that was not taken why."""
+    """What one ingest did.
+
+    ``by_feed`` covers the files that it brought to a final state, ``refused`` says of every entry of the
+    landing folder that was not taken why, ``waiting`` of every file of no feed what it looks like.
+    """
 
     by_feed: dict[str, ledger.Totals]
     unsettled: tuple[str, ...]
@@ -51,6 +57,9 @@ class IngestResult:
     stream: StreamResult = field(default_factory=StreamResult)
     # Feeds that could not be loaded at all, and why.
     unready: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+    # Files that cannot be read: why, and where they lie, by their names in the ledger.
+    quarantined: dict[str, str] = field(default_factory=dict)
 
     @property
     def totals(self) -> ledger.Totals:
@@ -83,7 +92,7 @@ def ingest(
     zone = ready.zone(LandingZone.of(settings))
     zone.prepare()
     with IngestLock(database) as lock:
-        beside = _Beside(settings, database, zone, produced)
+        beside = _Beside(settings, database, zone, ready.declared, produced)
         waited: list[str] = []
 
         def waits_for(who: str) -> None:
@@ -96,21 +105,31 @@ def ingest(
             ready = ready_feeds(settings, database)
             zone = ready.zone(zone)
         recovery = recover(database, zone)
+        release_from_quarantine(database, zone, ready.declared)
         wanted = {name: feed for name, feed in ready.feeds.items() if feeds is None or name in feeds}
         job = StreamJob(database, zone, settings.checkpoint_dir, run_id, wanted, settings.batch_files)
-        rounds = _Rounds(settings, job, session, produced, on_batch, recovery.landed_again)
+        placing = Placing(zone.landing, ready.declared, produced)
+        rounds = _Rounds(settings, job, session, placing, produced, on_batch, recovery.landed_again)
         while rounds.another():
             pass
         require_ends(database, zone, {*rounds.file_ids, *beside.file_ids})
-        with database.open() as connection:
-            by_feed = ledger.totals(connection, {*rounds.file_ids, *beside.file_ids})
+        by_feed, quarantined = _ends(database, zone, {*rounds.file_ids, *beside.file_ids})
         if settings.archive_days is not None:
             delete_expired(zone, datetime.now(UTC).date(), settings.archive_days)
-    _log_left_alone(rounds.refused, recovery)
+    left, where = {**rounds.found.unfinished, **rounds.refused}, settings.feeds_dir
+    _log_left_alone(ready.refusals(rounds.refused, where), recovery)
     unsettled = tuple(file.name for file in rounds.found.unsettled)
-    refused = ready.refusals({**rounds.found.unfinished, **rounds.refused})
     stream = rounds.stream or StreamResult()
-    return IngestResult(by_feed, unsettled, refused, recovery, stream, ready.refused)
+    return IngestResult(
+        by_feed,
+        unsettled,
+        ready.refusals(left, where),
+        recovery,
+        stream,
+        ready.refused,
+        rounds.waiting,
+        quarantined,
+    )
 
 
 class _Rounds:
@@ -121,31 +140,35 @@ class _Rounds:
         settings: Settings,
         job: StreamJob,
         session: Callable[[], SparkSession],
+        placing: Placing,
         produced: Collection[str],
         on_batch: Callable[[StreamResult], None],
         slow: Collection[str],
     ) -> None:
-        self._settings, self._job, self._session = settings, job, session
+        self._settings, self._job, self._session, self._placing = settings, job, session, placing
         self._produced, self._on_batch = produced, on_batch
         self._left = MAX_ROUNDS
         self._slow = set(slow)
         self.file_ids: set[int] = set()
         self.found = Scan([], [], {})
         self.refused: dict[str, str] = {}
+        self.waiting: dict[str, str] = {}
         self.stream: StreamResult | None = None
 
     def another(self) -> bool:
         """One round; whether there is reason for another."""
         job = self._job
         self._left -= 1
-        self.found = scan(
+        found = scan(
             job.zone.landing,
             self._settings.settle_seconds,
             SETTLE_WAIT_SECONDS,
             self._produced,
             self._slow,
             feeds=job.zone.feeds,
-        ).only(lambda name: feed_of(name) in job.feeds)
+        )
+        placed, self.waiting = self._placing.place(found)
+        self.found = placed.only(lambda name: feed_of(name) in job.feeds)
         claim = claim_files(job.database, job.zone, self.found.settled)
         self.refused = {**self.found.refused, **claim.refused}
         with job.database.open() as connection:
@@ -168,9 +191,15 @@ class _Beside:
     """An ingest beside a live mode: its own files, which the other loads."""
 
     def __init__(
-        self, settings: Settings, database: Database, zone: LandingZone, produced: Collection[str]
+        self,
+        settings: Settings,
+        database: Database,
+        zone: LandingZone,
+        declared: Mapping[str, Feed],
+        produced: Collection[str],
     ) -> None:
         self._settings, self._database, self._zone, self._produced = settings, database, zone, produced
+        self._declared = declared
         self._own: OwnFiles | None = None
         self._unsettled: tuple[str, ...] = ()
         self._settled_by = 0.0
@@ -195,7 +224,8 @@ class _Beside:
         now = time.monotonic()
         with self._database.open() as connection:
             if self._own is None:
-                self._own = OwnFiles(connection, self._zone, self._settings.settle_seconds, self._produced)
+                seconds, produced = self._settings.settle_seconds, self._produced
+                self._own = OwnFiles(connection, self._zone, seconds, produced, self._declared)
                 self._settled_by = now + SETTLE_WAIT_SECONDS
             self.unfinished = self._own.look(connection)
         if now >= self._settled_by:
@@ -214,12 +244,28 @@ class _Beside:
     def result(self) -> IngestResult:
         """What became of our files."""
         require_ends(self._database, self._zone, self.file_ids - self._given_back())
-        with self._database.open() as connection:
-            by_feed = ledger.totals(connection, self.file_ids)
+        by_feed, quarantined = _ends(self._database, self._zone, self.file_ids)
         refused = scan(
             self._zone.landing, self._settings.settle_seconds, 0.0, feeds=self._zone.feeds
         ).not_taken
-        return IngestResult(by_feed, self._unsettled, refused, Recovery(0, 0, 0, 0, ()))
+        waiting = waiting_files(self._zone.landing, self._declared, self._settings.settle_seconds)
+        nothing = Recovery(0, 0, 0, 0, ())
+        return IngestResult(
+            by_feed, self._unsettled, refused, nothing, waiting=waiting, quarantined=quarantined
+        )
+
+
+def _ends(
+    database: Database, zone: LandingZone, file_ids: Collection[int]
+) -> tuple[dict[str, ledger.Totals], dict[str, str]]:
+    """What became of these files: counts by feed, and of each that was quarantined why, and where it lies."""
+    with database.open() as connection:
+        refused = ledger.refused_files(connection, file_ids)
+        totals = ledger.totals(connection, file_ids)
+    return totals, {
+        name: f"{reason.rstrip('.')}. It lies in {zone.quarantined_path(number, name)}"
+        for number, name, reason in refused
+    }
 
 
 def _log_left_alone(refused: dict[str, str], recovery: Recovery) -> None:

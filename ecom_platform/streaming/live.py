@@ -25,6 +25,8 @@ from pyspark.sql import SparkSession
 from ecom_platform.errors import DatabaseError, EcomError, IngestError, JvmLostError, LockedError
 from ecom_platform.landing.claim import recover
 from ecom_platform.landing.expiry import delete_expired
+from ecom_platform.landing.former_quarantine import release_from_quarantine
+from ecom_platform.landing.placing import Placing
 from ecom_platform.landing.put_away import look_back
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.settings import Settings
@@ -99,6 +101,7 @@ class LiveMode:
         self._settings, self._database, self._session = settings, database, session
         ready = ready_feeds(settings, database)
         self._zone = ready.zone(LandingZone.of(settings))
+        self._declared = ready.declared
         self._revive, self._say, self._on_progress = revive, say, on_progress
         self._stopping = threading.Event()
         self._heartbeat = Heartbeat(database, run_id, self._pulse)
@@ -169,6 +172,7 @@ class LiveMode:
             recovery = recover(self._database, self._zone)
             for name in recovery.unknown:
                 log.warning("claimed/%s is not in the ledger; `ecom reconcile` puts it right", name)
+            release_from_quarantine(self._database, self._zone, self._declared)
             while not self._stopping.is_set():
                 self._run_query(lock)
 
@@ -204,8 +208,9 @@ class LiveMode:
             with self._database.open() as connection:
                 claimed = ledger.claimed(connection)
                 dispatcher.add(file for file in claimed if feed_of(file.name) in self._job.feeds)
+            placing = Placing(self._zone.landing, self._declared)
             claimer = self._claimer = Claimer(
-                self._database, self._zone, self._settings.settle_seconds, dispatcher
+                self._database, self._zone, placing, self._settings.settle_seconds, dispatcher
             )
 
             def on_batch(batch: Batch) -> None:

@@ -163,6 +163,7 @@ def test_a_worker_lost_in_mid_batch(postgres: Server, cluster: Cluster, tmp_path
             "loaded": 30,
             "quarantined": 0,
             "unsettled": 0,
+            "waiting": {},
             "refused": {},
         }
         assert result["checks"]["failed"] == []

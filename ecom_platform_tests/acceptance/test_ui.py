@@ -55,7 +55,7 @@ def test_materialise_everything_then_break_it_then_put_it_right(dev: ui.Dev, tmp
         ui.open_page(dev, page, "/asset-groups")
         for asset, checks in (
             ("raw_events", 1),
-            ("user_events", 15),
+            ("user_events", 17),
             ("duplicate_audit", 1),
             ("hourly_sales", 1),
         ):

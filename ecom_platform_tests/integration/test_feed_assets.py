@@ -37,7 +37,9 @@ primary_key: [article, shop]
 checks: {few_pieces: pieces < 1000}
 """
 BROKEN = "columns: {article: bigintt}\nprimary_key: article\n"
-OF_EVERY_FEED = {"counts_reconcile", "table_matches_ledger", "few_rows_rejected", "can_be_loaded"}
+OF_EVERY_FEED = {
+    *("counts_reconcile", "table_matches_ledger", "few_rows_rejected", "nothing_unusual", "can_be_loaded"),
+}
 
 
 @pytest.fixture
@@ -139,6 +141,7 @@ def test_they_are_loaded_together_or_by_choice(landing: LandingZone, database: D
     (landing.landing / "clicks" / "a.csv").write_text("at,page\n" + "2026-01-02T03:04:05Z,home\n" * 3)
     (landing.landing / "stock" / "a.csv").write_text("article,shop,pieces\n1,1,5\n1,2,7\n")
     (landing.landing / "prices" / "a.csv").write_text("article\n1\n")
+    (landing.landing / "strange.csv").write_text("at\tpage\n1\t2\n")
 
     settings = load_settings()
     chosen = assets_of(["stock"], Workload())
@@ -150,7 +153,9 @@ def test_they_are_loaded_together_or_by_choice(landing: LandingZone, database: D
         "clicks/a.csv",
         "events.csv",
         "prices/a.csv",
+        "strange.csv",
     ]
+    assert "separated by tabs, and the feed by commas" in alone.waiting["strange.csv"]
     assert (alone.success, alone.failed, alone.warned) == (True, [], [])
 
     # A fifth of the clicks is refused; of other feeds a twentieth would be too many.
@@ -163,7 +168,14 @@ def test_they_are_loaded_together_or_by_choice(landing: LandingZone, database: D
     assert together.rows("stock") == (0, 0, 0)
     assert together.rows("prices") == (0, 0, 0)
     assert "bigintt" in together.loaded["prices"]["not_loaded"]
-    assert together.failed.keys() == {"prices:can_be_loaded", "clicks:few_rows_rejected"}
+    assert together.failed.keys() == {
+        "prices:can_be_loaded",
+        "clicks:few_rows_rejected",
+        "user_events:files_have_a_feed",
+    }
+    waits = together.failed["user_events:files_have_a_feed"]
+    assert waits.severity is dg.AssetCheckSeverity.WARN
+    assert "strange.csv" in waits.metadata and together.loaded["user_events"]["waiting"] == alone.waiting
     broken = together.failed["prices:can_be_loaded"]
     assert broken.severity is dg.AssetCheckSeverity.ERROR
     assert "prices.yaml" in broken.description and "bigintt" in broken.description
@@ -184,6 +196,7 @@ def test_they_are_loaded_together_or_by_choice(landing: LandingZone, database: D
     assert after.rows("stock") == (1, 2, 0)
     assert "page is missing" in after.loaded["clicks"]["not_loaded"]
     wrong = {"clicks:can_be_loaded", "stock:table_matches_ledger", "stock:few_pieces"}
-    assert wrong <= after.failed.keys()
+    # What cannot be asked is no pass.
+    assert {*wrong, "clicks:rows_as_declared"} <= after.failed.keys()
     assert "found 1 rows" in after.failed["stock:few_pieces"].description
     assert (landing.landing / "clicks" / "c.csv").exists()

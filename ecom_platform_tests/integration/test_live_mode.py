@@ -37,6 +37,9 @@ PATIENCE_SECONDS = 240
 
 pytestmark = pytest.mark.usefixtures("starts_spark")
 
+# A file of no feed.
+WAITING = "wrong.csv"
+
 
 class Stream:
     """One `ecom stream`."""
@@ -122,7 +125,11 @@ class Platform:
 
     def unfinished(self) -> int:
         claimed = self.query("SELECT count(*) FROM ingested_files WHERE state = 'claimed'")[0][0]
-        return int(claimed) + len(look(self.zone.landing).files)
+        return int(claimed) + len(self.landed())
+
+    def landed(self) -> set[str]:
+        """What lies in the landing folder, but for the file that waits for a feed."""
+        return look(self.zone.landing).files.keys() - {WAITING}
 
     def ended(self) -> int:
         """How many files have an end."""
@@ -181,16 +188,19 @@ def test_files_are_loaded_as_they_land_and_what_fails_is_a_pause(platform: Platf
     stream = platform.stream()
     stream.wait_until_it_says("waiting for files")
     write_dirty_files(platform.zone.landing, seed=3, events=2_000, rows_per_file=200)
-    (platform.zone.landing / "wrong.csv").write_text("a,b\n1,2\n")
+    (platform.zone.landing / "empty.csv").touch()
+    (platform.zone.landing / WAITING).write_text("a,b\n1,2\n")
     wait_until(lambda: platform.unfinished() == 0, stream.said)
     for number in range(40):
         platform.drop(f"small-{number}.csv", csv_file(line(), line()))
-        wait_until(lambda: not look(platform.zone.landing).files, stream.said)  # one by one
+        wait_until(lambda: not platform.landed(), stream.said)  # one by one
     wait_until(lambda: platform.unfinished() == 0, stream.said)
     with IngestLock(platform.database) as lock:
         holder = lock.holder()
         assert holder is not None and holder.application_name == LIVE_APPLICATION_NAME
     an_ingest_beside_it_waits_for_its_own(platform, stream)
+    assert (platform.zone.landing / WAITING).is_file()
+    assert f"{WAITING} in the landing folder waits for a feed: its first line has 2 fields" in stream.said()
     assert len(platform.scratch()) < 150
     assert platform.query(
         "SELECT count(*) FROM stream_batches WHERE latency_p95_ms IS NULL AND rows > 0"
@@ -216,12 +226,13 @@ def an_ingest_beside_it_waits_for_its_own(platform: Platform, stream: Stream) ->
         asked_at: set[object] = set()
         wait_until(lambda: _asked_for_the_lock(platform, ingest, asked_at))
         platform.drop("later.csv", csv_file(line()))  # not its business
-        wait_until(lambda: not look(platform.zone.landing).files, stream.said)
+        wait_until(lambda: not platform.landed(), stream.said)
         wait_until_it_has_looked(psutil.Process(ingest.pid))
         assert ingest.poll() is None
     output, errors = ingest.communicate(timeout=PATIENCE_SECONDS)
     assert ingest.returncode == 0, errors.decode()
     summary = json.loads(output)
+    assert summary["files"].pop("waiting").keys() == {WAITING}
     assert summary["files"] == {"landed": 1, "loaded": 1, "quarantined": 0, "unsettled": 0, "refused": {}}
     assert summary["rows"] == rows_of(3, inserted=3, duplicate=0)
     wait_until(lambda: platform.unfinished() == 0, stream.said)

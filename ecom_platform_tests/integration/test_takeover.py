@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 import uuid
@@ -12,8 +13,10 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pyspark.sql import SparkSession
 
+from ecom_platform.catalog import catalog
 from ecom_platform.landing.accounting import disk_matches_ledger
 from ecom_platform.landing.archive_check import archive_matches_ledger
+from ecom_platform.landing.placing import files_have_a_feed
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.server import binary
 from ecom_platform.settings import Settings
@@ -56,6 +59,10 @@ def test_it_is_loaded_on(
     result = ingest(settings, database, lambda: spark, "the next run")
     assert (result.totals.loaded, result.totals.rows_inserted) == (2, 3)
     assert (result.refused, result.unsettled) == ({}, ())
+    # A version that placed nothing had put it into quarantine for its header.
+    assert result.waiting.keys() == {"broken.csv"}
+    assert (left.landing / "broken.csv").read_bytes() == b"no,header\n1,2\n"
+    assert list(left.quarantine.iterdir()) == []
     with database.open() as connection:
         stored = [row[0] for row in connection.execute("SELECT event_id FROM user_events ORDER BY 1")]
         states = connection.execute("SELECT name, state FROM ingested_files ORDER BY name").fetchall()
@@ -99,6 +106,24 @@ def test_every_check_agrees(
         reconciles(database, CONVERSION_FUNNEL, "funnel_reconciles"),
     ]
     assert [finding for finding in findings if not finding.passed] == []
+    assert not files_have_a_feed(left, catalog(settings).feeds, 0).passed
+
+
+def test_what_it_quarantined_for_its_header_is_loaded_when_it_is_declared(
+    left: LandingZone, database: Database, settings: Settings, spark: SparkSession, tmp_path: Path
+) -> None:
+    migrate(database)
+    declared = dataclasses.replace(settings, feeds_dir=tmp_path)
+    (tmp_path / "numbers.yaml").write_text("columns: {no: bigint, header: bigint}\nidentity: content\n")
+    result = ingest(declared, database, lambda: spark, "the next run")
+    assert (result.waiting, result.by_feed["numbers"].rows_inserted) == ({}, 1)
+    with database.open() as connection:
+        states = connection.execute(
+            "SELECT name, state FROM ingested_files WHERE name LIKE '%broken.csv' ORDER BY file_id"
+        ).fetchall()
+        totals = audit.counts_reconcile(connection, "numbers")
+    assert states == [("broken.csv", "quarantined"), ("numbers/broken.csv", "loaded")]
+    assert totals.passed and disk_matches_ledger(database, LandingZone.of(declared)).passed
 
 
 def test_a_file_that_was_loaded_before_is_dropped_again(

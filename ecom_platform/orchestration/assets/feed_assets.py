@@ -58,7 +58,8 @@ def feed_assets(declared: DeclaredFeeds, upstream: Mapping[str, Sequence[str]]) 
         pyspark: SparkResource,
         workload: dg.ResourceParam[Workload],
     ) -> Iterator[Any]:
-        chosen = [key.to_user_string() for key in context.selected_asset_keys]
+        # In the order of their declarations: the chosen keys are a set.
+        chosen = [name for name in declared.names if dg.AssetKey(name) in context.selected_asset_keys]
 
         def observe(progress: StreamResult) -> None:
             metadata = {"rows": progress.rows, "files": progress.files, "batches": progress.batches}
@@ -174,6 +175,11 @@ def _of_feed(result: IngestResult, name: str, chosen: Sequence[str]) -> dict[str
     }
     if refused:
         metadata["refused"] = dg.MetadataValue.json(refused)
+    if result.waiting and name == chosen[0]:
+        metadata["waiting"] = dg.MetadataValue.json(result.waiting)
+    quarantined = {file: why for file, why in result.quarantined.items() if feed_of(file) == name}
+    if quarantined:
+        metadata["quarantined"] = dg.MetadataValue.json(quarantined)
     if name in result.unready:
         metadata["not_loaded"] = result.unready[name]
     return metadata

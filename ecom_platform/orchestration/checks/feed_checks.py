@@ -6,7 +6,7 @@ whole (``platform_checks``).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,8 @@ from ecom_platform.store.audit import Finding, RowRules
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_tables import applied_tables
 from ecom_platform.store.row_conditions import RuleKind
+from ecom_platform.store.usual_files import CHECK as USUAL_CHECK
+from ecom_platform.store.usual_files import nothing_unusual
 from ecom_platform.streaming.readiness import LOADABLE_CHECK, can_be_loaded
 
 # What is said of a check here is what the UI shows under *About*: the promise, then what to do.
@@ -53,6 +55,12 @@ _FEW = (
     "Of the rows of the newest run, and of each of its files, no more were rejected than the feed's "
     "`reject_share` allows, or `ECOM_ALERT_REJECT_SHARE`.\n\nOnly a warning, since nothing is lost: `ecom "
     "rejects list` says why, `ecom rejects replay` loads them once they are right."
+)
+_USUAL = (
+    "Each file of the newest run is like the 20 of its feed before it: rows, shares of duplicates, of "
+    "refused rows, of nulls and of each listed value, hour of arrival.\n\nOnly a warning: the rows are as "
+    "declared, and loaded. Ask whoever sends the files; if this is how they are from now on, it passes "
+    "again by itself."
 )
 _RECENT = (
     "A file was loaded within the feed's `freshness`.\n\nOnly a warning, since a quiet day is no fault: ask "
@@ -114,9 +122,16 @@ def feed_checks(declared: DeclaredFeeds, named_rules: Mapping[str, Rules]) -> li
         with look.database.transaction() as connection:
             yield audit.few_rejects(connection, limit, name)
 
+    def usual(look: _Look, name: str) -> Iterable[Finding]:
+        with look.database.transaction() as connection:
+            yield nothing_unusual(connection, name)
+
     def recent(look: _Look, name: str) -> Iterable[Finding]:
         with look.database.transaction() as connection:
-            yield audit.freshness(connection, datetime.now(UTC), windows[name], name)
+            found = audit.freshness(connection, datetime.now(UTC), windows[name], name)
+        # Who has not declared it and never loaded a file of it does not miss one.
+        unused = name in packaged() and not found.details
+        yield replace(found, passed=True) if unused else found
 
     def loadable(look: _Look, name: str) -> Iterable[Finding]:
         yield can_be_loaded(look.settings, look.database, name)
@@ -136,6 +151,7 @@ def feed_checks(declared: DeclaredFeeds, named_rules: Mapping[str, Rules]) -> li
         _of_feeds("counts", _each(tables, "counts_reconcile", _RECONCILE), counts, declared),
         _of_feeds("matches", _each(tables, "table_matches_ledger", _MATCHES), matches, declared),
         _of_feeds("rejects", _each(tables, "few_rows_rejected", _FEW), few_rejects, declared, warn=True),
+        _of_feeds("usual", _each(tables, USUAL_CHECK, _USUAL), usual, declared, warn=True),
     ]
     if windows:
         named = _each(windows, "loaded_recently", _RECENT)

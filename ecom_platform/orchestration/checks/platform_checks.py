@@ -9,8 +9,10 @@ from typing import Any
 
 import dagster as dg
 
+from ecom_platform.catalog import catalog
 from ecom_platform.landing import accounting
 from ecom_platform.landing.archive_check import archive_matches_ledger, no_line_half_read
+from ecom_platform.landing.placing import HAVE_A_FEED_CHECK, files_have_a_feed
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import check_result
@@ -48,6 +50,12 @@ _ALIVE = (
     "Without one the check passes: files are then loaded by bounded runs. If it fails, start `ecom stream` "
     "again; it takes up what the last one left. To do without it from now on, start it and end it with "
     "Ctrl-C."
+)
+_HAVE_A_FEED = (
+    "Every file at the top of the landing folder has the header of a declared feed.\n\n"
+    "Only a warning, since all others are loaded. One that has not waits where it is. If it fails, the check "
+    "says of each file what it looks like. `ecom feeds init FILE` writes a declaration; as soon as one takes "
+    "the file, it is loaded. Or move it into the folder of its feed, or away."
 )
 _AUDITED = (
     "The newest audit of each feed counted as many distinct keys as rows.\n\n"
@@ -92,6 +100,12 @@ def platform_checks(declared: DeclaredFeeds, audited: dg.AssetKey) -> list[dg.As
         with postgres.transaction() as connection:
             return check_result(live_status.alive(live_status.newest(connection)))
 
+    @dg.asset_check(asset=asset, name=HAVE_A_FEED_CHECK, description=_HAVE_A_FEED)
+    def have_a_feed(landing: LandingZoneResource) -> Any:
+        settings = landing.settings
+        found = files_have_a_feed(landing.zone, catalog(settings).feeds, settings.settle_seconds)
+        return check_result(found, dg.AssetCheckSeverity.WARN)
+
     @dg.asset_check(asset=audited, description=_AUDITED)
     def audit_finds_no_duplicates(postgres: PostgresResource) -> Any:
         with postgres.transaction() as connection:
@@ -99,7 +113,7 @@ def platform_checks(declared: DeclaredFeeds, audited: dg.AssetKey) -> list[dg.As
             findings = [(name, audit.newest_audit(connection, name)) for name in names]
         return check_result(audit.of_all_feeds(findings))
 
-    return [kept_files, disk_matches_ledger, live_mode_is_alive, audit_finds_no_duplicates]
+    return [kept_files, disk_matches_ledger, live_mode_is_alive, have_a_feed, audit_finds_no_duplicates]
 
 
 def _tables(connection: Connection, declared: DeclaredFeeds) -> list[FeedTable]:

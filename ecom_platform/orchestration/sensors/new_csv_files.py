@@ -20,12 +20,14 @@ from ecom_platform.errors import StorageError
 from ecom_platform.landing import arrivals, identity, put_away
 from ecom_platform.landing.accounting import OnDisk, claimed_on_disk
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
-from ecom_platform.landing.scan import Scan
+from ecom_platform.landing.placing import Placing
+from ecom_platform.landing.scan import LandedFile
 from ecom_platform.landing.watch import scan
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import INGEST_JOB, WAITING_TAG, ingest_job
 from ecom_platform.orchestration.selection import assets_of
+from ecom_platform.orchestration.sensors.files_without_feed import told_of_files_without_feed
 from ecom_platform.orchestration.stale_runs import (
     UNKNOWN_SECONDS,
     UnknownRun,
@@ -45,6 +47,8 @@ from ecom_platform.store.provision import provide
 
 # Long enough for a file to settle within the tick that sees it first (ECOM_SETTLE_SECONDS is 1).
 LOOK_SECONDS = 1.5
+# For which headers are read in one tick: of more files than that allows, the others wait for the next.
+READ_SECONDS = 0.75
 # Dagster looks for sensors that are due every five seconds; less than that is as often as it can.
 INTERVAL_SECONDS = 1
 
@@ -87,6 +91,8 @@ def new_csv_files(
     _end_unknown_runs(context, settings)
     state = survey(context.instance, settings)
     decision = arrivals.decide(state)
+    # While a run is under way nothing was looked at, and it has the check as well.
+    events = [] if state.under_way else told_of_files_without_feed(settings, state.without_feed, declared)
     if isinstance(decision, Launch):
         context.log.info(decision.reason)
         cursor = _end_given_up(context.cursor, state)
@@ -94,16 +100,17 @@ def new_csv_files(
             tags={WAITING_TAG: decision.fingerprint},
             asset_selection=_selection(decision, declared, workload),
         )
-        return dg.SensorResult([request], cursor=cursor)
+        return dg.SensorResult([request], cursor=cursor, asset_events=events)
     if isinstance(decision, Skip):
         if state.under_way or (state.lock_holder is not None and not state.live):
             # What was given up may be what is being loaded: not over yet.
-            return dg.SensorResult(skip_reason=decision.reason, cursor=context.cursor)
+            return dg.SensorResult(skip_reason=decision.reason, cursor=context.cursor, asset_events=events)
         cursor = _end_given_up(context.cursor, state)
-        return dg.SensorResult(skip_reason=decision.reason, cursor=cursor)
+        return dg.SensorResult(skip_reason=decision.reason, cursor=cursor, asset_events=events)
     if context.cursor != decision.fingerprint:
         report_given_up(context, decision)
-    return dg.SensorResult(skip_reason=f"Given up: {decision.reason}", cursor=decision.fingerprint)
+    given_up = f"Given up: {decision.reason}"
+    return dg.SensorResult(skip_reason=given_up, cursor=decision.fingerprint, asset_events=events)
 
 
 def _selection(decision: Launch, declared: DeclaredFeeds, workload: Workload) -> list[dg.AssetKey] | None:
@@ -211,10 +218,13 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
     under_way = tuple(_under_way(instance))
     if under_way:
         return State(now, under_way=under_way)
-    zone = LandingZone.of(settings).looking_into(catalog(settings).feeds)
+    feeds = catalog(settings).feeds
+    zone = LandingZone.of(settings).looking_into(feeds)
     if not settings.home.exists():
         zone.prepare()  # the very first start, before anything could have landed
     found = scan(zone.landing, settings.settle_seconds, LOOK_SECONDS, feeds=zone.feeds)
+    by_feed = Placing(zone.landing, feeds).sort(found.settled, READ_SECONDS)
+    landed = [*by_feed.expected.values()]
     growing = tuple(file.name for file in found.unsettled) + tuple(
         name for name in found.unfinished if not name.startswith(".")
     )
@@ -222,14 +232,15 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
     if not identity.is_marked(zone):
         _require_zone(settings, zone)
     written_to = put_away.written_to(zone)
-    if not found.settled and not claimed and not written_to:
-        return State(now, growing=growing, refused=found.refused)
-    holder, waiting = _ask_database(settings, zone, found, claimed, written_to)
+    if not landed and not claimed and not written_to:
+        return State(now, growing=growing, refused=found.refused, without_feed=by_feed.waiting)
+    holder, waiting = _ask_database(settings, zone, landed, claimed, written_to)
     return State(
         now,
         waiting,
         growing,
         found.refused,
+        by_feed.waiting,
         lock_holder=str(holder) if holder else None,
         live=holder is not None and holder.live,
         attempts=_attempts(instance, waiting),
@@ -273,7 +284,11 @@ def _claimed(zone: LandingZone) -> list[OnDisk]:
 
 
 def _ask_database(
-    settings: Settings, zone: LandingZone, found: Scan, claimed: list[OnDisk], written_to: list[int]
+    settings: Settings,
+    zone: LandingZone,
+    landed: list[LandedFile],
+    claimed: list[OnDisk],
+    written_to: list[int],
 ) -> tuple[lock.Holder | None, frozenset[Waiting]]:
     numbers = [file.number for file in claimed]
     with provide(settings) as database, database.open(autocommit=True) as connection:
@@ -285,7 +300,7 @@ def _ask_database(
     leftovers += [
         Leftover(file.name, file.size, file.landed_at) for file in claimed if file.number not in known
     ]
-    return holder, arrivals.waiting(found.settled, leftovers) | {_waits_again(zone, file) for file in grown}
+    return holder, arrivals.waiting(landed, leftovers) | {_waits_again(zone, file) for file in grown}
 
 
 def _waits_again(zone: LandingZone, file: ledger.FileState) -> Waiting:

@@ -179,3 +179,21 @@ WHERE f.state = 'loaded' AND (:feed::text IS NULL OR f.feed = :feed) AND b.run_i
 GROUP BY GROUPING SETS ((), (f.file_id))
 HAVING f.file_id IS NULL OR sum(f.rows_rejected) > :limit::float8 * sum(f.rows_read)
 ORDER BY f.file_id IS NOT NULL, rejected DESC, f.file_id;
+
+-- name: files_to_compare
+-- The newest files of a feed, newest first, with what is known of each, and whether the newest run that loaded any
+-- of them has loaded it. Files with the bytes of another say nothing new and are left out.
+SELECT
+    f.file_id,
+    f.name,
+    f.landed_at,
+    f.rows_read,
+    f.rows_duplicate,
+    f.rows_rejected,
+    f.profile,
+    b.run_id = first_value(b.run_id) OVER (ORDER BY f.file_id DESC) AS of_newest_run
+FROM ingested_files AS f
+JOIN stream_batches AS b USING (batch_id)
+WHERE f.state = 'loaded' AND f.feed = :feed AND f.same_bytes_as IS NULL
+ORDER BY f.file_id DESC
+LIMIT :files;

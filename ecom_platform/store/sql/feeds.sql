@@ -14,6 +14,14 @@ SELECT feed, declaration FROM feeds ORDER BY feed;
 -- Another feed whose table this is.
 SELECT feed FROM feeds WHERE table_schema = :schema AND table_name = :name AND feed <> :feed;
 
+-- name: is_unused#
+-- Whether no file of the feed was ever claimed, and nobody has written a row.
+SELECT
+    NOT EXISTS (SELECT FROM ingested_files WHERE feed = {feed_text}) AND NOT EXISTS (SELECT FROM {table});
+
+-- name: drop_unused#
+DROP TABLE {table};
+
 -- name: table_there$
 SELECT EXISTS (
     SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace

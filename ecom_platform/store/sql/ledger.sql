@@ -57,6 +57,12 @@ FROM ingested_files
 WHERE name = ANY(:names)
 ORDER BY file_id;
 
+-- name: quarantined_for
+SELECT file_id, name
+FROM ingested_files
+WHERE state = 'quarantined' AND feed = :feed AND split_part(reason, ':', 1) = ANY(:reasons)
+ORDER BY file_id;
+
 -- name: finished_since
 (
     SELECT file_id, name, state, reason, finished_at, sha256, size_bytes, claimed_mtime_ns, claimed_inode
@@ -113,6 +119,12 @@ FROM ingested_files
 WHERE file_id = ANY(:file_ids)
 GROUP BY feed
 ORDER BY feed;
+
+-- name: refused_files
+-- Which of some files were quarantined, and why.
+SELECT file_id, name, reason FROM ingested_files
+WHERE file_id = ANY(:file_ids) AND state = 'quarantined'
+ORDER BY file_id;
 
 -- name: start_batch$
 INSERT INTO stream_batches (query, query_batch_id, run_id)

@@ -197,7 +197,8 @@ SELECT file_id, finished_at FROM {main}.ingested_files WHERE feed = {feed_text} 
 -- For the triggers of the ledger: what follows is a load as any other.
 UPDATE {main}.ingested_files AS f
 SET state = 'claimed', finished_at = NULL, same_bytes_as = NULL, rows_read = 0, rows_inserted = 0, rows_updated = 0,
-    rows_stale = 0, rows_duplicate = 0, rows_rejected = 0, rows_duplicate_within = 0, rows_conflicting = 0
+    rows_stale = 0, rows_duplicate = 0, rows_rejected = 0, rows_duplicate_within = 0, rows_conflicting = 0,
+    profile = NULL
 FROM ended AS e WHERE e.file_id = f.file_id;
 
 -- name: settle_rebuilt#
@@ -206,7 +207,7 @@ SET state = s.state, reason = s.reason, finished_at = e.finished_at, same_bytes_
     rows_read = s.rows_read, rows_inserted = s.rows_inserted, rows_updated = s.rows_updated, rows_stale = s.rows_stale,
     rows_duplicate = s.rows_duplicate, rows_rejected = s.rows_rejected,
     rows_duplicate_within = s.rows_duplicate_within, rows_conflicting = s.rows_conflicting,
-    header = s.header, declaration = CASE WHEN s.declaration IS NOT NULL THEN {hash_text} END
+    profile = s.profile, header = s.header, declaration = CASE WHEN s.declaration IS NOT NULL THEN {hash_text} END
 FROM {shadow}.ingested_files AS s JOIN ended AS e USING (file_id)
 WHERE f.file_id = s.file_id AND s.state <> 'claimed';
 

@@ -216,7 +216,8 @@ CREATE TEMPORARY TABLE outcomes (
     rows_duplicate_within bigint,
     rows_conflicting bigint,
     header text,
-    declaration text
+    declaration text,
+    profile text
 ) ON COMMIT DROP;
 
 -- name: settle_files!
@@ -246,6 +247,7 @@ SET
     rows_conflicting = o.rows_conflicting,
     header = o.header,
     declaration = o.declaration,
+    profile = o.profile::jsonb,
     batch_id = $1,
     finished_at = clock_timestamp()
 FROM outcomes AS o

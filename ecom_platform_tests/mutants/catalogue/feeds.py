@@ -77,10 +77,10 @@ MUTANTS = (
     Mutant(
         name="a row that is corrected is taken for one that is like it",
         promise=promises.FEED_ONCE,
-        file="ecom_platform/oncall/reread.py",
-        original='    at_the_end = feed.identity == "content"\n',
-        mutated="    at_the_end = False\n",
-        tests=(f"{_CORRECTIONS}::TestCorrected::test_each_once_and_none_is_taken_for_another",),
+        file="ecom_platform/oncall/corrections.py",
+        original='one_more=table.feed.identity == "content")',
+        mutated="one_more=False)",
+        tests=(f"{_CORRECTIONS}::TestCorrected::test_equal_ones_one_after_the_other_are_each_a_row",),
     ),
     Mutant(
         name="a question that cannot be asked of a feed is no failed check",

@@ -7,6 +7,7 @@ _CLAIM = "ecom_platform/landing/claim.py"
 _SCAN = "ecom_platform/landing/scan.py"
 _CLAIM_TESTS = "ecom_platform_tests/unit/landing/test_claim.py"
 _SCAN_TESTS = "ecom_platform_tests/unit/landing/test_scan.py"
+_BELONGING_TESTS = "ecom_platform_tests/unit/files/test_belonging.py"
 _ON_CALL = "ecom_platform_tests/integration/test_on_call.py"
 _ARRIVALS = "ecom_platform/landing/arrivals.py"
 _ARRIVALS_TESTS = "ecom_platform_tests/unit/landing/test_arrivals.py"
@@ -175,6 +176,41 @@ MUTANTS = (
         tests=(
             "ecom_platform_tests/integration/test_accounting.py::TestFilesThatTheLedgerDoesNotKnow"
             "::test_archived_claimed_and_in_quarantine",
+        ),
+    ),
+    Mutant(
+        name="a feed that needs extra columns takes what another declares whole",
+        promise=promises.PLACED,
+        file="ecom_platform/files/belonging.py",
+        original="[fit for fit in fits if not fit.needs_extra] or fits",
+        mutated="fits",
+        tests=(f"{_BELONGING_TESTS}::test_one_that_needs_no_extra_column_beats_those_that_do",),
+    ),
+    Mutant(
+        name="a file of no feed is taken by the first",
+        promise=promises.PLACED,
+        file="ecom_platform/files/belonging.py",
+        original="        return Belonging(None, misfit)",
+        mutated="        return Belonging(TOP_FEED)",
+        tests=(f"{_BELONGING_TESTS}::test_what_is_said_of_others",),
+    ),
+    Mutant(
+        name="a file that is placed replaces one in its feed's folder",
+        promise=promises.NOT_OVERWRITTEN,
+        file="ecom_platform/landing/placing.py",
+        original='name = move(self._landing / file.name, self._landing, [f"{feed}/{file.name}"])',
+        mutated='name = f"{feed}/{file.name}"; (self._landing / file.name).rename(self._landing / name)',
+        tests=("ecom_platform_tests/integration/test_placing.py::TestTheMove::test_replaces_nothing",),
+    ),
+    Mutant(
+        name="what an earlier version quarantined is brought back without asking whose it is",
+        promise=promises.PLACED,
+        file="ecom_platform/landing/former_quarantine.py",
+        original=".feed != TOP_FEED:",
+        mutated=".feed != '':",
+        tests=(
+            "ecom_platform_tests/integration/test_placing.py::TestWhatIsInQuarantineFromBefore"
+            "::test_it_lands_again_once_and_what_is_damaged_stays",
         ),
     ),
 )

@@ -28,6 +28,7 @@ SHELL = "Nothing of the shell reaches the embedded server's clients"
 ONE_SCHEMA = (
     "All rows are in one schema, and two platforms in one database neither see nor wait for each other"
 )
+PLACED = "A file goes to the feed whose header it has, or waits and says what it is; nothing is guessed"
 NOT_OVERWRITTEN = "Nobody's file is overwritten"
 ONLY_FILES = (
     "Only files are read: nothing that a link points to gets into the tables, no pipe holds a load up"
