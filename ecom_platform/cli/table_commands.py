@@ -91,6 +91,8 @@ def rebuild(name: str, without: tuple[str, ...], partial: bool, as_json: bool) -
         f"The table of {name} is made anew from {made.files:,} files: {made.read:,} rows read, "
         f"{made.inserted:,} inserted, {made.duplicate:,} duplicate, {made.rejected:,} rejected."
     )
+    if done.carried:
+        click.echo(f"{done.carried:,} rows that had been corrected by hand are in it as they were.")
     for one in done.left_out:
         click.echo(f"Left out: {one.file}: {one.reason}")
     if made.kept_in:

@@ -22,10 +22,11 @@ from ecom_platform.store.ledger import FileState
 from ecom_platform.store.statements import queries
 
 
-def rename_feed(database: Database, old: str, feed: Feed) -> bool:
+def rename_feed(database: Database, old: str, feed: Feed, source: str) -> bool:
     """Let the feed ``old`` be called as ``feed`` is, and its table as that declares; whether there was one.
 
-    What its rows are stays as it was applied: only the names are taken from ``feed``. Raises
+    What its rows are stays as it was applied: only the names are taken from ``feed``. ``source`` is that of
+    the platform's own alerts. Raises
     :class:`FeedError`, with nothing changed, where both names have a table.
     """
     try:
@@ -42,6 +43,9 @@ def rename_feed(database: Database, old: str, feed: Feed) -> bool:
             names = {"old": old, "new": feed.name}
             for what in ("files", "rejects", "audits", "notes", "whole_checks"):
                 getattr(queries("rename"), f"rename_{what}")(connection, **names)
+            queries("rename").rename_file_alerts(connection, **names, source=source)
+            said = f"the feed is called {feed.name} now"
+            queries("rename").close_alerts(connection, asset=old, source=source, resolution=said)
             return old in known
     except DuplicateTable as error:
         raise FeedError(
@@ -107,11 +111,11 @@ def _holdings(connection: Connection, name: str) -> Holdings:
     return Holdings(table, rows, files, int(claimed), int(rejects))
 
 
-def remove_feed(database: Database, name: str, seen: Iterable[FileState]) -> None:
+def remove_feed(database: Database, name: str, seen: Iterable[FileState], source: str) -> None:
     """Drop the feed's table and forget its ledger, in one transaction.
 
-    ``seen``: the files that it had. Raises :class:`FeedError`, with nothing changed, where it has others by
-    now, or something depends on the table.
+    ``seen``: the files that it had; ``source`` as above. Raises :class:`FeedError`, with nothing changed,
+    where it has others by now, or something depends on the table.
     """
     try:
         with database.transaction() as connection:
@@ -126,6 +130,8 @@ def remove_feed(database: Database, name: str, seen: Iterable[FileState]) -> Non
                 connection.execute(f"DROP TABLE {quoted(applied[0])}.{quoted(applied[1])}".encode())
             for what in ("rejects", "files", "notes", "whole_checks", "feed"):
                 getattr(queries("rename"), f"forget_{what}")(connection, feed=name)
+            said = "the feed was removed"
+            queries("rename").close_alerts(connection, asset=name, source=source, resolution=said)
     except DependentObjectsStillExist as error:
         detail = (error.diag.message_detail or "").replace("\n", "; ")
         raise FeedError(

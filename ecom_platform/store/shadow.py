@@ -21,25 +21,19 @@ from psycopg.errors import DependentObjectsStillExist, InsufficientPrivilege, Lo
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
-from ecom_platform.feeds.travel import declaration_hash, from_data
+from ecom_platform.feeds.travel import declaration_hash, from_data, to_data
 from ecom_platform.settings import with_schema
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.conninfo import literal, quoted
+from ecom_platform.store.corrected_rows import CorrectedRows, Replays
 from ecom_platform.store.feed_table import RESERVED, FeedTable
 from ecom_platform.store.feed_tables import record_applied
 from ecom_platform.store.ledger import FileState
 from ecom_platform.store.sink import UNIT_LOCK
 from ecom_platform.store.statements import queries, text
+from ecom_platform.store.table_changes import ChangeKind, changes_between
 
 _LOCK_WAIT = "10min"
-
-
-@dataclass(frozen=True, slots=True)
-class Replays:
-    """What a replay of rejects changes; ``reopened`` are files and lines of rows that would be refused."""
-
-    seen: tuple[object, ...]
-    reopened: list[tuple[int, str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +73,8 @@ class Shadow:
             "feed_text": literal(feed.name),
             "hash_text": literal(declaration_hash(feed)),
         }
+
+        self._corrected = CorrectedRows(self._table, self._sql)
 
     def _sql(self, name: str, **more: str) -> bytes:
         statement = text("rebuild", name)
@@ -204,12 +200,20 @@ class Shadow:
             return [FileState(*row) for row in connection.execute(self._sql("shadow_files"))]
 
     def replays(self) -> Replays:
+        """What replays of rejects have stored that the files do not hold."""
         with self._main.open() as connection:
             return self._replays(connection)
 
     def _replays(self, connection: Connection) -> Replays:
-        seen = queries("rebuild").replays_of_feed(connection, feed=self.feed.name)
-        return Replays(tuple(seen), connection.execute(self._sql("reopened")).fetchall())
+        return self._corrected.look(connection, same_meaning=self._same_meaning(connection))
+
+    def _same_meaning(self, connection: Connection) -> bool:
+        """Whether a row of the old table means the same in the new one."""
+        if self.feed.name == TOP_FEED:
+            return True
+        before = to_data(from_data(queries("feeds").applied(connection, feed=self.feed.name)[2]))
+        changes = changes_between(self._table, before)
+        return not any(change.kind is ChangeKind.LOSES for change in changes)
 
     # -- at the end ------------------------------------------------------------------------------
 
@@ -251,6 +255,8 @@ class Shadow:
     def _swap(
         self, connection: Connection, replays: Replays, left_out: Mapping[int, str], keep: bool
     ) -> Rebuilt:
+        there = [name for (name,) in connection.execute(self._sql("columns_of_old"))]
+        self._corrected.carry(connection, replays, there)
         kept = self._keep(connection, replays) if keep else None
         (owner,) = connection.execute(self._sql("owner_of_old")).fetchone() or ("",)
         for name in ("remember_ends", "empty_old"):

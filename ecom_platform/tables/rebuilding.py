@@ -5,8 +5,8 @@ no row is lost silently. Does not belong here: the new table and the change of p
 
 The new declaration decides how files are read, as if it had been there from the first. What the archive does
 not have is named and refused: files that are gone or of other bytes, files that cannot be read any more, rows
-that were corrected by hand, rows that somebody has written. With ``partial`` they are left out, and kept in a
-table of their own.
+that were corrected by hand (unless they mean the same in the new table), rows that somebody has written. With
+``partial`` they are left out, and kept in a table of their own.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from ecom_platform.landing.zone import LandingZone, make_room
 from ecom_platform.oncall.requeue import known_file
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
+from ecom_platform.store.corrected_rows import Replays
 from ecom_platform.store.ledger import FileState
 from ecom_platform.store.lock import ingest_lock
 from ecom_platform.store.outcome import UnitFile
-from ecom_platform.store.shadow import Rebuilt, Replays, Shadow
+from ecom_platform.store.shadow import Rebuilt, Shadow
 from ecom_platform.store.sink import load_unit
 
 # Of a unit of work: one of many small files is as quick as one of a large one.
@@ -44,12 +45,14 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilding:
-    """What a rebuilding did. ``continued``: one that had been killed was taken up."""
+    """What a rebuilding did. ``continued``: one that had been killed was taken up; ``carried``: rows that
+    were corrected by hand, and are in the new table as they were."""
 
     feed: str
     rebuilt: Rebuilt
     left_out: list[LeftOut]
     continued: bool
+    carried: int = 0
 
     def as_json(self) -> dict[str, Any]:
         done = self.rebuilt
@@ -65,6 +68,7 @@ class Rebuilding:
             "left_out": [{"file": one.file, "reason": one.reason} for one in self.left_out],
             "kept_in": done.kept_in,
             "continued": self.continued,
+            "carried": self.carried,
         }
 
 
@@ -109,7 +113,8 @@ def rebuild(
         with database.open() as connection:
             states = ledger.states(connection, left_out)
         _put_away(zone, files, states)
-    return Rebuilding(feed.name, rebuilt, [*left_out.values(), *corrected.values()], continued)
+    parts = [*left_out.values(), *corrected.values()]
+    return Rebuilding(feed.name, rebuilt, parts, continued, len(replays.carried))
 
 
 def _named(

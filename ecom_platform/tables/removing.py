@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ecom_platform.alerts.outbox import DEFAULT_SOURCE
 from ecom_platform.errors import FeedError, StorageError, UsageError
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.landing.claim import recover
@@ -104,7 +105,7 @@ def remove(
             away = _put_aside(found.declaration)
             moved = _move_files(zone, found.kept, found.has.files)
             try:
-                remove_feed(database, name, found.has.files)
+                remove_feed(database, name, found.has.files, DEFAULT_SOURCE)
             except FeedError:
                 for source, target in moved:
                     target.rename(source)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ecom_platform import durable
+from ecom_platform.alerts.outbox import DEFAULT_SOURCE
 from ecom_platform.catalog import RESERVED
 from ecom_platform.errors import EcomError, StorageError, UsageError
 from ecom_platform.feeds.declaring import NAME, read_feed
@@ -55,7 +56,7 @@ def rename(
             if source not in (between, target):
                 source.rename(between)
             try:
-                rename_feed(database, old, feed)
+                rename_feed(database, old, feed, DEFAULT_SOURCE)
             except EcomError:
                 if source not in (between, target):
                     between.rename(source)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ecom_platform.alerts.outbox import DEFAULT_SOURCE
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import DeclarationError, FeedError, UsageError
 from ecom_platform.landing.archive_check import archive_matches_ledger
@@ -168,6 +169,20 @@ class TestRenaming:
         visits.called("views")
         assert visits.query("SELECT count(*) FROM page_views") == [(1,)]
         assert visits.checks() == []
+
+    def test_alerts_of_the_old_name(self, visits: Declared) -> None:
+        """Of its files they go on, of its checks they are over: nobody else would ever close them."""
+        for kind in ("file_quarantined", "check_failed"):
+            visits.query_and_commit(
+                "INSERT INTO alerts (source, key, kind, severity, title, asset, expected, found, occurred_at,"
+                f" last_event_at) VALUES ('{DEFAULT_SOURCE}', '{kind}', '{kind}', 'WARN', '', 'visits', '',"
+                " '', now(), now())"
+            )
+        visits.rename()
+        assert visits.query("SELECT kind, asset, resolution FROM alerts ORDER BY 1") == [
+            ("check_failed", "visits", "the feed is called views now"),
+            ("file_quarantined", "views", None),
+        ]
 
     def test_what_is_refused(self, visits: Declared) -> None:
         folder = visits.settings.feeds_dir

@@ -303,6 +303,38 @@ class TestWhatTheArchiveDoesNotHave:
         assert ("cart", 50) in visits.query("SELECT page, seconds FROM visits")
         assert visits.checks() == []
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            VISITS,
+            VISITS.replace("integer", "bigint"),
+            VISITS.replace("page: text", "page: {type: text, in: [home, end, cart]}"),
+        ],
+    )
+    def test_one_that_means_the_same_is_taken_over(self, visits: Platform, tmp_path: Path, text: str) -> None:
+        self.correct(visits, tmp_path)
+        before = rows(visits)
+        ledger = "SELECT rows_inserted, rows_duplicate, rows_rejected FROM ingested_files ORDER BY file_id"
+        counts = visits.query(ledger)
+        done = again(visits, text)
+        assert (done.carried, done.left_out, done.rebuilt.kept_in) == (1, [], None)
+        assert rows(visits) == before
+        assert visits.query(ledger) == counts
+        assert visits.query("SELECT replayed_at IS NOT NULL FROM rejected_events") == [(True,)]
+        assert visits.checks() == []
+        assert visits.counts(c__csv=A) == (3, 0, 2, 1)
+        # And once more, as often as one likes.
+        assert again(visits, text).carried == 1
+        assert visits.checks() == []
+
+    def test_one_whose_place_another_file_has_now(self, visits: Platform, tmp_path: Path) -> None:
+        """It is not certain any more which row is which."""
+        self.correct(visits, tmp_path)
+        assert visits.counts(c__csv=A.replace(b"500", b"50"))[1] == 0
+        with pytest.raises(FeedError, match=r"visits/a\.csv, line 4"):
+            again(visits, VISITS)
+        assert visits.checks() == []
+
     def test_one_that_was_replayed_as_it_is_is_as_it_is(self, visits: Platform) -> None:
         wider = declared(VISITS.replace("max: 100", "max: 1000"), "visits")
         assert replay_as_they_are(visits.database, visits.zone, {"visits": wider}).loaded == 1

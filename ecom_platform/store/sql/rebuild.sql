@@ -136,6 +136,35 @@ JOIN {shadow}.rejected_events AS s USING (file_id, line_number)
 WHERE r.replayed_at IS NOT NULL AND r.feed = {feed_text}
 ORDER BY r.file_id, r.line_number;
 
+-- name: corrected_rows
+-- Of these files, rows that the new table lacks.
+SELECT o.file_id, count(*) FROM {old} AS o
+WHERE o.file_id = ANY (%s) AND NOT EXISTS (SELECT FROM {shadow}.{name} AS n WHERE {same_key})
+GROUP BY o.file_id;
+
+-- name: carry_rows#
+INSERT INTO {shadow}.{name} ({columns}, file_id, ingested_at)
+SELECT {columns}, file_id, ingested_at FROM {old} AS o
+WHERE o.file_id = ANY (%s) AND NOT EXISTS (SELECT FROM {shadow}.{name} AS n WHERE {same_key});
+
+-- name: carry_rejects#
+UPDATE {shadow}.rejected_events AS s SET replayed_at = r.replayed_at
+FROM {main}.rejected_events AS r
+WHERE r.file_id = s.file_id AND r.line_number = s.line_number AND r.replayed_at IS NOT NULL AND s.file_id = ANY (%s);
+
+-- name: carry_counts#
+UPDATE {shadow}.ingested_files AS f
+SET rows_inserted = f.rows_inserted + c.rows, rows_rejected = f.rows_rejected - c.rows,
+    rows_conflicting = f.rows_conflicting - c.conflicting
+FROM (
+    SELECT file_id, count(*) AS rows, count(*) FILTER (WHERE reason = 'id_conflict') AS conflicting
+    FROM {shadow}.rejected_events WHERE replayed_at IS NOT NULL GROUP BY file_id
+) AS c
+WHERE f.file_id = c.file_id;
+
+-- name: columns_of_old
+SELECT attname FROM pg_attribute WHERE attrelid = {old_text}::regclass AND attnum > 0 AND NOT attisdropped;
+
 -- name: strange_rows
 -- Rows of files that are not loaded by the ledger's word.
 SELECT count(*) FROM {old} AS t
@@ -190,8 +219,10 @@ WHERE f.file_id = o.file_id;
 
 -- name: renew_rejects#
 DELETE FROM {main}.rejected_events WHERE feed = {feed_text};
-INSERT INTO {main}.rejected_events (file_id, file_name, line_number, raw, reason, column_name, message, feed)
-SELECT file_id, file_name, line_number, raw, reason, column_name, message, feed
+INSERT INTO {main}.rejected_events (
+    file_id, file_name, line_number, raw, reason, column_name, message, feed, replayed_at
+)
+SELECT file_id, file_name, line_number, raw, reason, column_name, message, feed, replayed_at
 FROM {shadow}.rejected_events ORDER BY file_id, line_number;
 
 -- name: forget_lost#

@@ -16,6 +16,16 @@ UPDATE rejected_events SET feed = :new, file_name = :new || substr(file_name, le
 -- name: rename_audits!
 UPDATE duplicate_audit SET feed = :new WHERE feed = :old;
 
+-- name: rename_file_alerts!
+-- Problems of files stay open, as those of the same files.
+UPDATE alerts SET asset = :new
+WHERE source = :source AND asset = :old AND resolved_at IS NULL AND kind IN ('file_quarantined', 'rejects');
+
+-- name: close_alerts!
+-- Whatever else was wrong with the asset is found anew where it still is.
+UPDATE alerts SET resolved_at = clock_timestamp(), resolution = :resolution
+WHERE source = :source AND asset = :asset AND resolved_at IS NULL;
+
 -- name: rename_notes!
 UPDATE unchecked_files SET check_name = replace(check_name, ' of ' || :old, ' of ' || :new)
 WHERE right(check_name, length(:old) + 4) = ' of ' || :old;

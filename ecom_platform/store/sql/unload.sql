@@ -4,13 +4,13 @@
 -- name: create_unloaded#
 CREATE TEMPORARY TABLE unloaded (LIKE {table}) ON COMMIT DROP;
 
--- name: fill_unloaded
+-- name: fill_unloaded!
 INSERT INTO unloaded SELECT * FROM {table} WHERE file_id = ANY ($1::text::bigint[]);
 
 -- name: index_unloaded#
 ALTER TABLE unloaded ADD PRIMARY KEY ({key});
 
--- name: delete_rows
+-- name: delete_rows!
 DELETE FROM {table} WHERE file_id = ANY ($1::text::bigint[]);
 
 -- name: counted
@@ -24,7 +24,7 @@ FROM rejected_events WHERE file_id = ANY ($1::text::bigint[]);
 -- Rows of other files that have the key of one that is gone, and what they were beside it.
 CREATE TEMPORARY TABLE contested ({definitions}, line_number bigint, file_id bigint, was_conflict boolean) ON COMMIT DROP;
 
--- name: fill_contested
+-- name: fill_contested!
 -- A line that was refused for another reason stays refused, and one that was corrected is another row.
 INSERT INTO contested
 SELECT s.*, r.reject_id IS NOT NULL
@@ -35,13 +35,13 @@ WHERE r.reject_id IS NULL
     OR (r.replayed_at IS NULL AND r.reason = 'id_conflict')
     OR (r.replayed_at IS NOT NULL AND ROW({compared_s}) IS NOT DISTINCT FROM ROW({compared_t}));
 
--- name: forget_replayed
+-- name: forget_replayed!
 -- One that was replayed as it stands is a duplicate like any other.
 UPDATE contested AS c SET was_conflict = false
 FROM rejected_events AS r
 WHERE r.file_id = c.file_id AND r.line_number = c.line_number AND r.replayed_at IS NOT NULL;
 
--- name: insert_contested
+-- name: insert_contested!
 -- Of each key the first row by file and line, as if the files had been loaded without the one that is gone.
 WITH inserted AS (
     INSERT INTO {table} ({columns}, file_id)
@@ -77,7 +77,7 @@ LEFT JOIN LATERAL (
     SELECT {stored_columns} FROM {table} AS e WHERE {same_key} OFFSET 0
 ) AS t ON true
 
--- name: account
+-- name: account!
 UPDATE ingested_files AS f
 SET
     rows_inserted = f.rows_inserted + v.inserted,
@@ -96,7 +96,7 @@ FROM (
 ) AS v
 WHERE f.file_id = v.file_id;
 
--- name: forget_conflicts
+-- name: forget_conflicts!
 DELETE FROM rejected_events AS r
 USING verdicts AS v
 WHERE r.file_id = v.file_id AND r.line_number = v.line_number AND r.replayed_at IS NULL
@@ -105,7 +105,7 @@ WHERE r.file_id = v.file_id AND r.line_number = v.line_number AND r.replayed_at 
 -- name: new_conflicts
 SELECT file_id, line_number FROM verdicts WHERE verdict = 'conflict' AND NOT was_conflict ORDER BY 1, 2;
 
--- name: add_conflict
+-- name: add_conflict!
 INSERT INTO rejected_events (file_id, file_name, line_number, raw, reason, column_name, feed)
 VALUES ($1, $2, $3, $4, 'id_conflict', $5, $6)
 ON CONFLICT (file_id, line_number) DO NOTHING;
@@ -115,7 +115,7 @@ SELECT v.file_id, f.name, count(*) AS rows
 FROM verdicts AS v JOIN ingested_files AS f USING (file_id)
 WHERE v.verdict = 'inserted' GROUP BY v.file_id, f.name ORDER BY v.file_id;
 
--- name: note_unchecked
+-- name: note_unchecked!
 INSERT INTO unchecked_files (check_name, file_id)
 SELECT c.check_name, v.file_id
 FROM (SELECT DISTINCT file_id FROM verdicts WHERE verdict = 'inserted') AS v
@@ -131,7 +131,7 @@ SELECT EXISTS (
 -- As of rows that a replay stores.
 SELECT count({told_of_replays}({key_f})) FROM fresh AS f;
 
--- name: settle_lost
+-- name: settle_lost!
 -- Rows that were deleted from the file that has them again count there as they did.
 WITH back AS (
     DELETE FROM {lost_rows} AS l
@@ -144,14 +144,14 @@ SET rows_inserted = i.rows_inserted - b.rows, rows_duplicate = i.rows_duplicate 
 FROM (SELECT file_id, count(*) AS rows FROM back GROUP BY file_id) AS b
 WHERE i.file_id = b.file_id;
 
--- name: forget_lost
+-- name: forget_lost!
 -- The triggers of the table have noted what was deleted here.
 DELETE FROM {lost_rows} AS l WHERE {lost_feed} AND l.file_id = ANY ($1::text::bigint[]);
 
--- name: forget_rejects
+-- name: forget_rejects!
 DELETE FROM rejected_events WHERE file_id = ANY ($1::text::bigint[]);
 
--- name: forget_twins
+-- name: forget_twins!
 UPDATE ingested_files AS f
 SET same_bytes_as = (
     SELECT min(t.file_id) FROM ingested_files AS t
@@ -160,7 +160,7 @@ SET same_bytes_as = (
 )
 WHERE f.same_bytes_as = ANY ($1::text::bigint[]);
 
--- name: forget_files
+-- name: forget_files!
 DELETE FROM ingested_files WHERE file_id = ANY ($1::text::bigint[]);
 
 -- name: may_hold_others

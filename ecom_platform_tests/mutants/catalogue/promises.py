@@ -54,3 +54,16 @@ DRAFTED = (
     "Every row that `ecom feeds init` has read loads with the declaration that it writes, and what no value "
     "decides it does not write"
 )
+TABLE_CHANGED = (
+    "A changed declaration loses no row, nor changes what one means, by itself: a load does only what "
+    "touches none"
+)
+REBUILT = (
+    "A table that is made anew is what the declaration would have made of the same files from the first; "
+    "killed at any moment, the old or the new one is whole; what the archive does not have is refused or kept"
+)
+UNLOADED = "After `ecom unload`, table, ledger and rejects are what the other files alone make"
+RENAMED = (
+    "A feed that is renamed or removed loses no file, and its rows no id; killed in between, it is finished "
+    "by running it again"
+)
