@@ -59,7 +59,7 @@ def _wrong_name(document: Document, name: str, reserved: Collection[str]) -> Ite
             document.file,
             1,
             f"{name!r} is no name of a feed",
-            "Name the file with a letter, then letters, digits and _, all lower-case, 41 at most.",
+            "A name (of the file, or --name) is a letter, then lower-case letters, digits, _: 41 at most.",
         )
     elif name in reserved:
         yield Mistake(

@@ -117,7 +117,8 @@ def _not_empty(values: list[str]) -> list[str]:
     return values
 
 
-def _encoding(value: str) -> str:
+def encoding_name(value: str) -> str:
+    """An encoding in one spelling. Raises ValueError."""
     found = value.lower().replace("_", "-").replace("utf8", "utf-8").replace("windows-1252", "cp1252")
     found = found.replace("latin-1", "iso-8859-1").replace("latin1", "iso-8859-1")
     if found not in ENCODINGS:
@@ -165,7 +166,7 @@ Mark = Annotated[str | None, BeforeValidator(_mark)]
 YesOrNo = Annotated[bool, BeforeValidator(_yes_or_no)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Texts = Annotated[list[str], BeforeValidator(_one_or_more), AfterValidator(_not_empty)]
-Encoding = Annotated[str, AfterValidator(_encoding)]
+Encoding = Annotated[str, AfterValidator(encoding_name)]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
 Owner = Annotated[str, AfterValidator(_owner)]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from ecom_platform.catalog import RESERVED
-from ecom_platform.errors import UsageError
+from ecom_platform.errors import DeclarationError, UsageError
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Column, Feed
 from ecom_platform.feeds.inference.draft import Draft
@@ -39,6 +39,7 @@ _NARROWING = {
     "zone",
     "fold",
 }
+_OTHERWISE = {Reason.AMBIGUOUS_TIME: "Say which of the two is meant: `--set fold=first` or `fold=second`."}
 
 Source: TypeAlias = "Callable[[Feed], Iterator[tuple[BinaryIO, FileFacts]]]"
 
@@ -75,7 +76,7 @@ class DraftProof:
     def widened(self, draft: Draft) -> tuple[Draft, Feed]:
         """The declaration that loads every row, and the feed that it declares."""
         for attempt in range(_ROUNDS):
-            feed = read_feed(draft.text(), f"{draft.name}.yaml", draft.name, RESERVED)
+            feed = _declared(draft)
             refused = self._refused(feed)
             by_column = {where: count for where, count in refused.items() if where[0] is not None}
             whole = sum(count for where, count in refused.items() if where[0] is None)
@@ -102,6 +103,17 @@ class DraftProof:
         return found
 
 
+def _declared(draft: Draft) -> Feed:
+    """The feed of a draft. What is wrong with it can only be what somebody has said, of a file that is not
+    there yet."""
+    try:
+        return read_feed(draft.text(), f"{draft.name}.yaml", draft.name, RESERVED)
+    except DeclarationError as error:
+        first, *others = error.problems
+        more = "".join(f"\n{other.message}. {other.remedy}" for other in others)
+        raise UsageError(f"As it was said, {first.message}.", f"{first.remedy}{more}") from error
+
+
 def _wider(draft: Draft, name: str, reason: Reason, count: int, *, last: bool) -> Draft:
     """With a type of the column ``name`` that takes what was refused."""
     number = next(n for n, drawn in enumerate(draft.columns) if drawn.column.name == name)
@@ -109,7 +121,7 @@ def _wider(draft: Draft, name: str, reason: Reason, count: int, *, last: bool) -
     if _NARROWING & set(drawn.said):
         raise UsageError(
             f"As --set says it, {count:,} of the rows do not load: {name} has values that are {reason}.",
-            "Say it otherwise, or leave it out.",
+            _OTHERWISE.get(reason, "Say it otherwise, or leave it out."),
         )
     column, doubt = drawn.column, f"{count:,} rows were {reason} as {drawn.column.type}"
     if reason is Reason.EMPTY_VALUE:
