@@ -325,7 +325,7 @@ def test_the_order_of_day_and_month(tmp_path: Path) -> None:
     assert caught.value.exit_code == 2
     found = drafted(tmp_path, text, "at.time_format=%d/%m/%Y")
     assert types(found.feed)["at"] == "date"
-    with pytest.raises(UsageError, match="do not load"):
+    with pytest.raises(UsageError, match="'21/02/2024' is no date as %m/%d/%Y"):
         drafted(tmp_path, "n,at\n1,21/02/2024\n", "at.time_format=%m/%d/%Y")
     other = drafted(tmp_path, "at,until\n01/02/2024,13/02/2024\n03/04/2024,01/05/2024\n")
     assert column(other.feed, "at").time_formats == ("%d/%m/%Y",)
