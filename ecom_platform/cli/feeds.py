@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecom_platform.cli.on_call import Group, json_option
-from ecom_platform.errors import FeedError, StorageError, UsageError
+from ecom_platform.errors import FeedError, StorageError, UsageError, sentence
 from ecom_platform.processes.output import print_json
 from ecom_platform.settings import Settings, load_settings
 
@@ -218,7 +218,7 @@ def check(name: str, files: tuple[Path, ...], as_json: bool) -> int:
 def _print_rehearsal(one: Rehearsal) -> None:
     name = _printable(one.file)
     if one.unreadable is not None:
-        click.echo(f"{name}: would be quarantined. {_printable(one.unreadable).rstrip('.')}. {one.remedy}")
+        click.echo(f"{name}: would be quarantined. {_printable(sentence(one.unreadable))} {one.remedy}")
         return
     rejected = sum(kind.rows for kind in one.refused.values())
     repeated = f", {one.repeated:,} with the key of one before them" if one.repeated else ""

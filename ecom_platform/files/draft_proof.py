@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from ecom_platform.catalog import RESERVED
-from ecom_platform.errors import DeclarationError, UsageError
+from ecom_platform.errors import DeclarationError, UsageError, sentence
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.expectations import expected_of
 from ecom_platform.feeds.feed import Column, Feed
@@ -135,8 +135,8 @@ def _declared(draft: Draft) -> Feed:
         return read_feed(draft.text(), f"{draft.name}.yaml", draft.name, RESERVED)
     except DeclarationError as error:
         first, *others = error.problems
-        more = "".join(f"\n{other.message}. {other.remedy}" for other in others)
-        raise UsageError(f"As it was said, {first.message}.", f"{first.remedy}{more}") from error
+        more = "".join(f"\n{sentence(other.message)} {other.remedy}" for other in others)
+        raise UsageError(f"As it was said, {sentence(first.message)}", f"{first.remedy}{more}") from error
 
 
 def _wider(draft: Draft, name: str, reason: Reason, count: int, *, last: bool) -> Draft:

@@ -30,7 +30,7 @@ from ecom_platform.feeds.types.column_type import Value
 from ecom_platform.files.column_texts import column_texts
 from ecom_platform.files.encoding import UTF8, MixedEncoding, Recoded, decide
 from ecom_platform.files.file_columns import FileColumns, HeaderMismatch, by_header, without_header
-from ecom_platform.files.header_lines import grammar_of, skip_titles, split_header
+from ecom_platform.files.header_lines import grammar_of, names_for, skip_titles
 from ecom_platform.files.opening import GuardedStream, WithoutMark, header_line, open_events
 from ecom_platform.files.record_ids import RecordIds
 from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record
@@ -183,7 +183,7 @@ class FeedDecoder:
             if not self.feed.dialect.header:
                 return without_header(self.feed), 0
             line, number = header_line(stream)
-            return by_header(self.feed, split_header(self.feed.dialect, line)), number
+            return by_header(self.feed, names_for(self.feed, line)), number
         except HeaderMismatch as error:
             raise UnreadableFile(FileReason.WRONG_HEADER, str(error)) from error
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ecom_platform.errors import DeclarationError, UsageError
+from ecom_platform.errors import DeclarationError, UsageError, sentence
 from ecom_platform.feeds.document import read_document
 
 _SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_ (),.%/+-]*(?<! )", re.ASCII)
@@ -61,7 +61,7 @@ def said_value(word: str, text: str) -> Any:
         return read_document(f"{word}: {bare}", "--set").data[word]
     except DeclarationError as error:
         raise UsageError(
-            f"--set {word}={text}: {error.problems[0].message}.", error.problems[0].remedy
+            f"--set {word}={text}: {sentence(error.problems[0].message)}", error.problems[0].remedy
         ) from error
 
 

@@ -187,6 +187,19 @@ def test_check_shows_values_and_what_was_expected(terminal: Terminal) -> None:
     assert len(found["files"][0]["refused"][2]["value"]) == 200
 
 
+def test_check_says_what_is_wrong_with_a_header_in_whole_sentences(terminal: Terminal) -> None:
+    (terminal.folder / "feeds").mkdir()
+    terminal.write("feeds/seen.yaml", "columns: {id: bigint, note: text}\nprimary_key: id\n")
+    terminal.write("a.csv", "id;note\n1;x\n")
+    terminal.write("b.csv", "17,34\n18,35\n")
+    terminal.write("c.csv", "id,note,other\n1,x,y\n")
+    code, out, _ = terminal.ecom("feeds", "check", "seen", "a.csv", "b.csv", "c.csv")
+    assert code == 1
+    assert "it is separated by ';', the feed by ','. Correct the file" in out
+    assert "by the look of it: is it missing? Correct the file" in out
+    assert "other not declared. Correct the file" in out
+
+
 def test_list(terminal: Terminal) -> None:
     code, found = terminal.as_json("feeds", "list")
     assert (code, [feed["name"] for feed in found["feeds"]]) == (0, ["user_events"])
