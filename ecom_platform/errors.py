@@ -11,6 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+def sentence(text: str) -> str:
+    """``text`` with a full stop, where it does not end as a sentence does."""
+    return text if not text or text.endswith((".", "?", "!", "…")) else f"{text}."
+
+
 class EcomError(Exception):
     """Something a person has to act on.
 
@@ -31,7 +36,7 @@ class EcomError(Exception):
         return {"code": self.code, "message": self.message, "remedy": self.remedy}
 
     def __str__(self) -> str:
-        return f"{self.message} {self.remedy}".strip()
+        return f"{sentence(self.message)} {self.remedy}".strip() if self.remedy else self.message
 
 
 class UsageError(EcomError):
@@ -94,7 +99,7 @@ class Mistake:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.file}, line {self.line}: {self.message}. {self.remedy}"
+        return f"{self.file}, line {self.line}: {sentence(self.message)} {self.remedy}"
 
 
 class DeclarationError(FeedError):
@@ -106,7 +111,9 @@ class DeclarationError(FeedError):
     def __init__(self, problems: Sequence[Mistake]) -> None:
         first, *others = problems
         more = "".join(f"\n{other}" for other in others)
-        super().__init__(f"{first.file}, line {first.line}: {first.message}.", f"{first.remedy}{more}")
+        super().__init__(
+            f"{first.file}, line {first.line}: {sentence(first.message)}", f"{first.remedy}{more}"
+        )
         self.problems = tuple(problems)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecom_platform.cli.on_call import Group, json_option
-from ecom_platform.errors import FeedError, StorageError, UsageError
+from ecom_platform.errors import FeedError, StorageError, UsageError, sentence
 from ecom_platform.processes.output import print_json
 from ecom_platform.settings import Settings, load_settings
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ecom_platform.files.drafting import Drafted
     from ecom_platform.files.rehearsal import Rehearsal
 
+# Of a value so many characters are shown.
+_MOST_SHOWN = 60
 _FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -216,17 +218,26 @@ def check(name: str, files: tuple[Path, ...], as_json: bool) -> int:
 def _print_rehearsal(one: Rehearsal) -> None:
     name = _printable(one.file)
     if one.unreadable is not None:
-        click.echo(f"{name}: would be quarantined. {_printable(one.unreadable).rstrip('.')}. {one.remedy}")
+        click.echo(f"{name}: would be quarantined. {_printable(sentence(one.unreadable))} {one.remedy}")
         return
     rejected = sum(kind.rows for kind in one.refused.values())
     repeated = f", {one.repeated:,} with the key of one before them" if one.repeated else ""
     click.echo(f"{name}: {one.read:,} read, {one.loaded:,} would load{repeated}, {rejected:,} refused")
     for kind in one.refused.values():
-        where = f"{kind.column}: " if kind.column else ""
         lines = ", ".join(f"{line:,}" for line in kind.lines)
         more = ", …" if kind.rows > len(kind.lines) else ""
-        click.echo(f"{kind.rows:>10,}  {where}{kind.reason}, line {lines}{more}. {kind.reason.description}")
-        click.echo(f"{'':12}{_printable(kind.example.decode('utf-8', 'backslashreplace'))}")
+        where = f"line{'' if kind.rows == 1 else 's'} {lines}{more}"
+        if kind.column is None:
+            click.echo(f"{kind.rows:>10,}  {kind.reason}, {where}: {kind.expected}")
+            click.echo(f"{'':12}{_printable(kind.example.decode('utf-8', 'backslashreplace'))}")
+        else:
+            said = f"{kind.column} {_quoted(kind.value or '')} {_printable(kind.expected)}"
+            click.echo(f"{kind.rows:>10,}  {kind.reason}, {where}: {said}")
+
+
+def _quoted(value: str) -> str:
+    """A value of a stranger, in quotes, cut where it is long."""
+    return f"'{_printable(value[:_MOST_SHOWN])}{'…' if len(value) > _MOST_SHOWN else ''}'"
 
 
 # -- list ----------------------------------------------------------------------------------------

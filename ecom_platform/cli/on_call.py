@@ -86,7 +86,7 @@ def rejects() -> None:
 @rejects.command("list")
 @json_option
 def list_rejects(as_json: bool) -> int:
-    """Open rejects by reason, with an example of each."""
+    """Open rejects by reason and column, with an example of each."""
     from ecom_platform.feeds.packaged import TOP_FEED
     from ecom_platform.store.provision import provide
     from ecom_platform.store.rejects import groups
@@ -99,7 +99,8 @@ def list_rejects(as_json: bool) -> int:
         return 0
     for group in found:
         feed = "" if group.feed == TOP_FEED else f"{group.feed}: "
-        click.echo(f"{group.rows:>10,}  {feed}{group.reason}: {group.description}")
+        column = f" in {group.column}" if group.column else ""
+        click.echo(f"{group.rows:>10,}  {feed}{group.reason}{column}: {group.description}")
         said = f" ({group.message})" if group.message else ""
         click.echo(f"{'':12}{group.file_name}, line {group.line_number}{said}: {_shown(group.raw)}")
     click.echo(f"{sum(group.rows for group in found):>10,}  rows in all")

@@ -24,6 +24,9 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
 # What a table has beside the declared columns.
 RESERVED_COLUMNS = frozenset({"file_id", "ingested_at", "row_id", "extra", "line_number"})
 _COLUMN = re.compile(r"[a-z_][a-z0-9_]{0,62}", re.ASCII)
+# A type that has a comma, as braces cut it.
+_CUT_START = re.compile(r"(?:numeric|decimal)\s*\(\s*[0-9]+\s*", re.IGNORECASE)
+_CUT_END = re.compile(r"[0-9]+\s*\)(\s+(not )?null)?", re.IGNORECASE)
 # PostgreSQL's limit, without our own columns.
 _MOST_COLUMNS = 1_590
 
@@ -34,8 +37,9 @@ def read_feed(text: bytes | str, file: str, name: str, reserved: Collection[str]
     ``reserved`` are names that a feed must not have. Raises :class:`DeclarationError` with every mistake.
     """
     document = read_document(text, file)
-    data = _written_out(document.data)
-    problems = [*_wrong_name(document, name, reserved), *_wrong_columns(document, data)]
+    data, problems = _rejoined(document)
+    data = _written_out(data)
+    problems += [*_wrong_name(document, name, reserved), *_wrong_columns(document, data)]
     try:
         words = FeedWords.model_validate(data)
     except ValidationError as error:
@@ -59,12 +63,46 @@ def _wrong_name(document: Document, name: str, reserved: Collection[str]) -> Ite
             document.file,
             1,
             f"{name!r} is no name of a feed",
-            "Name the file with a letter, then letters, digits and _, all lower-case, 41 at most.",
+            "A name (of the file, or --name) is a letter, then lower-case letters, digits, _: 41 at most.",
         )
     elif name in reserved:
         yield Mistake(
             document.file, 1, f"{name} is the name of a table or an asset of ours", "Choose another."
         )
+
+
+def _rejoined(document: Document) -> tuple[dict[str, Any], list[Mistake]]:
+    """With ``numeric(12,2)`` as one type where braces made two words of it, each of which is a mistake."""
+    columns = document.data.get("columns")
+    if not isinstance(columns, dict):
+        return document.data, []
+    cut: list[tuple[Path, str]] = []
+    whole: dict[str, Any] = {}
+    for name, value in _joined(columns, ("columns",), cut).items():
+        whole[name] = _joined(value, ("columns", name), cut) if isinstance(value, dict) else value
+    problems = [
+        Mistake(
+            document.file,
+            document.line_of(path),
+            f"{'.'.join(str(part) for part in path)}: {kind} is cut at its comma",
+            f'In braces, quote it: "{kind}".',
+        )
+        for path, kind in cut
+    ]
+    return {**document.data, "columns": whole}, problems
+
+
+def _joined(words: dict[str, Any], path: Path, cut: list[tuple[Path, str]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    last = ""
+    for name, value in words.items():
+        if value == "" and _CUT_END.fullmatch(name) and _CUT_START.fullmatch(str(found.get(last))):
+            found[last] = f"{found[last]},{name}"
+            cut.append(((*path, last), found[last]))
+        else:
+            found[name] = value
+            last = name
+    return found
 
 
 def _written_out(data: dict[str, Any]) -> dict[str, Any]:
@@ -153,7 +191,8 @@ def _wrong_columns(document: Document, data: dict[str, Any]) -> Iterable[Mistake
                 column_type(kind)
         except ValueError as error:
             line_of_type = document.line_of(("columns", name, "type"))
-            yield Mistake(document.file, line_of_type, f"columns.{name}.type: {error}", "Write one of these.")
+            message, remedy = error.args
+            yield Mistake(document.file, line_of_type, f"columns.{name}.type: {message}", remedy)
         if name in RESERVED_COLUMNS:
             yield Mistake(
                 document.file, line, f"{name} is a column of ours", f"Say `{name}_: {{from: {name}, …}}`."

@@ -56,7 +56,7 @@ def read_document(text: bytes | str, file: str) -> Document:
     reader = _NodeReader(file)
     root = reader.compose(decoded)
     if root is None:
-        raise _refused(file, 1, "it is empty", "See docs/reference/feed.md for what it has to say.")
+        raise _refused(file, 1, "it is empty", "See docs/feed-reference.md for what it has to say.")
     if not isinstance(root, yaml.MappingNode):
         raise _refused(file, _line(root), "it is no mapping of words to values", "Begin with `columns:`.")
     data = reader.value(root, ())
@@ -83,7 +83,7 @@ class _NodeReader:
             mark = error.problem_mark or error.context_mark
             said = " ".join(part for part in (error.context, error.problem) if part)
             raise _refused(
-                self._file, mark.line + 1 if mark else 1, f"it is no YAML: {said}", _REMEDY
+                self._file, mark.line + 1 if mark else 1, f"it is no YAML: {said}", _remedy(said)
             ) from error
         except yaml.YAMLError as error:
             raise _refused(self._file, 1, f"it is no YAML: {str(error).splitlines()[0]}", _REMEDY) from error
@@ -126,7 +126,19 @@ class _NodeReader:
         return found
 
 
-_REMEDY = "Indent with blanks, and put values with `: ` or `#` in them in quotes."
+_REMEDY = "Indent with blanks, and put in quotes what has `: `, ` #`, a comma, a bracket or a brace in it."
+# By a part of what the parser says.
+_REMEDIES = {
+    "'%' that cannot start": 'Put what begins with % in quotes: "%d.%m.%Y".',
+    "'\\t' that cannot start": "Indent with blanks, not with tabs.",
+    "cannot start any token": "Put what begins with this character in quotes.",
+    "but found ','": 'Put what is a comma, or begins with one, in quotes: ",".',
+    "scanning a quoted scalar": 'Close the quote; one that is meant stands in others: "\'".',
+}
+
+
+def _remedy(said: str) -> str:
+    return next((remedy for part, remedy in _REMEDIES.items() if part in said), _REMEDY)
 
 
 def _line(node: yaml.Node) -> int:

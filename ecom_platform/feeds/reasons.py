@@ -46,7 +46,7 @@ class Reason(StrEnum):
 _DESCRIPTIONS: dict[Reason, str] = {
     Reason.ROW_TOO_LONG: "The line is longer than 1 MiB.",
     Reason.NUL_BYTE: "The record contains a NUL byte, which PostgreSQL cannot store in text.",
-    Reason.INVALID_UTF8: "The record is not valid UTF-8.",
+    Reason.INVALID_UTF8: "The record is not valid UTF-8; for files of Windows: `encoding: [utf-8, cp1252]`.",
     Reason.UNBALANCED_QUOTES: (
         "A quote opens inside a value, is followed by something other than the delimiter or the line end, is "
         "not closed within 64 KiB, or has what looks like another row before it closes; this line alone is "

@@ -12,7 +12,7 @@ says.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -33,10 +33,12 @@ _ROW_LOOKS = 2
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The first rule that a record breaks. ``column`` is None when the record as a whole is at fault."""
+    """The first rule that a record breaks. ``column`` is None when the record as a whole is at fault;
+    ``value`` is the text in that column."""
 
     reason: Reason
     column: str | None = None
+    value: str | None = field(default=None, compare=False)
 
 
 class RowType:
@@ -67,14 +69,14 @@ class RowType:
         for kind, text in zip(self.types, texts, strict=True):
             value = kind.parse(text, now)
             if isinstance(value, Reason):
-                return Fault(value, kind.column.name)
+                return Fault(value, kind.column.name, text)
             values.append(value)
         for number, required, absent in self._spanning:
             name, there = self.feed.columns[number].name, values[number] is not None
             if not there and self._holds(required, values):
-                return Fault(Reason.REQUIRED, name)
+                return Fault(Reason.REQUIRED, name, texts[number])
             if there and self._holds(absent, values):
-                return Fault(Reason.MUST_BE_ABSENT, name)
+                return Fault(Reason.MUST_BE_ABSENT, name, texts[number])
         return tuple(values)
 
     def _holds(self, whens: Sequence[When], values: Sequence[Value]) -> bool:
@@ -113,8 +115,8 @@ class RowType:
         """Whether fields, in the order of the declaration, are those of a row by their looks: at least two
         of them are values that not any text is. ``None`` stands for a field that the line does not have."""
         found = 0
-        for number, field in enumerate(fields):
-            found += field is not None and self.tells(number, field.decode(errors="replace"))
+        for number, text in enumerate(fields):
+            found += text is not None and self.tells(number, text.decode(errors="replace"))
             if found == _ROW_LOOKS:
                 return True
         return False

@@ -8,6 +8,7 @@ Everything that arrives is text, or lists and mappings of text (``document``).
 
 from __future__ import annotations
 
+import difflib
 import re
 from typing import Annotated, Any, Literal
 
@@ -44,10 +45,14 @@ _PLAIN_TYPES = (
 )
 _OTHER_SPELLINGS = {
     "varchar": "text",
+    "char": "text",
+    "character": "text",
+    "nvarchar": "text",
     "character varying": "text",
     "string": "text",
     "int": "integer",
     "int4": "integer",
+    "int64": "bigint",
     "int8": "bigint",
     "long": "bigint",
     "smallint": "integer",
@@ -57,6 +62,8 @@ _OTHER_SPELLINGS = {
     "real": "double precision",
     "decimal": "numeric(p,s)",
     "numeric": "numeric(p,s)",
+    "money": "numeric(p,s)",
+    "number": "numeric(p,s)",
     "bool": "boolean",
     "timestamp with time zone": "timestamptz",
     "timestamp without time zone": "timestamp",
@@ -66,7 +73,10 @@ _OTHER_SPELLINGS = {
 
 
 def column_type(text: str) -> tuple[str, bool]:
-    """PostgreSQL's type in one spelling, and whether `` null`` stands behind it."""
+    """PostgreSQL's type in one spelling, and whether `` null`` stands behind it.
+
+    Raises ValueError with what is wrong, and what to write.
+    """
     words = " ".join(text.lower().split())
     nullable = words.endswith(" null") and not words.endswith(" not null")
     words = words.removesuffix(" not null").removesuffix(" null")
@@ -74,18 +84,34 @@ def column_type(text: str) -> tuple[str, bool]:
     if numeric:
         precision, scale = int(numeric[1]), int(numeric[2] or 0)
         if not 1 <= precision <= 38 or scale > precision:
-            raise ValueError(f"{text!r}: a numeric has 1 to 38 digits, and no more of them behind the point")
+            raise ValueError(
+                f"{text!r} is no type", "A numeric has 1 to 38 digits, and no more of them behind the point."
+            )
         return f"numeric({precision},{scale})", nullable
     if words in _PLAIN_TYPES:
         return words, nullable
-    meant = _OTHER_SPELLINGS.get(words)
-    hint = f"; did you mean {meant}?" if meant else f"; the types are {', '.join(_PLAIN_TYPES)}, numeric(p,s)"
-    raise ValueError(f"{text!r} is no type{hint}")
+    raise ValueError(f"{text!r} is no type", _meant(words, not_null=text.lower().endswith(" not null")))
+
+
+def _meant(words: str, *, not_null: bool) -> str:
+    """What to write in place of ``words``, which is no type."""
+    bare = words.partition("(")[0].strip()
+    known = {**{name: name for name in _PLAIN_TYPES}, **_OTHER_SPELLINGS}
+    meant = known.get(bare) or next(
+        (known[close] for close in difflib.get_close_matches(bare, known, 1, 0.7)), None
+    )
+    if meant is None:
+        return f"The types are {', '.join(_PLAIN_TYPES)}, numeric(p,s)."
+    length = ", which has no length" if meant == "text" and "(" in words else ""
+    null = " Without ` null` behind it, it is not null." if not_null else ""
+    return f"Did you mean {meant}{length}?{null}"
 
 
 def _mark(text: Any) -> str | None:
     if not isinstance(text, str):
         raise ValueError("a name or one character")
+    if not text:
+        raise ValueError("it is empty; what YAML takes for its own, such as | and #, stands in quotes")
     if text in MARKS:
         return MARKS[text]
     if len(text) == 1 and text.isascii() and text not in "\n\r\0" and not text.isalnum():
@@ -117,7 +143,8 @@ def _not_empty(values: list[str]) -> list[str]:
     return values
 
 
-def _encoding(value: str) -> str:
+def encoding_name(value: str) -> str:
+    """An encoding in one spelling. Raises ValueError."""
     found = value.lower().replace("_", "-").replace("utf8", "utf-8").replace("windows-1252", "cp1252")
     found = found.replace("latin-1", "iso-8859-1").replace("latin1", "iso-8859-1")
     if found not in ENCODINGS:
@@ -165,7 +192,7 @@ Mark = Annotated[str | None, BeforeValidator(_mark)]
 YesOrNo = Annotated[bool, BeforeValidator(_yes_or_no)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Texts = Annotated[list[str], BeforeValidator(_one_or_more), AfterValidator(_not_empty)]
-Encoding = Annotated[str, AfterValidator(_encoding)]
+Encoding = Annotated[str, AfterValidator(encoding_name)]
 TimeFormat = Annotated[str, AfterValidator(_time_format)]
 Owner = Annotated[str, AfterValidator(_owner)]
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
 from ecom_platform.catalog import RESERVED
-from ecom_platform.errors import UsageError
+from ecom_platform.errors import DeclarationError, UsageError, sentence
 from ecom_platform.feeds.declaring import read_feed
+from ecom_platform.feeds.expectations import expected_of
 from ecom_platform.feeds.feed import Column, Feed
-from ecom_platform.feeds.inference.draft import Draft
+from ecom_platform.feeds.inference.draft import Draft, one_line
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts, look_over
 from ecom_platform.files.opening import open_events
@@ -26,6 +27,7 @@ from ecom_platform.files.samples import Sample
 
 # Rounds of widening; after so many, whatever does not load becomes text at once.
 _ROUNDS, _PATIENCE = 40, 3
+_MOST_SHOWN = 60
 _NARROWING = {
     "type",
     "time_format",
@@ -39,6 +41,7 @@ _NARROWING = {
     "zone",
     "fold",
 }
+_OTHERWISE = {Reason.AMBIGUOUS_TIME: "Say which of the two is meant: `--set fold=first` or `fold=second`."}
 
 Source: TypeAlias = "Callable[[Feed], Iterator[tuple[BinaryIO, FileFacts]]]"
 
@@ -70,12 +73,13 @@ class DraftProof:
     def __init__(self, unsplit: int, places: Sequence[Source]) -> None:
         """``unsplit``: how many records cannot be split, whatever their types."""
         self._unsplit, self._places = unsplit, places
+        self._examples: dict[tuple[str | None, Reason], str] = {}
         self.rows = 0
 
     def widened(self, draft: Draft) -> tuple[Draft, Feed]:
         """The declaration that loads every row, and the feed that it declares."""
         for attempt in range(_ROUNDS):
-            feed = read_feed(draft.text(), f"{draft.name}.yaml", draft.name, RESERVED)
+            feed = _declared(draft)
             refused = self._refused(feed)
             by_column = {where: count for where, count in refused.items() if where[0] is not None}
             whole = sum(count for where, count in refused.items() if where[0] is None)
@@ -83,34 +87,62 @@ class DraftProof:
                 return draft, feed
             if not by_column:
                 draft = _all_text(draft)
+            self._require_unsaid(draft, feed, by_column)
             for (name, reason), count in by_column.items():
                 draft = _wider(draft, name or "", reason, count, last=attempt >= _PATIENCE)
         raise UsageError(
             "No declaration was found that loads every row.", "Say more by `--set COLUMN.type=text`."
         )
 
+    def _require_unsaid(
+        self, draft: Draft, feed: Feed, refused: Mapping[tuple[str | None, Reason], int]
+    ) -> None:
+        """What somebody has said of a column is not widened."""
+        for (name, reason), count in refused.items():
+            said = next(drawn.said for drawn in draft.columns if drawn.column.name == name)
+            if not _NARROWING & set(said):
+                continue
+            column = next(column for column in feed.columns if column.name == name)
+            value = self._examples[name, reason]
+            shown = f"{value[:_MOST_SHOWN]}…" if len(value) > _MOST_SHOWN else value
+            expected = expected_of(column, feed.dialect, reason, value)
+            rows = "1 row does" if count == 1 else f"{count:,} rows do"
+            raise UsageError(
+                f"As --set says it, {rows} not load: {name} {one_line(repr(shown))} {expected} ({reason}).",
+                _OTHERWISE.get(reason, "Say it otherwise, or leave it out."),
+            )
+
     def _refused(self, feed: Feed) -> Counter[tuple[str | None, Reason]]:
         # What rows are known by refuses none of them, and takes longer than the rest.
         decoder, now = FeedDecoder(replace(feed, identity=None)), datetime.now(UTC)
         found = Counter[tuple[str | None, Reason]]()
         self.rows = 0
+        self._examples = {}
         for opener in self._places:
             for stream, facts in opener(feed):
                 for chunk in decoder.decode(stream, facts, now):
                     self.rows += chunk.rows.num_rows
-                    found.update((reject.column, reject.reason) for reject in chunk.rejects)
+                    for reject in chunk.rejects:
+                        found[reject.column, reject.reason] += 1
+                        self._examples.setdefault((reject.column, reject.reason), reject.value or "")
         return found
+
+
+def _declared(draft: Draft) -> Feed:
+    """The feed of a draft. What is wrong with it can only be what somebody has said, of a file that is not
+    there yet."""
+    try:
+        return read_feed(draft.text(), f"{draft.name}.yaml", draft.name, RESERVED)
+    except DeclarationError as error:
+        first, *others = error.problems
+        more = "".join(f"\n{sentence(other.message)} {other.remedy}" for other in others)
+        raise UsageError(f"As it was said, {sentence(first.message)}", f"{first.remedy}{more}") from error
 
 
 def _wider(draft: Draft, name: str, reason: Reason, count: int, *, last: bool) -> Draft:
     """With a type of the column ``name`` that takes what was refused."""
     number = next(n for n, drawn in enumerate(draft.columns) if drawn.column.name == name)
     drawn = draft.columns[number]
-    if _NARROWING & set(drawn.said):
-        raise UsageError(
-            f"As --set says it, {count:,} of the rows do not load: {name} has values that are {reason}.",
-            "Say it otherwise, or leave it out.",
-        )
     column, doubt = drawn.column, f"{count:,} rows were {reason} as {drawn.column.type}"
     if reason is Reason.EMPTY_VALUE:
         return draft.with_column(

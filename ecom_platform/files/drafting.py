@@ -25,14 +25,15 @@ from ecom_platform.feeds.inference.key_candidates import Keys, find_keys
 from ecom_platform.feeds.inference.number_marks import decide_marks
 from ecom_platform.feeds.inference.observed import Observed
 from ecom_platform.feeds.inference.remarks import about_keys, about_times, common_nulls
-from ecom_platform.feeds.inference.said import SaidWords
+from ecom_platform.feeds.inference.said import SaidWords, says_no_zone
 from ecom_platform.feeds.inference.undecided import UndecidedError
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.files.dialect_guess import DialectGuess, guess_dialect, other_ways, whole_records
 from ecom_platform.files.draft_proof import DraftProof, sources
-from ecom_platform.files.encoding import UTF8
+from ecom_platform.files.encoding import UTF8, MixedEncoding, decide
 from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts
 from ecom_platform.files.samples import Sample, take_sample
+from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool
         name,
         dialect,
         drawn,
-        doubts=about_times(choices, drawn),
+        doubts=about_times(choices, drawn, said.feed),
         nulls=said.nulls() or ("",),
         said=said.beside,
     )
@@ -112,7 +113,12 @@ def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool
 
 def _taken(path: Path, said: SaidWords) -> Sample:
     sample = take_sample(path)
-    return replace(sample, encoding=said.encoding) if said.encoding else sample
+    if not said.encodings:
+        return sample
+    try:
+        return replace(sample, encoding=decide(io.BytesIO(sample.data), said.encodings))
+    except MixedEncoding as error:
+        raise UnreadableFile(FileReason.MIXED_ENCODING, f"{path.name}: {error}") from error
 
 
 def _aligned(sample: Sample, guess: DialectGuess) -> Sample:
@@ -220,6 +226,7 @@ def _dialect(
     marks = decide_marks(plain, decimal, said.dialect.thousands if "thousands" in said.feed else None)
     found = {one.dialect.encodings[0] for one in guesses}
     encodings = (UTF8, *sorted(found - {UTF8})) if found != {UTF8} else (UTF8,)
+    encodings = said.encodings or encodings
     return replace(guess.dialect, decimal=marks[0], thousands=marks[1], encodings=encodings)
 
 
@@ -239,10 +246,21 @@ def _choices(
 def _columns(
     choices: Sequence[Choice], columns: Sequence[Observed], guess: DialectGuess, said: SaidWords
 ) -> Iterator[DraftColumn]:
+    zoned = False
     for choice, observed in zip(choices, columns, strict=True):
         words = said.of(choice.column.name, observed.name)
+        if says_no_zone(choice, words):
+            zoned = True
+            words = {**said.times, **words}
+        if "zone" not in words:
+            words.pop("fold", None)
         source = observed.name if guess.names else None
         yield DraftColumn(choice.column, source, choice.evidence, choice.doubts, words)
+    if said.times and not zoned:
+        word, value = next(iter(said.times.items()))
+        raise UsageError(
+            f"--set {word}={value}: no column has times that say no zone.", f"Say `COLUMN.{word}={value}`."
+        )
 
 
 def _as_said(observed: Observed, name: str, words: Mapping[str, str]) -> Choice | None:
@@ -279,6 +297,7 @@ def _about_all(
     if unsplit and all(sample.whole for sample in samples):
         listed = ", ".join(f"{count:,} {reason}" for reason, count in unsplit.items())
         doubts.append(f"records that are no rows by any declaration: {listed}")
-    doubts += about_keys(keys, rows, clean)
+    if not {"primary_key", "identity"} & set(draft.said):
+        doubts += about_keys(keys, rows, clean)
     key = () if keys.proven is None else (clean[keys.proven],)
     return replace(draft, doubts=tuple(doubts), key=key)

@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,7 @@ from ecom_platform.feeds.types.column_type import Value
 from ecom_platform.files.column_texts import column_texts
 from ecom_platform.files.encoding import UTF8, MixedEncoding, Recoded, decide
 from ecom_platform.files.file_columns import FileColumns, HeaderMismatch, by_header, without_header
-from ecom_platform.files.header_lines import grammar_of, skip_titles, split_header
+from ecom_platform.files.header_lines import grammar_of, names_for, skip_titles
 from ecom_platform.files.opening import GuardedStream, WithoutMark, header_line, open_events
 from ecom_platform.files.record_ids import RecordIds
 from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record
@@ -39,6 +39,7 @@ from ecom_platform.files.unreadable import FileReason, UnreadableFile
 DEFAULT_CHUNK_BYTES = 4 << 20
 MAX_CHUNK_BYTES = 1 << 30  # offsets into the text of a chunk have 32 bits
 MAX_RAW_BYTES = 8_192
+MAX_VALUE = 200
 
 _ROW_ID, _EXTRA, _LINE = "row_id", "extra", "line_number"
 _READ_BYTES = 1 << 20
@@ -46,12 +47,14 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class RefusedRecord:
-    """A record that is not loaded. ``raw`` is cut at ``MAX_RAW_BYTES`` and has no line end."""
+    """A record that is not loaded. ``raw`` is cut at ``MAX_RAW_BYTES`` and has no line end. ``value`` is the
+    text in ``column``, cut at ``MAX_VALUE``; ``None`` where the record as a whole is at fault."""
 
     line_number: int
     raw: bytes
     reason: Reason
     column: str | None
+    value: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,7 @@ class FeedDecoder:
             if not self.feed.dialect.header:
                 return without_header(self.feed), 0
             line, number = header_line(stream)
-            return by_header(self.feed, split_header(self.feed.dialect, line)), number
+            return by_header(self.feed, names_for(self.feed, line)), number
         except HeaderMismatch as error:
             raise UnreadableFile(FileReason.WRONG_HEADER, str(error)) from error
 
@@ -306,7 +309,7 @@ class _BlockReading:
         ]
         verdict = self._rows.judge(texts, self._now)
         if isinstance(verdict, Fault):
-            self._refuse(record, verdict.reason, verdict.column)
+            self._refuse(record, verdict.reason, verdict.column, verdict.value)
             return
         extra = ""
         if self._stores_extra:
@@ -314,9 +317,12 @@ class _BlockReading:
             extra = json.dumps(kept, ensure_ascii=False)
         self._accepted.append((record.line, verdict, extra))
 
-    def _refuse(self, record: Record, reason: Reason, column: str | None = None) -> None:
+    def _refuse(
+        self, record: Record, reason: Reason, column: str | None = None, value: str | None = None
+    ) -> None:
         raw = _raw(self._block, record.begin, record.end)
-        self._rejects.append(RefusedRecord(record.line, raw, reason, column))
+        shown = None if value is None else value[:MAX_VALUE]
+        self._rejects.append(RefusedRecord(record.line, raw, reason, column, shown))
 
     def _merged(self, certain: pa.RecordBatch) -> pa.RecordBatch:
         """Both kinds of rows together, in the order of their lines."""

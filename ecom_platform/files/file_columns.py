@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ecom_platform.feeds.feed import Column, Feed
-from ecom_platform.files.headers import is_header, named
+from ecom_platform.files.headers import is_header, mark_in_words, named, separated_by
 
 STORE, REFUSE = "store", "refuse"
 # Of so many characters a sentence about a header may name all columns.
@@ -151,6 +151,11 @@ def _difference(
     listed = ",".join(column.sources[0] if column.sources else column.name for column in feed.columns)
     several = f"the {len(feed.columns)} columns of the feed {feed.name}"
     expected = f"expected {f'{listed} in any order' if len(listed) <= _MOST_LISTED else several}"
+    delimiter = feed.dialect.delimiter
+    other = separated_by(names, delimiter, known_names(feed))
+    if other is not None:
+        written = mark_in_words(other)
+        return f"{expected}; it is separated by {written}, the feed by {mark_in_words(delimiter)}"
     if not is_header(names, known_names(feed)):
         return f"{expected}; the first line has {count}, and is no header by the look of it: is it missing?"
     near = {name.casefold(): name for name in strange}

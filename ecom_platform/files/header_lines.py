@@ -11,9 +11,10 @@ from collections.abc import Iterable
 from functools import cache
 from typing import BinaryIO
 
-from ecom_platform.feeds.feed import Dialect
+from ecom_platform.feeds.feed import Dialect, Feed
 from ecom_platform.files.encoding import UTF8
-from ecom_platform.files.file_columns import HeaderMismatch
+from ecom_platform.files.file_columns import HeaderMismatch, known_names
+from ecom_platform.files.headers import mark_in_words, separated_by
 from ecom_platform.files.opening import MAX_HEADER_BYTES, GuardedStream, header_line
 from ecom_platform.files.splitting import Grammar, split_quoted
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
@@ -46,6 +47,23 @@ def split_header(dialect: Dialect, line: bytes) -> tuple[str, ...]:
     if split is None:
         raise HeaderMismatch("the first line has a quote that is not closed")
     return tuple(name.decode() for name in split[0])
+
+
+def names_for(feed: Feed, line: bytes) -> tuple[str, ...]:
+    """The names in a header of a file of ``feed``; where it is separated otherwise, that is what is said.
+
+    Raises :class:`UnreadableFile` and :class:`HeaderMismatch`.
+    """
+    try:
+        return split_header(feed.dialect, line)
+    except HeaderMismatch as error:
+        delimiter = feed.dialect.delimiter
+        other = separated_by([line.decode()], delimiter, known_names(feed))
+        if other is None:
+            raise
+        raise HeaderMismatch(
+            f"it is separated by {mark_in_words(other)}, the feed by {mark_in_words(delimiter)}"
+        ) from error
 
 
 def names_by(dialect: Dialect, beginning: bytes) -> list[str]:

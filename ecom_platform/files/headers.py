@@ -24,6 +24,8 @@ _WORDS = frozenset(
     " location address region email phone url ip source channel store description comment value unit tax"
     " discount payment shipping gender age first last".split()
 )
+# What may stand between the names of a header; those before others are preferred among equals.
+_SEPARATORS = "\t|;,^~"
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -46,3 +48,20 @@ def named(names: Sequence[str]) -> str:
     rest = len(names) - len(shown)
     more = f"{rest} more" if shown else f"{rest} that are no names by the look of them"
     return ", ".join([*shown, *([more] if rest else [])])
+
+
+def separated_by(names: Sequence[str], delimiter: str, known: Collection[str]) -> str | None:
+    """What stands between the names of a header where it is not ``delimiter``, by which it was split into
+    ``names``: the mark that makes more of them known. ``None`` where no other does."""
+    line = delimiter.join(names)
+    most, found = len(set(names) & set(known)), None
+    for mark in _SEPARATORS:
+        parts = {part.strip(" \"'\r\ufeff") for part in line.split(mark)}
+        if mark != delimiter and len(parts & set(known)) > max(most, 1):
+            most, found = len(parts & set(known)), mark
+    return found
+
+
+def mark_in_words(mark: str) -> str:
+    """A mark as it can be read in a sentence."""
+    return {"\t": "a tab", " ": "a blank"}.get(mark, f"'{mark}'")

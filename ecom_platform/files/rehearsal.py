@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ecom_platform.feeds.expectations import expected_of
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.files.feed_decoding import FeedChunk, FeedDecoder, RefusedRecord, look_over
@@ -29,14 +30,25 @@ _MOST_SHOWN = 80
 
 @dataclass(slots=True)
 class RefusedKind:
-    """Records that are refused for one reason in one column: how many, the first lines, and the first one's
-    beginning."""
+    """Records that are refused for one reason in one column: how many, the first lines; of the first record
+    its beginning, the ``value`` in that column, and what was ``expected`` of it."""
 
     reason: Reason
     column: str | None
     rows: int = 0
     lines: list[int] = field(default_factory=list)
     example: bytes = b""
+    value: str | None = None
+    expected: str = ""
+
+    @classmethod
+    def of(cls, record: RefusedRecord, feed: Feed) -> RefusedKind:
+        """The kind of ``record``, which is not counted yet."""
+        column = next((column for column in feed.columns if column.name == record.column), None)
+        if column is None:
+            return cls(record.reason, record.column, expected=record.reason.description)
+        expected = expected_of(column, feed.dialect, record.reason, record.value or "")
+        return cls(record.reason, record.column, value=record.value, expected=expected)
 
     def add(self, record: RefusedRecord) -> None:
         """Count one more."""
@@ -44,6 +56,18 @@ class RefusedKind:
         if len(self.lines) < _MOST_LINES:
             self.lines.append(record.line_number)
         self.example = self.example or record.raw[:_MOST_SHOWN]
+
+    def as_json(self) -> dict[str, Any]:
+        """As ``--json`` reports it."""
+        return {
+            "reason": str(self.reason),
+            "column": self.column,
+            "rows": self.rows,
+            "lines": self.lines,
+            "value": self.value,
+            "expected": self.expected,
+            "description": self.reason.description,
+        }
 
 
 @dataclass(slots=True)
@@ -66,23 +90,13 @@ class Rehearsal:
 
     def as_json(self) -> dict[str, Any]:
         """As ``--json`` reports it."""
-        refused = [
-            {
-                "reason": str(kind.reason),
-                "column": kind.column,
-                "rows": kind.rows,
-                "lines": kind.lines,
-                "description": kind.reason.description,
-            }
-            for kind in self.refused.values()
-        ]
         found: dict[str, Any] = {
             "file": self.file,
             "read": self.read,
             "loaded": self.loaded,
             "repeated": self.repeated,
             "rejected": sum(kind.rows for kind in self.refused.values()),
-            "refused": refused,
+            "refused": [kind.as_json() for kind in self.refused.values()],
         }
         if self.unreadable is not None:
             found["error"] = {"message": self.unreadable, "remedy": self.remedy}
@@ -100,8 +114,10 @@ def rehearse(feed: Feed, path: Path) -> Rehearsal:
             if feed.primary_key and not feed.numbered and found.loaded <= _MOST_COMPARED:
                 keys.append(chunk.rows.select(list(feed.primary_key)))
             for record in chunk.rejects:
-                kind = RefusedKind(record.reason, record.column)
-                found.refused.setdefault((record.reason, record.column), kind).add(record)
+                where = record.reason, record.column
+                if where not in found.refused:
+                    found.refused[where] = RefusedKind.of(record, feed)
+                found.refused[where].add(record)
     except UnreadableFile as error:
         other = unlike(path)
         found.read = found.loaded = 0

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 
+from ecom_platform.errors import sentence
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.files.belonging import Belonging, FeedFinder
@@ -158,11 +159,11 @@ class Placing:
             folders = " or ".join(f"{self._landing / feed}/" for feed in misfit.feeds)
             return f"{misfit.said}: move it into {folders}"
         if misfit.remedy:
-            return f"{misfit.said}. {misfit.remedy}"
+            return f"{sentence(misfit.said)} {misfit.remedy}"
         command = f"ecom feeds init {shlex.quote(str(self._landing / name))}"
         return (
-            f"{misfit.said}. `{command}` writes a declaration that takes it; what is of a declared feed all "
-            f"the same belongs in {self._landing}/FEED/."
+            f"{sentence(misfit.said)} `{command}` writes a declaration that takes it; what is of a declared "
+            f"feed all the same belongs in {self._landing}/FEED/."
         )
 
 

@@ -29,10 +29,12 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class RejectGroup:
-    """The open rejects of a feed that have one reason, with the first of them as an example."""
+    """The open rejects of a feed that have one reason in one ``column`` (``None``: the record as a whole),
+    with the first of them as an example."""
 
     feed: str
     reason: str
+    column: str | None
     rows: int
     file_name: str
     line_number: int
@@ -79,11 +81,11 @@ class ReplayVerdict(StrEnum):
 
 
 def groups(connection: Connection) -> list[RejectGroup]:
-    """The open rejects by feed and reason, the most frequent first."""
+    """The open rejects by feed, reason and column, the most frequent first."""
     rows = queries("oncall").reject_groups(connection)
     return [
-        RejectGroup(feed, reason, count, name, line, bytes(raw), message)
-        for feed, reason, count, name, line, raw, message in rows
+        RejectGroup(feed, reason, column, count, name, line, bytes(raw), message)
+        for feed, reason, column, count, name, line, raw, message in rows
     ]
 
 

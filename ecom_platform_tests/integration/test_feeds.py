@@ -517,6 +517,7 @@ class TestOnCall:
         with clicks.database.open() as connection:
             (group,) = groups(connection)
         assert (group.reason, group.file_name, group.line_number) == ("not_in_list", "clicks/a.csv", 4)
+        assert group.column == "event_type"
         assert group.description == "The value is none of those that the column may have."
         assert replay_as_they_are(clicks.database, clicks.zone).verdicts == {}
 

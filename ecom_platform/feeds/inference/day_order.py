@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ecom_platform.feeds.inference.column_choice import Choice
-from ecom_platform.feeds.inference.draft import scalars
+from ecom_platform.feeds.inference.flow_yaml import scalars
 from ecom_platform.feeds.inference.undecided import UndecidedError
 
 _DOUBT = "no value of its own says which is the day and which the month: it is read as other columns are"

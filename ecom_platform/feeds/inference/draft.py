@@ -5,14 +5,13 @@ Belongs here: what is known so far, and writing it down with its doubts. Does no
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ecom_platform.feeds.feed import Column, Dialect
+from ecom_platform.feeds.inference.flow_yaml import as_said, scalar, scalars
 from ecom_platform.feeds.words import MARKS
 
-_SAFE = re.compile(r"[A-Za-z_][A-Za-z0-9_ (),.%/+-]*(?<! )", re.ASCII)
 _WORDS_OF_MARKS = {mark: word for word, mark in MARKS.items()}
 
 
@@ -103,30 +102,11 @@ class Draft:
             yield "remove", scalar(column.remove)
         if column.nulls != self.nulls and "nulls" not in said:
             yield "nulls", scalars(column.nulls)
-        yield from ((word, as_said(value)) for word, value in said.items() if word != "type")
+        yield from ((word, as_said(word, value)) for word, value in said.items() if word != "type")
 
 
 def _feed_words(said: Mapping[str, str]) -> dict[str, str]:
-    return {word: as_said(value) for word, value in said.items()}
-
-
-def as_said(value: str) -> str:
-    """A value of ``--set``: a list in brackets stays one."""
-    return value if value.startswith("[") and value.endswith("]") else scalar(value)
-
-
-def scalars(values: tuple[str, ...]) -> str:
-    """One value, or a list."""
-    return scalar(values[0]) if len(values) == 1 else f"[{', '.join(scalar(value) for value in values)}]"
-
-
-def scalar(text: str) -> str:
-    """A text as YAML, plain where that is safe within a list or a mapping."""
-    if _SAFE.fullmatch(text) and "," not in text and not re.search(r"[:#]", text):
-        return text
-    escapes = {'"': '\\"', "\\": "\\\\", "\t": "\\t"}
-    shown = "".join(escapes.get(c) or (c if c.isprintable() else f"\\U{ord(c):08x}") for c in text)
-    return f'"{shown}"'
+    return {word: as_said(word, value) for word, value in said.items()}
 
 
 def one_line(text: str) -> str:

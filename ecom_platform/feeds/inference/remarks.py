@@ -7,7 +7,7 @@ here: remarks on one column (``column_choice``), or on how the file was read (``
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from ecom_platform.feeds.inference.column_choice import Choice
@@ -17,8 +17,10 @@ from ecom_platform.feeds.inference.key_candidates import Keys
 _MOST_CANDIDATES = 5
 
 
-def about_times(choices: Sequence[Choice], drawn: Sequence[DraftColumn]) -> tuple[str, ...]:
-    """What the times do not say."""
+def about_times(
+    choices: Sequence[Choice], drawn: Sequence[DraftColumn], said: Collection[str] = ()
+) -> tuple[str, ...]:
+    """What the times do not say; ``said``: words of the feed that somebody has set."""
     doubts = []
     local = [c.column.name for c, d in zip(choices, drawn, strict=True) if c.local and "zone" not in d.said]
     if local:
@@ -27,7 +29,7 @@ def about_times(choices: Sequence[Choice], drawn: Sequence[DraftColumn]) -> tupl
             "`zone: Europe/Berlin` or the like"
         )
     times = [c.column for c in choices if c.column.type == "timestamptz" and not c.column.nullable]
-    if len(times) == 1:
+    if len(times) == 1 and "roles" not in said:
         doubts.append(
             f"if {times[0].name} is when a row happened, `roles: {{time: {times[0].name}}}` keeps a large "
             "table fast; it can be said before the first load only"

@@ -6,56 +6,59 @@ belong here: what the words mean (``words``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ecom_platform.errors import UsageError
-from ecom_platform.feeds.document import read_document
 from ecom_platform.feeds.feed import Dialect
-from ecom_platform.feeds.inference.draft import as_said
-from ecom_platform.feeds.words import ENCODINGS, MARKS, ColumnWords, FeedWords
+from ecom_platform.feeds.inference.column_choice import Choice
+from ecom_platform.feeds.inference.flow_yaml import said_value
+from ecom_platform.feeds.words import ENCODINGS, MARKS, ColumnWords, FeedWords, encoding_name
 
-_OF_COLUMN = {model.alias or name for name, model in ColumnWords.model_fields.items()} - {
-    "from",
-    "at",
-    "concat",
-}
-_OF_FEED = set(FeedWords.model_fields) - {
-    "columns",
-    "format",
-    "width",
-    "checks",
-    "roles",
-    "explode",
-    "version",
-}
+_OF_COLUMN = {model.alias or name for name, model in ColumnWords.model_fields.items()}
+_OF_FEED = set(FeedWords.model_fields)
+# What is found out, and by which every value that was read has its place.
+_FOUND = {"from", "at", "concat", "columns"}
 _OF_DIALECT = {"delimiter", "quote", "escape", "decimal", "thousands", "encoding", "header", "skip"}
+# Words of a column that hold for every column of times where they are said of the feed.
+_OF_TIMES = {"zone", "fold"}
 
 
 @dataclass(frozen=True, slots=True)
 class SaidWords:
-    """``feed``: words of the feed; ``columns``: words of each column, by the name that was given."""
+    """``feed``: words of the feed; ``columns``: words of each column, by the name that was given; ``times``:
+    those of all columns whose times say no zone."""
 
     feed: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    times: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> SaidWords:
         """From ``COLUMN.word=value`` and ``word=value``. Raises :class:`UsageError`."""
         feed: dict[str, str] = {}
         columns: dict[str, dict[str, str]] = {}
+        times: dict[str, str] = {}
         for text in texts:
             place, equals, value = text.partition("=")
             column, _, word = place.rpartition(".")
-            known = _OF_COLUMN if column else _OF_FEED
-            if not equals or word not in known:
-                raise UsageError(
-                    f"--set {text!r} is neither COLUMN.word=value nor word=value.",
-                    f"Words of a {'column' if column else 'feed'} are {', '.join(sorted(known))}.",
-                )
+            if not equals:
+                raise _unknown(text, word, column)
+            if word in _OF_TIMES and not column:
+                times[word] = value
+                continue
+            if word not in (_OF_COLUMN if column else _OF_FEED) - _FOUND:
+                raise _unknown(text, word, column)
+            _require_list(word, value)
+            _ = said_value(word, value)
             (columns.setdefault(column, {}) if column else feed)[word] = value
-        found = cls(feed, columns)
-        _ = found.dialect
+        if "width" in feed:
+            # Only a file without a header has a width that is said.
+            feed.setdefault("header", "false")
+        found = cls(feed, columns, times)
+        _ = found.dialect, found.encodings
         return found
 
     @property
@@ -72,7 +75,7 @@ class SaidWords:
         value = self.of(*names).get("nulls", self.feed.get("nulls"))
         if value is None:
             return ()
-        found = read_document(f"nulls: {as_said(value)}", f"--set nulls={value}").data["nulls"]
+        found = said_value("nulls", value)
         return (found,) if isinstance(found, str) else tuple(str(text) for text in found)
 
     def require_columns(self, names: Sequence[str]) -> None:
@@ -84,12 +87,16 @@ class SaidWords:
             )
 
     @property
-    def encoding(self) -> str | None:
-        """The encoding that was said, if it is one."""
+    def encodings(self) -> tuple[str, ...]:
+        """The encodings that were said, in their order; none where nothing is said."""
         value = self.feed.get("encoding")
-        if value is not None and value not in ENCODINGS:
-            raise UsageError(f"--set encoding={value}.", f"It may be one of {', '.join(ENCODINGS)}.")
-        return value
+        found = [] if value is None else said_value("encoding", value)
+        try:
+            return tuple(encoding_name(str(one)) for one in ([found] if isinstance(found, str) else found))
+        except ValueError as error:
+            raise UsageError(
+                f"--set encoding={value}: {error}.", f"It may be one or a list of {', '.join(ENCODINGS)}."
+            ) from error
 
     @property
     def dialect(self) -> Dialect:
@@ -118,3 +125,47 @@ class SaidWords:
         if len(value) == 1 and value.isascii() and not value.isalnum():
             return value
         raise UsageError(f"--set {word}={value!r}.", f"It is one character, or one of {', '.join(MARKS)}.")
+
+
+def _require_list(word: str, value: str) -> None:
+    """A name of a column has no comma, so several are meant."""
+    if word == "primary_key" and "," in value and not value.strip().startswith("["):
+        names = ", ".join(name.strip() for name in value.split(","))
+        raise UsageError(
+            f"--set {word}={value}: {value!r} is no name of a column.",
+            f"Several are a list: `{word}=[{names}]`.",
+        )
+
+
+def _unknown(text: str, word: str, column: str) -> UsageError:
+    known = (_OF_COLUMN if column else _OF_FEED | _OF_TIMES) - _FOUND
+    what = "column" if column else "feed"
+    if word in _FOUND:
+        remedy = "That is found out; change it in the declaration that is written."
+        return UsageError(f"--set {text!r}: {word} is not said beforehand.", remedy)
+    if not column and word in _OF_COLUMN:
+        return UsageError(f"--set {text!r}: {word} is a word of a column.", f"Say of which: `COLUMN.{text}`.")
+    if column and word in _OF_FEED:
+        said = text.removeprefix(f"{column}.")
+        return UsageError(f"--set {text!r}: {word} is a word of the feed.", f"Say `--set '{said}'`.")
+    return UsageError(
+        f"--set {text!r} is neither COLUMN.word=value nor word=value.",
+        f"{_close(word, known)}Words of a {what} are {', '.join(sorted(known))}.",
+    )
+
+
+def _close(word: str, known: Collection[str]) -> str:
+    close = difflib.get_close_matches(word, known, 1)
+    return f"Did you mean {close[0]}? " if close else ""
+
+
+def says_no_zone(choice: Choice, words: Mapping[str, str]) -> bool:
+    """Whether times of a column, of which ``words`` are set, are local ones."""
+    kind = words.get("type", choice.column.type).removesuffix(" null")
+    if kind != "timestamptz":
+        return False
+    return (
+        choice.local
+        or ("time_format" in words and not re.search(r"%z|epoch_|UTC|GMT|Z\b", words["time_format"]))
+        or ("type" in words and "time_format" not in words)
+    )

@@ -51,6 +51,7 @@ SELECT feed, count(*) FROM rejected_events WHERE replayed_at IS NULL GROUP BY fe
 SELECT
     feed,
     reason,
+    column_name,
     count(*) AS rows,
     (array_agg(file_name ORDER BY reject_id))[1] AS file_name,
     (array_agg(line_number ORDER BY reject_id))[1] AS line_number,
@@ -58,8 +59,8 @@ SELECT
     (array_agg(message ORDER BY reject_id))[1] AS message
 FROM rejected_events
 WHERE replayed_at IS NULL
-GROUP BY feed, reason
-ORDER BY rows DESC, feed, reason;
+GROUP BY feed, reason, column_name
+ORDER BY rows DESC, feed, reason, column_name;
 
 -- name: open_rejects
 SELECT r.reject_id, r.file_id, r.file_name, r.line_number, r.raw, r.reason, f.header

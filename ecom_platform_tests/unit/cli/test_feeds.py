@@ -149,13 +149,55 @@ def test_check_says_what_is_refused_and_why(terminal: Terminal) -> None:
     ]
     code, out, _ = terminal.ecom("feeds", "check", "seen", "a.csv")
     assert code == 1
-    assert "2  id: not_an_integer, line 4, 5." in out
+    assert "2  not_an_integer, lines 4, 5: id 'x' is no bigint\n" in out
+    assert "1  missing_fields, line 6: The record has fewer fields than the file has columns.\n" in out
+    assert file["refused"][0]["value"] == "x"
+    assert file["refused"][1]["value"] is None
     terminal.write("b.csv", "id,other\n1,x\n")
     terminal.write("c.csv", "<html><body>Please log in</body></html>")
     code, found = terminal.as_json("feeds", "check", "seen", "b.csv", "c.csv")
     assert code == 1
     assert "note missing" in found["files"][0]["error"]["message"]
     assert "HTML" in found["files"][1]["error"]["message"]
+
+
+def test_check_shows_values_and_what_was_expected(terminal: Terminal) -> None:
+    (terminal.folder / "feeds").mkdir()
+    terminal.write(
+        "feeds/seen.yaml",
+        "delimiter: semicolon\ndecimal: comma\n"
+        "columns: {note: text, day: date, total: 'numeric(12,2)', kind: {type: text, match: 'a+'}}\n"
+        "identity: content\n",
+    )
+    long = "n" * 100
+    rows = [
+        f"{long};2017-10-18 00:00:00;1,00;a",
+        f"{long};2017-10-18;12.00;a",
+        f"{long};2017-10-18;1,00;b\x1b[2J{'c' * 300}",
+    ]
+    terminal.write("a.csv", "note;day;total;kind\n" + "\n".join(rows) + "\n")
+    code, out, _ = terminal.ecom("feeds", "check", "seen", "a.csv")
+    assert code == 1
+    assert "line 2: day '2017-10-18 00:00:00' is no date as iso (2026-01-31)\n" in out
+    assert "total '12.00' is no numeric(12,2): the decimal mark is a comma, and none stands between" in out
+    assert f"kind 'b\\x1b[2J{'c' * 55}…' does not match a+\n" in out
+    assert long not in out
+    _, found = terminal.as_json("feeds", "check", "seen", "a.csv")
+    assert found["files"][0]["refused"][0]["value"] == "2017-10-18 00:00:00"
+    assert len(found["files"][0]["refused"][2]["value"]) == 200
+
+
+def test_check_says_what_is_wrong_with_a_header_in_whole_sentences(terminal: Terminal) -> None:
+    (terminal.folder / "feeds").mkdir()
+    terminal.write("feeds/seen.yaml", "columns: {id: bigint, note: text}\nprimary_key: id\n")
+    terminal.write("a.csv", "id;note\n1;x\n")
+    terminal.write("b.csv", "17,34\n18,35\n")
+    terminal.write("c.csv", "id,note,other\n1,x,y\n")
+    code, out, _ = terminal.ecom("feeds", "check", "seen", "a.csv", "b.csv", "c.csv")
+    assert code == 1
+    assert "it is separated by ';', the feed by ','. Correct the file" in out
+    assert "by the look of it: is it missing? Correct the file" in out
+    assert "other not declared. Correct the file" in out
 
 
 def test_list(terminal: Terminal) -> None:

@@ -146,12 +146,12 @@ MISTAKES = {
     "an unknown type": (
         "columns:\n  a: varchar\nidentity: content\n",
         2,
-        "'varchar' is no type; did you mean text?",
+        "'varchar' is no type",
     ),
     "too many digits": (
         "columns:\n  a: numeric(40,2)\nidentity: content\n",
         2,
-        "a numeric has 1 to 38 digits",
+        "'numeric(40,2)' is no type",
     ),
     "a value that is not permitted": (
         "columns: {a: text}\nidentity: contents\n",
@@ -386,3 +386,56 @@ class TestTravelling:
             CLICKS.replace("product: bigint", "product: {type: bigint, min: 1}"), "x.yaml", "clicks"
         )
         assert declaration_hash(feed) == declaration_hash(said) != declaration_hash(stricter)
+
+
+@pytest.mark.parametrize(
+    ("declared", "message", "remedy"),
+    [
+        ("a: timestampz", "'timestampz' is no type", "Did you mean timestamptz?"),
+        (
+            "a: varchar(20) not null",
+            "'varchar(20) not null' is no type",
+            "Did you mean text, which has no length? Without ` null` behind it, it is not null.",
+        ),
+        ("a: timestamp(6)", "is no type", "Did you mean timestamp?"),
+        ("a: numeric", "is no type", "Did you mean numeric(p,s)?"),
+        (
+            "a: numeric(40,2)",
+            "is no type",
+            "A numeric has 1 to 38 digits, and no more of them behind the point.",
+        ),
+        ("a: geometry", "is no type", "The types are text, integer"),
+        (
+            "a: {type: numeric(12,2)}",
+            "columns.a.type: numeric(12,2) is cut at its comma",
+            'In braces, quote it: "numeric(12,2)".',
+        ),
+        (
+            "a: {min: 1, type: numeric(12, 2) null, max: 9}",
+            "numeric(12,2) null is cut",
+            '"numeric(12,2) null"',
+        ),
+        (
+            "a: {type: date, time_format: %d.%m.%Y}",
+            "it is no YAML",
+            'what begins with % in quotes: "%d.%m.%Y"',
+        ),
+        ("a: {type: text, match: [A-Z]+}", "it is no YAML", "in quotes what has"),
+        ("\ta: text", "it is no YAML", "not with tabs"),
+    ],
+)
+def test_mistakes_of_writing(declared: str, message: str, remedy: str) -> None:
+    ((line, found, hint),) = mistakes(f"columns:\n  {declared}\nidentity: content\n")
+    assert line == 2
+    assert message in found
+    assert remedy in hint
+
+
+def test_marks_and_types_that_yaml_takes_for_its_own() -> None:
+    ((line, message, remedy),) = mistakes("decimal: ,\ncolumns: {a: text}\nidentity: content\n")
+    assert (line, "it is no YAML" in message) == (1, True)
+    assert 'in quotes: ","' in remedy
+    ((line, message, _),) = mistakes("delimiter: |\ncolumns: {a: text}\nidentity: content\n")
+    assert "such as | and #, stands in quotes" in message
+    ((line, message, remedy),) = mistakes("columns: {a: numeric(12,2), b: text}\nidentity: content\n")
+    assert (line, remedy) == (1, 'In braces, quote it: "numeric(12,2)".')

@@ -325,7 +325,7 @@ def test_the_order_of_day_and_month(tmp_path: Path) -> None:
     assert caught.value.exit_code == 2
     found = drafted(tmp_path, text, "at.time_format=%d/%m/%Y")
     assert types(found.feed)["at"] == "date"
-    with pytest.raises(UsageError, match="do not load"):
+    with pytest.raises(UsageError, match="'21/02/2024' is no date as %m/%d/%Y"):
         drafted(tmp_path, "n,at\n1,21/02/2024\n", "at.time_format=%m/%d/%Y")
     other = drafted(tmp_path, "at,until\n01/02/2024,13/02/2024\n03/04/2024,01/05/2024\n")
     assert column(other.feed, "at").time_formats == ("%d/%m/%Y",)
@@ -409,6 +409,75 @@ def test_a_zone_that_is_said(tmp_path: Path) -> None:
     found = drafted(tmp_path, text, "at.zone=Europe/Berlin", "at.fold=first")
     assert (column(found.feed, "at").zone, column(found.feed, "at").fold) == ("Europe/Berlin", "first")
     assert "UTC" not in found.draft.text()
+
+
+def test_a_zone_that_is_said_for_all(tmp_path: Path) -> None:
+    text = "n,at,until,day,seen\n" + numbered(
+        "@,01.02.2026 10:@,2026-03-01 10:00:@,2026-01-@,2026-01-01T10:00:@Z"
+    )
+    found = drafted(
+        tmp_path, text, "zone=Europe/Berlin", "at.time_format=%d.%m.%Y %H:%M", "until.zone=Asia/Tokyo"
+    )
+    zones = {c.name: c.zone for c in found.feed.columns}
+    assert zones == {"n": "UTC", "at": "Europe/Berlin", "until": "Asia/Tokyo", "day": "UTC", "seen": "UTC"}
+    with pytest.raises(UsageError, match="no column has times"):
+        drafted(tmp_path, "n\n" + numbered("@"), "zone=Europe/Berlin")
+    text = "at\n2026-10-25 02:30:00\n"
+    with pytest.raises(UsageError, match="ambiguous_time") as caught:
+        drafted(tmp_path, text, "zone=Europe/Berlin")
+    assert "fold=first" in caught.value.remedy
+    found = drafted(tmp_path, text, "zone=Europe/Berlin", "fold=second")
+    assert (found.feed.columns[0].zone, found.feed.columns[0].fold) == ("Europe/Berlin", "second")
+
+
+def test_every_kind_of_word_can_be_said(tmp_path: Path) -> None:
+    found = drafted(
+        tmp_path,
+        "event_time,kind,price\n" + numbered("2026-01-01 10:00:@,sold,1.5"),
+        "roles={time: event_time, amount: price}",
+        'checks={cheap: "price < 100, perhaps"}',
+        "owners=[team:a, team:b]",
+        "price.required_when={kind: [sold, lent]}",
+        "price.type=numeric(12,2) null",
+        "kind.match=[a-z]{1,9}[a-z]",
+        "encoding=[UTF8, latin1]",
+        "extra=store",
+    )
+    feed = found.feed
+    assert feed.roles == {"time": "event_time", "amount": "price"}
+    assert feed.checks == {"cheap": "price < 100, perhaps"}
+    assert (feed.owners, feed.extra) == (("team:a", "team:b"), "store")
+    assert column(feed, "price").required_when[0].values == ("sold", "lent")
+    assert column(feed, "kind").match == "[a-z]{1,9}[a-z]"
+    assert feed.dialect.encodings == ("utf-8", "iso-8859-1")
+    assert "keeps a large table fast" not in found.draft.text()
+    wide = drafted(tmp_path, numbered(",".join(["@"] * 131)), "width=131")
+    assert (wide.feed.dialect.width, wide.feed.dialect.header, len(wide.feed.columns)) == (131, False, 131)
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence", "remedy"),
+    [
+        ("primary_key=a,b", "no name of a column", "`primary_key=[a, b]`"),
+        ("primary_key=c", "As it was said, primary_key: c is no column", "a, b"),
+        ("trim=true", "a word of a column", "`COLUMN.trim=true`"),
+        ("a.delimiter=;", "a word of the feed", "'delimiter=;'"),
+        ("roles=time", "values by name", "roles={time: COLUMN}"),
+        ("roles={time: a", "is no YAML", ""),
+        ("a.nulls=[%, b]", "is no YAML", ""),
+        ("width=7", "7 fields", "at"),
+        ("zone=Berlin", "'Berlin' is no time zone", "Europe/Berlin"),
+        ("primary_kee=a", "neither", "Did you mean primary_key?"),
+        ("a.from=x", "not said beforehand", "found out"),
+        ("encoding=ebcdic", "'ebcdic' is none of", "cp1252"),
+    ],
+)
+def test_what_is_said_wrongly(tmp_path: Path, said: str, sentence: str, remedy: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        drafted(tmp_path, "a,b\n" + numbered("@,2026-01-01 10:00:@"), said)
+    assert sentence in caught.value.message
+    assert remedy in caught.value.remedy
+    assert "line " not in str(caught.value)
 
 
 def test_large_files_are_read_at_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,9 @@ def test_what_is_no_gzip_is_not_repeated(tmp_path: Path) -> None:
         (HEADER.replace("price,", ""), ("the header has 8 columns: price missing",)),
         (f"{HEADER},event_id", ("event_id more than once",)),
         (f"{HEADER},alice@example.org", ("1 that are no names by the look of them not declared",)),
-        (";".join(COLUMN_NAMES), ("the first line has 1 column",)),
+        (";".join(COLUMN_NAMES), ("; it is separated by ';', the feed by ','",)),
+        ("\t".join(f'"{name}"' for name in COLUMN_NAMES), ("separated by a tab, the feed by ','",)),
+        (";".join(["a", "b", "price"]), ("the first line has 1 column",)),
     ],
 )
 def test_names_are(header: str, parts: tuple[str, ...]) -> None:
