@@ -218,7 +218,9 @@ class ColumnWords(_Words):
     concat: ConcatWords | None = Field(
         None, description='Several columns of the file as one text: `{columns: [Date, Time], with: " "}`.'
     )
-    at: Whole | None = Field(None, description="Its place in a file without a header, counted from 1.")
+    at: Whole | None = Field(
+        None, description="Its place in a file without a header, counted from 1; needs `width`."
+    )
     time_format: Annotated[list[TimeFormat], BeforeValidator(_one_or_more), AfterValidator(_not_empty)] = (
         Field(
             ["iso"],
@@ -287,7 +289,9 @@ class FeedWords(_Words):
     )
     header: YesOrNo = Field(True, description="Whether the first line has the names of the columns.")
     skip: Whole = Field(0, description="How many lines stand above the header.")
-    width: Whole | None = Field(None, description="How many fields a line has, where there is no header.")
+    width: Whole | None = Field(
+        None, description="How many fields a line has, where there is no header; `at` needs it."
+    )
     columns: dict[str, ColumnWords] = Field(description="The columns of the table, in its order.")
     extra: Literal["refuse", "store", "ignore"] = Field(
         "refuse", description="Columns that are not declared; `store` keeps them as jsonb in `extra`."
