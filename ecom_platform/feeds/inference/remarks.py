@@ -62,7 +62,10 @@ def about_keys(keys: Keys, rows: int, names: Sequence[str]) -> Iterator[str]:
         listed = "; ".join(
             ", ".join(names[place] for place in places) for places in keys.candidates[:_MOST_CANDIDATES]
         )
-        yield f"no two rows share a value of: {listed}. If one is the key, and its rows do not change: `primary_key: …`"
+        yield (
+            f"no two rows share a value of: {listed}. If one is the key, and its rows do not change: "
+            "`primary_key: …`"
+        )
 
 
 def about_few_rows(draft: Draft, rows: int) -> Iterator[str]:
