@@ -97,7 +97,7 @@ def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool
         draft = common_nulls(draft)
     proof = DraftProof(sum(unsplit.values()), sources(samples, prove=prove))
     draft, feed = proof.widened(draft)
-    draft = replace(draft, doubts=(*draft.doubts, *about_few_rows(draft, texts.num_rows)))
+    draft = replace(draft, doubts=(*draft.doubts, *about_few_rows(draft, texts.num_rows, feed.primary_key)))
     return Drafted(
         draft,
         feed,
@@ -146,14 +146,16 @@ def _require_one_feed(samples: Sequence[Sample], guesses: Sequence[DialectGuess]
         if first.width != guess.width or set(first.written) != set(guess.written):
             differing = sorted(set(first.written) ^ set(guess.written))[:5]
             said = f" ({', '.join(differing)} in one of them only)" if differing else ""
-            raise _not_one(samples[0], sample, f"{first.width} and {guess.width} columns{said}")
+            raise _not_one(samples[0], sample, f"{first.width} and {guess.width} columns{said}", _RENAMED)
 
 
-def _not_one(one: Sample, other: Sample, why: str) -> UsageError:
+_RENAMED = " If it is the same under other names: init one, then `from: [Name, Other name]`."
+
+
+def _not_one(one: Sample, other: Sample, why: str, more: str = "") -> UsageError:
     return UsageError(
         f"{one.path.name} and {other.path.name} are not files of one feed: {why}.",
-        "Run `ecom feeds init` for each kind of file by itself. If it is the same under other names: "
-        "init one, then `from: [Name, Other name]`.",
+        f"Run `ecom feeds init` for each kind of file by itself.{more}",
     )
 
 

@@ -68,8 +68,8 @@ def about_keys(keys: Keys, rows: int, names: Sequence[str]) -> Iterator[str]:
         )
 
 
-def about_few_rows(draft: Draft, rows: int) -> Iterator[str]:
-    """What the next file may have that few rows do not show."""
+def about_few_rows(draft: Draft, rows: int, key: Collection[str]) -> Iterator[str]:
+    """What the next file may have that few rows do not show; columns of the ``key`` may never be null."""
     if not rows:
         yield "no row was read, so nothing says what the columns are: take a file with rows, or write types"
         return
@@ -77,7 +77,7 @@ def about_few_rows(draft: Draft, rows: int) -> Iterator[str]:
         return
     unsaid = [c.column for c in draft.columns if "type" not in c.said]
     codes = [c.name for c in unsaid if c.type in ("integer", "bigint") and _is_code(c.name)]
-    filled = [c.name for c in unsaid if not c.nullable and c.name not in draft.key]
+    filled = [c.name for c in unsaid if not c.nullable and c.name not in key]
     wider = [
         *([f"text for codes ({_some(codes)})"] if codes else []),
         *([f'" null" for what may be empty one day ({_filled(filled, draft)})'] if filled else []),

@@ -422,6 +422,8 @@ def test_few_rows_are_said_to_be_few(tmp_path: Path) -> None:
     )
     told = drafted(tmp_path, head + numbered(row), "invoice.type=bigint")
     assert "codes (stock_code, zip)" in told.draft.text()
+    keyed = drafted(tmp_path, "a,b,c\n" + numbered("@,x,y"), "primary_key=[a, b]")
+    assert '" null" for what may be empty one day (c)' in keyed.draft.text()
     many = drafted(tmp_path, "invoice\n" + "".join(f"{n}\n" for n in range(1_000)))
     assert "rows were read" not in many.draft.text()
     none = drafted(tmp_path, "id,name\n")
