@@ -26,11 +26,11 @@ def packaged() -> dict[str, Feed]:
 # Names that a feed must not have: assets, tables and temporary tables of ours, and packaged feeds.
 RESERVED = frozenset(path.stem for path in PACKAGED) | frozenset(
     """
-    alembic_version alert_deliveries alerts changed_files conversion_funnel duplicate_audit feeds fresh
-    generations hourly_buyers hourly_sales ingested_files landing_zone live_status looked_at looked_at_files
-    lost_events lost_files lost_rows narrowed_checks outcomes pending_events pending_files
+    alembic_version alert_deliveries alerts changed_files contested conversion_funnel duplicate_audit ended
+    feeds fresh generations hourly_buyers hourly_sales ingested_files landing_zone live_status looked_at
+    looked_at_files lost_events lost_files lost_rows narrowed_checks outcomes pending_events pending_files
     performance_metrics performance_report raw_events rejected_events rollups staged stream_batches trial
-    tried unchecked_files unseen whole_checks """.split()
+    tried unchecked_files unloaded unseen verdicts whole_checks """.split()
 )
 
 
@@ -86,7 +86,9 @@ def declared_feed(settings: Settings, name: str | None = None) -> Feed:
     if wanted not in declared.feeds:
         raise UsageError(
             f"No feed is called {wanted!r}.",
-            f"There are {', '.join(sorted(declared.feeds))}; `ecom feeds init FILE` writes another.",
+            f"There are {', '.join(sorted(declared.feeds))}. Declarations are read from {settings.feeds_dir}"
+            f"{'' if settings.feeds_dir.is_dir() else ', which does not exist'}: run `ecom` where that "
+            "folder is, or set ECOM_FEEDS_DIR. `ecom feeds init FILE` writes another.",
         )
     return declared.feeds[wanted]
 

@@ -60,6 +60,12 @@ def main() -> None:
             page.get_by_text("rows_per_second").first.scroll_into_view_if_needed()
             take(page, "plots")
 
+            resize(page, 720)
+            own_feed(dev, page)
+            ui.open_check(dev, page, "orders", "few_rows_rejected")
+            page.get_by_text("found 10 of 40 rows").first.wait_for()
+            take(page, "feed")
+
             resize(page, 760)
             delete_some(home)
             ui.run_checks(dev, page, "user_events")
@@ -68,6 +74,25 @@ def main() -> None:
             take(page, "failed")
         # In another home: in this one a check fails from now on.
         report(Path(folder) / "report")
+
+
+def own_feed(dev: ui.Dev, page: Page) -> None:
+    """A file of somebody's own: its declaration, one load, and one of which a quarter is refused."""
+    header = "Order No;Ordered;Customer;Total\n"
+    lines = [f"A-{n};{n % 28 + 1}.11.2026 09:43;{n};1.{n},90\n" for n in range(100, 140)]
+    dirty = [line.replace("A-", "B-").replace(";1.", ";about 1.") for line in lines[:10]] + lines[10:]
+    (dev.home / "orders.csv").write_text(header + "".join(lines))
+    command = [sys.executable, "-m", "ecom_platform", "feeds", "init", "orders.csv"]
+    environment = {**ui.clean_environment(), "ECOM_HOME": str(dev.home)}
+    subprocess.run(command, env=environment, cwd=dev.home, check=True)
+    ui.reload_code(dev, page)
+    page.wait_for_timeout(5_000)  # until the code location is there again
+    folder = dev.home / "landing" / "orders"
+    folder.mkdir(exist_ok=True)
+    for name, content in (("_november.csv", lines), ("_december.csv", dirty)):
+        (folder / name).write_text(header + "".join(content))
+        with dev.new_run():
+            (folder / name).rename(folder / name[1:])
 
 
 def delete_some(home: Path) -> None:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import click
 
-from ecom_platform.cli.feeds import feeds
 from ecom_platform.cli.on_call import COMMANDS, Group, json_option, zone_of
 from ecom_platform.cli.runner import loads, run_job
+from ecom_platform.cli.table_commands import feeds, unload
 from ecom_platform.errors import EcomError, PrerequisiteError, StorageError, UsageError
 from ecom_platform.installation import package_version, require_own_environment
 from ecom_platform.processes.output import print_json, undelivered
@@ -37,7 +37,7 @@ def cli() -> None:
     """Files of e-commerce events into PostgreSQL, exactly once."""
 
 
-for command in (*COMMANDS, feeds):
+for command in (*COMMANDS, feeds, unload):
     cli.add_command(command)
 
 

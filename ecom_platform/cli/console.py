@@ -170,14 +170,24 @@ def print_summary(summary: RunSummary, settings: Settings) -> None:
     for name in ("files", "rows", "seconds"):
         shown = [(key, value) for key, value in values[name].items() if value or key not in _RARE]
         table.add_row(name, "   ".join(f"{_number(value)} {key}" for key, value in shown))
+        if name == "rows" and len(summary.rows_by_feed) > 1:
+            for feed, rows in summary.rows_by_feed.items():
+                counted = "   ".join(f"{value:,} {key}" for key, value in rows.items() if value)
+                table.add_row("", Text(f"{feed}: {counted or 'none'}", style="dim"))
     checks = f"{values['checks']['passed']} passed   {len(summary.failed)} failed"
     table.add_row("checks", checks + (f"   {len(summary.warned)} warned" if summary.warned else ""))
     console.print(table)
     for check in [*summary.failed, *summary.warned]:
         _print_check(console, check, summary.waiting)
+    quarantined = [f"Quarantined: {name}: {why}" for name, why in summary.quarantined.items()]
+    if quarantined:
+        quarantined.append("Correct what is wanted of these and let it land again; delete the rest.")
+    _print_left(console, quarantined, "Quarantined")
     _print_left(console, [f"Waits: {name}: {text}" for name, text in summary.waiting.items()], "Waits")
     taken = "Not taken"
     _print_left(console, [f"{taken}: {name} is {reason}" for name, reason in summary.refused.items()], taken)
+    if summary.load and not summary.files["landed"] and not summary.files["unsettled"]:
+        console.print(f"Nothing to load has landed in {settings.landing_dir}.", markup=False, soft_wrap=True)
     _print_verdict(console, summary, settings)
 
 

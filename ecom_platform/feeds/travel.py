@@ -1,6 +1,7 @@
 """A declaration as JSON: on its way to tasks, in the table of what was applied, and by its fingerprint.
 
-Belongs here: the form, and which words of it decide what. Does not belong here: what words mean (``feed``).
+Belongs here: the form, and which words of it decide about rows. Does not belong here: what words mean
+(``feed``), or what a change of one means (``store.table_changes``).
 """
 
 from __future__ import annotations
@@ -17,10 +18,6 @@ from ecom_platform.feeds.feed import Column, Concat, Dialect, Feed, When
 _VERSION = 1
 # What is said of a feed, and does not decide about a row.
 _SAID = frozenset({"about", "owners", "freshness", "reject_share", "checks"})
-# Words of a column that decide which texts are taken, but not what a stored row is or by what it is known.
-_TAKEN = frozenset(
-    {"about", "values", "minimum", "maximum", "greater_than", "match", "required_when", "absent_when"}
-)
 
 
 def to_data(feed: Feed) -> dict[str, Any]:
@@ -44,26 +41,6 @@ def declaration_hash(feed: Feed) -> str:
         column.pop("about")
     text = json.dumps([_VERSION, decides], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def shape_of(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What has to stay as long as the table has rows: what they are, and by what they are known; by word.
-
-    ``data`` is what :func:`to_data` gives.
-    """
-    shape = {
-        word: data[word]
-        for word in ("primary_key", "numbered", "identity", "on_conflict", "version", "explode")
-    }
-    shape["extra"] = data["extra"] == "store"
-    shape["roles.time"] = data["roles"].get("time")
-    for column in data["columns"]:
-        kept = {word: value for word, value in column.items() if word not in _TAKEN}
-        # Further names may be added; the first one is the column's own.
-        kept["sources"] = column["sources"][:1]
-        shape[f"columns.{column['name']}"] = kept
-    shape["columns"] = [column["name"] for column in data["columns"]]
-    return shape
 
 
 def _column(data: Mapping[str, Any]) -> Column:

@@ -26,6 +26,7 @@ MAX_NAME_BYTES = 200
 # By these names producers and browsers say that they have not finished a file; in any case of letters.
 UNFINISHED_PREFIXES = (".", "_")
 UNFINISHED_SUFFIXES = (".tmp", ".part", ".filepart", ".crdownload")
+NO_FEED = "a folder, and no feed is declared by its name"
 # What this program itself has there.
 _OURS = ".ecom"
 _OUR_PREFIXES, _OUR_SUFFIXES = (".writable-",), (".requeued",)
@@ -181,7 +182,7 @@ def refusal(name: str, mode: int) -> str | None:
     if stat.S_ISLNK(mode):
         return "a symbolic link"
     if stat.S_ISDIR(mode):
-        return "a folder, and no feed is declared by its name"
+        return NO_FEED
     if not stat.S_ISREG(mode):
         return "not a regular file"
     if any(0xDC80 <= ord(character) <= 0xDCFF for character in name):

@@ -11,6 +11,8 @@ rename. Does not belong here: which files may be taken (``scan``), or the ledger
     landing/.ecom/archive/DATE/   <file_id>-<name>: loaded on that date (UTC); of other feeds than the first
                                   in archive/FEED/DATE/
     landing/.ecom/quarantine/     <file_id>-<name> and <file_id>-<name>.reason.txt
+    landing/.ecom/unloaded/       <file_id>-<name>: taken out again (`ecom unload`), or of a feed that is no
+                                  more; nothing looks there
     landing/.ecom/zone-id         by what the ledger knows this zone (``identity``)
 
 A file's name in the ledger is its path below the landing folder; once it is ours it goes by the last part
@@ -87,6 +89,11 @@ class LandingZone:
     def ours(self) -> Path:
         """The folder that has all of ours."""
         return self.claimed.parent
+
+    @property
+    def unloaded(self) -> Path:
+        """The folder of files that were taken out again, by feeds; nothing looks into it."""
+        return self.ours / "unloaded"
 
     @property
     def _folders(self) -> tuple[Path, ...]:

@@ -48,7 +48,7 @@ def reload_files(database: Database, zone: LandingZone, files: Sequence[str]) ->
     """
     with database.open() as connection:
         identity.verify(connection, zone)
-        states = [_known(connection, file) for file in files]
+        states = [known_file(connection, file) for file in files]
     return _land_copies(zone, states)
 
 
@@ -60,7 +60,8 @@ def reload_since(database: Database, zone: LandingZone, since: datetime) -> list
     return _land_copies(zone, states)
 
 
-def _known(connection: Connection, file: str) -> ledger.FileState:
+def known_file(connection: Connection, file: str) -> ledger.FileState:
+    """The file of this name (the newest of it), ledger id or path. Raises :class:`UsageError`."""
     name = Path(file).name
     ours = numbered(name)
     number = file_number(name) if ours is None else ours[0]

@@ -30,6 +30,7 @@ from ecom_platform.orchestration.stale_runs import end_stale_runs
 from ecom_platform.store.refusals import refusal
 
 _CONFIGURATION = "dagster.yaml"
+_ROWS = ("read", "inserted", "updated", "stale", "duplicate", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +95,26 @@ class RunSummary:
         return waiting
 
     @property
+    def quarantined(self) -> dict[str, str]:
+        """Files that could not be read: why, and where each lies."""
+        quarantined: dict[str, str] = {}
+        for materialized in self.materializations.values():
+            quarantined |= materialized.get("quarantined") or {}
+        return quarantined
+
+    @property
+    def rows_by_feed(self) -> dict[str, dict[str, int]]:
+        """The rows of each feed that had files in this run, by what became of them."""
+        return {
+            name: {row: int(metadata.get(f"rows_{row}", 0)) for row in _ROWS}
+            for name, metadata in self.materializations.items()
+            if metadata.get("files_landed")
+        }
+
+    @property
     def rows(self) -> dict[str, int]:
         """Rows of the files that this run brought to a final state, of all feeds, by what became of them."""
-        names = ("read", "inserted", "updated", "stale", "duplicate", "rejected")
-        return {name: self._sum(f"rows_{name}") for name in names}
+        return {name: self._sum(f"rows_{name}") for name in _ROWS}
 
     @property
     def files(self) -> dict[str, int]:

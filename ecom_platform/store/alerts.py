@@ -32,6 +32,8 @@ class OpenProblem:
     occurred_at: datetime
     last_event_at: datetime
     details: dict[str, Any]
+    asset: str | None = None
+    check: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -328,7 +328,7 @@ def freshness(connection: Connection, now: datetime, window: timedelta, feed: st
     return Finding(
         "loaded_recently",
         age is not None and age <= window,
-        f"a file loaded within {window}",
+        f"a file loaded within {str(window).removesuffix(', 0:00:00')}",
         "no file loaded yet" if newest is None else f"{newest.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
         "Data keeps coming.",
         {} if age is None else {"age_seconds": int(age.total_seconds())},

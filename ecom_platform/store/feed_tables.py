@@ -1,138 +1,178 @@
 """Making the tables of feeds, and holding what is there against what is declared.
 
-Belongs here: creating a feed's table once, and refusing one that is somebody else's, was altered, or was
-made from another declaration. Does not belong here: a table's statements (``feed_table``), what a declaration
-may say (``feeds``), or the tables of the platform itself (``migrations``).
+Belongs here: creating a feed's table once, making what a changed declaration asks of it, and refusing a table
+that was made from another declaration. Does not belong here: what is to do (``table_plans``), a table's
+statements (``feed_table``), what a declaration may say (``feeds``), or the tables of the platform itself
+(``migrations``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import replace
 
-from psycopg.errors import InsufficientPrivilege
+from psycopg.errors import (
+    DependentObjectsStillExist,
+    DuplicateTable,
+    FeatureNotSupported,
+    InsufficientPrivilege,
+    LockNotAvailable,
+    NotNullViolation,
+)
 from psycopg.types.json import Jsonb
 
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
-from ecom_platform.feeds.travel import declaration_hash, from_data, shape_of, to_data
+from ecom_platform.feeds.travel import declaration_hash, from_data, to_data
 from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.conninfo import quoted
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.statements import queries
+from ecom_platform.store.table_changes import ChangeKind
+from ecom_platform.store.table_plans import TablePlan, plan_of, plan_table
 
-# As format_type has them.
-_SPELLED = {"timestamptz": "timestamp with time zone", "timestamp": "timestamp without time zone"}
+# A table that is in use is widened by a later load: whoever waits for its lock holds up all who come after.
+_INGEST_LOCK_WAIT = "2s"
+_APPLY_LOCK_WAIT = "1min"
+# What PostgreSQL refuses of a change that is right by itself.
+_REFUSED = (DependentObjectsStillExist, DuplicateTable, FeatureNotSupported, NotNullViolation)
+
+
+def apply_table(database: Database, feed: Feed) -> TablePlan:
+    """Do all of :func:`plan_table` that loses nothing, in one transaction; returns what was done.
+
+    Raises :class:`FeedError`, with nothing changed, where something would be lost or PostgreSQL refuses.
+    """
+    if feed.name == TOP_FEED:
+        return plan_table(database, feed)
+    return _bring(database, feed, by_itself=False)
 
 
 def prepare_table(database: Database, feed: Feed) -> None:
-    """Let the table of ``feed`` be there as it is declared: made if it is not.
+    """Let the table of ``feed`` be there as it is declared: made if it is not, widened where that touches no
+    row.
 
     Raises :class:`FeedError` where a load of this feed would be wrong or refused. Nothing is changed then.
     """
-    if feed.name == TOP_FEED:
-        return
+    if feed.name != TOP_FEED:
+        _bring(database, feed, by_itself=True)
+
+
+def _bring(database: Database, feed: Feed, *, by_itself: bool) -> TablePlan:
     table, schema = FeedTable(feed), feed.schema or database.schema
+    plan: TablePlan | None = None
     try:
         with database.transaction() as connection:
             queries("feeds").lock_feeds(connection)
-            applied = _as_applied(connection, table, schema)
-            if applied is None:
+            plan = plan_of(connection, table, schema)
+            if _drop_unused(connection, table, plan):
+                plan = replace(plan, applied=None, changes=[])
+            _refuse_redeclared(table, plan, by_itself)
+            wait = _INGEST_LOCK_WAIT if by_itself else _APPLY_LOCK_WAIT
+            connection.execute(f"SET LOCAL lock_timeout = '{wait}'".encode())
+            if plan.applied is None:
                 _make(connection, table)
-            if applied != declaration_hash(feed):
-                _record(connection, table, schema)
+            else:
+                _alter(connection, table, schema, plan)
+                _refuse_forbidden(connection, table, schema)
+            if plan.applied != declaration_hash(feed):
+                record_applied(connection, table, schema)
+            return plan
     except InsufficientPrivilege as error:
+        raise _not_allowed(table, plan, error) from error
+    except LockNotAvailable as error:
         raise FeedError(
-            f"The feed {feed.name} has no table yet, and this role may not make {table.qualified}: "
-            f"{str(error).splitlines()[0]}.",
-            "Run `ecom migrate` as the role that owns the tables; the feed's files wait until then.",
+            f"The table {table.qualified} of the feed {feed.name} is in use, and was not changed as its "
+            "declaration says.",
+            f"`ecom feeds apply {feed.name}` waits longer; pg_stat_activity shows who uses it.",
         ) from error
+    except _REFUSED as error:
+        raise _refused_by_database(table, error) from error
 
 
-def _as_applied(connection: Connection, table: FeedTable, schema: str) -> str | None:
-    """The fingerprint of what the table was last declared to be; ``None`` where there is no table yet."""
-    where = {"schema": schema, "name": table.name}
-    owner = queries("feeds").owner_of_table(connection, **where, feed=table.feed.name)
-    if owner is not None:
-        raise FeedError(
-            f"The table {table.qualified} of the feed {table.feed.name} is that of the feed {owner}.",
-            "Give one of them another table (`table: schema.name`).",
-        )
-    there = queries("feeds").table_there(connection, **where)
-    applied = queries("feeds").applied(connection, feed=table.feed.name)
-    if applied is None:
-        _refuse_foreign(connection, table, schema, there)
-        return None
-    _refuse_redeclared(table, schema, applied)
-    if not there:
-        raise FeedError(
-            f"The table {table.qualified} of the feed {table.feed.name} is gone: it was dropped or renamed.",
-            "Restore it from a backup, or give it its name again.",
-        )
-    _refuse_altered(connection, table, schema)
-    _refuse_forbidden(connection, table, schema)
-    return str(applied[3])
+def _drop_unused(connection: Connection, table: FeedTable, plan: TablePlan) -> bool:
+    """A declaration may change as it likes as long as nothing was loaded by it: any load makes the tables of
+    all feeds, also of one that is still being written. Returns whether the table is to be made anew."""
+    if plan.applied is None or not plan.of(ChangeKind.LOSES, ChangeKind.REWRITES):
+        return False
+    there = FeedTable(replace(table.feed, schema=plan.known, table=plan.name))
+    unused = connection.execute(there.query("is_unused", "feeds")).fetchone()
+    if unused is None or not unused[0]:
+        return False
+    connection.execute(there.query("drop_unused", "feeds"))
+    return True
 
 
-def _refuse_foreign(connection: Connection, table: FeedTable, schema: str, there: bool) -> None:
-    if there:
-        raise FeedError(
-            f"The feed {table.feed.name} would have the table {table.qualified}, which is there already "
-            "and was not made for it.",
-            "Name another one in its declaration (`table: schema.name`), or rename that one.",
-        )
-    if not queries("feeds").schema_there(connection, schema=schema):
-        raise FeedError(
-            f"The schema {schema} that the feed {table.feed.name} names for its table does not exist.",
-            f"As the owner of the database: CREATE SCHEMA {schema}; or correct `table`.",
-        )
+def _not_allowed(table: FeedTable, plan: TablePlan | None, error: InsufficientPrivilege) -> FeedError:
+    name, said = table.feed.name, str(error).splitlines()[0]
+    if plan is None or plan.applied is None:
+        problem = f"has no table yet, and this role may not make {table.qualified}"
+    else:
+        words = ", ".join(change.word for change in plan.changes)
+        problem = f"has a table that this role may not change as the declaration now says ({words})"
+    return FeedError(
+        f"The feed {name} {problem}: {said}.",
+        f"Run `ecom feeds apply {name}` as the role that owns the tables; the feed's files wait until then.",
+    )
 
 
-def _refuse_redeclared(table: FeedTable, schema: str, applied: tuple[Any, ...]) -> None:
+def _refused_by_database(table: FeedTable, error: Exception) -> FeedError:
+    detail = getattr(getattr(error, "diag", None), "message_detail", None)
+    said = "; ".join([str(error).splitlines()[0], *([detail] if detail else [])])
+    return FeedError(
+        f"The table {table.qualified} of the feed {table.feed.name} was not changed, since PostgreSQL "
+        f"refuses: {said}.",
+        "Take away what stands against it (a view that depends on a column is dropped and made anew, rows "
+        f"without a value get one), or `ecom feeds rebuild {table.feed.name}`.",
+    )
+
+
+def _refuse_redeclared(table: FeedTable, plan: TablePlan, by_itself: bool) -> None:
     """What rows are and by what they are known stays as it was when the table was made."""
-    known, name, declaration, _ = applied
-    now, before = shape_of(to_data(table.feed)), shape_of(declaration)
-    if (known, name) != (schema, table.name):
-        raise FeedError(
-            f"The feed {table.feed.name} has the table {known}.{name}, and its declaration now says "
-            f"{schema}.{table.name}.",
-            f"Say `table: {known}.{name}` again, or ALTER TABLE … RENAME and the row of `feeds` with it.",
-        )
-    changed = sorted(word for word in now.keys() | before.keys() if now.get(word) != before.get(word))
+    name = table.feed.name
+    changed = list(dict.fromkeys(change.word for change in plan.of(ChangeKind.LOSES)))
     if changed:
+        what = "; ".join(f"{change.word}: {change.what}" for change in plan.of(ChangeKind.LOSES))
         raise FeedError(
-            f"The declaration of the feed {table.feed.name} is not the one that its table was made from: "
-            f"{', '.join(changed)} changed.",
-            "Declare it as it was; or give the new one another name, and load the files into that.",
+            f"The declaration of the feed {name} is not the one that its table was made from: "
+            f"{', '.join(changed)} changed ({what}).",
+            f"Declare it as it was; or `ecom feeds rebuild {name}` loads the archive into a new table.",
+        )
+    larger = plan.of(ChangeKind.REWRITES, ChangeKind.RENAMES)
+    if larger and by_itself:
+        what = "; ".join(f"{change.word}: {change.what}" for change in larger)
+        raise FeedError(
+            f"The table {table.qualified} of the feed {name} has to be changed for its declaration, which "
+            f"takes as long as it is large: {what}.",
+            f"Run `ecom feeds apply {name}` as the tables' owner; the feed's files wait until then.",
         )
 
 
-def _refuse_altered(connection: Connection, table: FeedTable, schema: str) -> None:
-    where = {"schema": schema, "name": table.name}
-    found = {name: (kind, wanted) for name, kind, wanted in queries("feeds").columns(connection, **where)}
-    expected = {name: _spelled(kind) for name, kind in table.types.items()}
-    expected |= {"file_id": "bigint", "ingested_at": _spelled("timestamptz")}
-    problems = [
-        *(f"{name} is missing" for name in expected if name not in found),
-        *(
-            f"{name} is {found[name][0]}, not {kind}"
-            for name, kind in expected.items()
-            if name in found and found[name][0] != kind
-        ),
-        *(
-            f"{name} has to have a value, and no feed gives it one"
-            for name, (_, wanted) in found.items()
-            if name not in expected and wanted
-        ),
-    ]
-    key = [name for (name,) in queries("feeds").key(connection, **where)]
-    if set(key) != set(table.key):
-        problems.append(f"its primary key is {', '.join(key) or 'gone'}, not {', '.join(table.key)}")
-    if problems:
-        raise FeedError(
-            f"The table {table.qualified} of the feed {table.feed.name} was altered: {'; '.join(problems)}.",
-            "Alter it back; the feed's files wait until then.",
+def _alter(connection: Connection, table: FeedTable, schema: str, plan: TablePlan) -> None:
+    """The changes of a plan that loses nothing; of all types one rewriting."""
+    if plan.of(ChangeKind.RENAMES):
+        move_table(connection, (plan.known, plan.name), (schema, table.name))
+    actions = [change.action for change in plan.changes if change.action]
+    if actions:
+        connection.execute(f"ALTER TABLE {table.qualified} {', '.join(actions)}".encode())
+    if any(change.kind is ChangeKind.REWRITES and change.word == "roles.time" for change in plan.changes):
+        connection.execute(table.query("create_time_index", "feeds"))
+
+
+def move_table(connection: Connection, old: tuple[str, str], new: tuple[str, str]) -> None:
+    """Let a table have another schema and name, and with it the indexes that are named after it."""
+    if old[0] != new[0]:
+        connection.execute(
+            f"ALTER TABLE {quoted(old[0])}.{quoted(old[1])} SET SCHEMA {quoted(new[0])}".encode()
         )
+    if old[1] == new[1]:
+        return
+    inside = f"{quoted(new[0])}."
+    connection.execute(f"ALTER TABLE {inside}{quoted(old[1])} RENAME TO {quoted(new[1])}".encode())
+    for (index,) in queries("feeds").index_names(connection, schema=new[0], name=new[1], before=old[1]):
+        called = f"{new[1]}{index[len(old[1]) :]}"[:63]
+        connection.execute(f"ALTER INDEX {inside}{quoted(index)} RENAME TO {quoted(called)}".encode())
 
 
 def _refuse_forbidden(connection: Connection, table: FeedTable, schema: str) -> None:
@@ -148,19 +188,24 @@ def _refuse_forbidden(connection: Connection, table: FeedTable, schema: str) -> 
         )
 
 
-def _spelled(kind: str) -> str:
-    return _SPELLED.get(kind, kind)
-
-
 def _make(connection: Connection, table: FeedTable) -> None:
     names = ["create_table", "create_indexes", "create_triggers"]
     if table.time_column is not None:
         names.insert(2, "create_time_index")
     for name in names:
         connection.execute(table.query(name, "feeds"))
+    grant_as_ledger(connection, table)
 
 
-def _record(connection: Connection, table: FeedTable, schema: str) -> None:
+def grant_as_ledger(connection: Connection, table: FeedTable) -> None:
+    """Let whoever reads or writes the ledger do so with the table."""
+    statements = connection.execute(table.query("grants_of_ledger", "feeds")).fetchall()
+    for (statement,) in statements:
+        connection.execute(statement.encode())
+
+
+def record_applied(connection: Connection, table: FeedTable, schema: str) -> None:
+    """Write down that the table is as ``table`` declares it."""
     queries("feeds").record_applied(
         connection,
         feed=table.feed.name,
@@ -176,6 +221,11 @@ def applied_tables(connection: Connection) -> list[FeedTable]:
     return [
         FeedTable(from_data(declaration)) for _, declaration in queries("feeds").applied_feeds(connection)
     ]
+
+
+def applied_names(connection: Connection) -> list[str]:
+    """The feeds that have a table here, whether they are declared or not."""
+    return [name for name, _ in queries("feeds").applied_feeds(connection)]
 
 
 def tables_of(database: Database, feeds: Iterable[Feed]) -> tuple[list[Feed], dict[str, FeedError]]:

@@ -277,6 +277,11 @@ def totals(connection: Connection, file_ids: Iterable[int]) -> dict[str, Totals]
     return {feed: Totals(*sums) for feed, *sums in rows}
 
 
+def refused_files(connection: Connection, file_ids: Iterable[int]) -> list[tuple[int, str, str]]:
+    """Number, name and reason of those of these files that were quarantined."""
+    return [(*row,) for row in _queries().refused_files(connection, file_ids=list(file_ids))]
+
+
 def start_batch(connection: Connection, query: str, query_batch_id: int, run_id: str) -> int:
     """A row for a micro-batch that is about to begin; returns its id."""
     return int(_queries().start_batch(connection, query=query, query_batch_id=query_batch_id, run_id=run_id))

@@ -212,7 +212,7 @@ class _Reading:
         return self._decoder.raw_records(source.stream, self._facts[file.file_id], lines)
 
 
-def _for_copy(table: FeedTable, rows: pa.Table) -> pa.Table:
+def for_copy(table: FeedTable, rows: pa.Table) -> pa.Table:
     """``rows`` as COPY's binary form has them: JSON behind a version."""
     for name, kind in table.types.items():
         if kind == "jsonb":
@@ -375,7 +375,7 @@ class _Unit:
         if not self._buffer:
             return
         started = time.perf_counter()
-        rows = _for_copy(self._table, pa.Table.from_batches(self._buffer).combine_chunks())
+        rows = for_copy(self._table, pa.Table.from_batches(self._buffer).combine_chunks())
         self._buffer, self._buffered_rows, self._buffered_bytes = [], 0, 0
         rows, repeated = _in_key_order(rows, self._table.key)
         if not self._binary or self._careful or repeated or not self._copy_quickly(rows):

@@ -58,6 +58,8 @@ class IngestResult:
     # Feeds that could not be loaded at all, and why.
     unready: dict[str, str] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
+    # Files that cannot be read: why, and where they lie, by their names in the ledger.
+    quarantined: dict[str, str] = field(default_factory=dict)
 
     @property
     def totals(self) -> ledger.Totals:
@@ -91,8 +93,17 @@ def ingest(
     zone.prepare()
     with IngestLock(database) as lock:
         beside = _Beside(settings, database, zone, ready.declared, produced)
-        if not lock.take(settings.lock_wait_seconds, on_wait, beside.progress):
+        waited: list[str] = []
+
+        def waits_for(who: str) -> None:
+            waited.append(who)
+            on_wait(who)
+
+        if not lock.take(settings.lock_wait_seconds, waits_for, beside.progress):
             return beside.result()
+        if waited:  # tables may have been made anew meanwhile, by other declarations
+            ready = ready_feeds(settings, database)
+            zone = ready.zone(zone)
         recovery = recover(database, zone)
         release_from_quarantine(database, zone, ready.declared)
         wanted = {name: feed for name, feed in ready.feeds.items() if feeds is None or name in feeds}
@@ -102,15 +113,23 @@ def ingest(
         while rounds.another():
             pass
         require_ends(database, zone, {*rounds.file_ids, *beside.file_ids})
-        with database.open() as connection:
-            by_feed = ledger.totals(connection, {*rounds.file_ids, *beside.file_ids})
+        by_feed, quarantined = _ends(database, zone, {*rounds.file_ids, *beside.file_ids})
         if settings.archive_days is not None:
             delete_expired(zone, datetime.now(UTC).date(), settings.archive_days)
-    _log_left_alone(rounds.refused, recovery)
+    left, where = {**rounds.found.unfinished, **rounds.refused}, settings.feeds_dir
+    _log_left_alone(ready.refusals(rounds.refused, where), recovery)
     unsettled = tuple(file.name for file in rounds.found.unsettled)
-    refused = ready.refusals({**rounds.found.unfinished, **rounds.refused})
     stream = rounds.stream or StreamResult()
-    return IngestResult(by_feed, unsettled, refused, recovery, stream, ready.refused, rounds.waiting)
+    return IngestResult(
+        by_feed,
+        unsettled,
+        ready.refusals(left, where),
+        recovery,
+        stream,
+        ready.refused,
+        rounds.waiting,
+        quarantined,
+    )
 
 
 class _Rounds:
@@ -225,14 +244,28 @@ class _Beside:
     def result(self) -> IngestResult:
         """What became of our files."""
         require_ends(self._database, self._zone, self.file_ids - self._given_back())
-        with self._database.open() as connection:
-            by_feed = ledger.totals(connection, self.file_ids)
+        by_feed, quarantined = _ends(self._database, self._zone, self.file_ids)
         refused = scan(
             self._zone.landing, self._settings.settle_seconds, 0.0, feeds=self._zone.feeds
         ).not_taken
         waiting = waiting_files(self._zone.landing, self._declared, self._settings.settle_seconds)
         nothing = Recovery(0, 0, 0, 0, ())
-        return IngestResult(by_feed, self._unsettled, refused, nothing, waiting=waiting)
+        return IngestResult(
+            by_feed, self._unsettled, refused, nothing, waiting=waiting, quarantined=quarantined
+        )
+
+
+def _ends(
+    database: Database, zone: LandingZone, file_ids: Collection[int]
+) -> tuple[dict[str, ledger.Totals], dict[str, str]]:
+    """What became of these files: counts by feed, and of each that was quarantined why, and where it lies."""
+    with database.open() as connection:
+        refused = ledger.refused_files(connection, file_ids)
+        totals = ledger.totals(connection, file_ids)
+    return totals, {
+        name: f"{reason.rstrip('.')}. It lies in {zone.quarantined_path(number, name)}"
+        for number, name, reason in refused
+    }
 
 
 def _log_left_alone(refused: dict[str, str], recovery: Recovery) -> None:

@@ -9,13 +9,15 @@ import json
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from ecom_platform.alerts.files import Watched, file_signs, watched_feeds
-from ecom_platform.alerts.problem import Window
+from ecom_platform.alerts.outbox import raise_problem
+from ecom_platform.alerts.problem import Kind, Problem, Window
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Feed
@@ -25,12 +27,14 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
 from ecom_platform.oncall.requeue import reconcile, reload_files
 from ecom_platform.oncall.trace import trace
+from ecom_platform.settings import Settings
 from ecom_platform.store import audit, ledger, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.feed_tables import prepare_table, tables_of
 from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.store.rejects import groups
+from ecom_platform.streaming.readiness import ready_feeds
 
 CLICKS = """
 columns:
@@ -416,16 +420,35 @@ class TestTables:
         ("before", "after", "said"),
         [
             ("identity: content", "identity: position", "identity changed"),
-            ("product_id: bigint", "product_id: text", "columns.product_id changed"),
+            ("product_id: bigint", "product_id: text", "columns.product_id.type changed"),
             ("roles: {time: event_time}", "roles: {}", "roles.time changed"),
         ],
     )
     def test_another_declaration(self, clicks: Platform, before: str, after: str, said: str) -> None:
+        clicks.counts(a__csv=CLICK_FILE)
         with pytest.raises(FeedError, match=f"is not the one that its table was made from: {said}"):
             prepare_table(clicks.database, declared(CLICKS.replace(before, after), "clicks"))
 
     def test_a_stricter_declaration_is_the_same_table(self, clicks: Platform) -> None:
         prepare_table(clicks.database, declared(CLICKS.replace("purchase]", "purchase, remove]"), "clicks"))
+
+    def test_as_long_as_nothing_was_loaded_it_is_made_anew(
+        self, database: Database, zone: LandingZone
+    ) -> None:
+        """Any load makes the tables of all feeds, also of one whose declaration is still being written."""
+        prepare_table(database, declared(CLICKS, "clicks"))
+        changed = CLICKS.replace("product_id: bigint", "product_id: text").replace("content", "position")
+        clicks = Platform(database, zone, declared(changed, "clicks"))
+        assert clicks.counts(a__csv=CLICK_FILE) == (5, 5, 0, 0)
+        with pytest.raises(FeedError, match="is not the one that its table was made from"):
+            prepare_table(database, declared(CLICKS, "clicks"))
+
+    def test_rows_that_somebody_has_written_keep_it(self, database: Database) -> None:
+        prepare_table(database, declared(CLICKS, "clicks"))
+        with database.transaction() as connection:
+            connection.execute("INSERT INTO clicks SELECT now(), 'view', 1, 1, gen_random_uuid(), 1, now()")
+        with pytest.raises(FeedError, match="is not the one that its table was made from"):
+            prepare_table(database, declared(CLICKS.replace("content", "position"), "clicks"))
 
     def test_one_that_this_role_may_not_load_is_none_of_the_others(
         self, database: Database, clicks: Platform
@@ -563,3 +586,29 @@ def test_the_same_name_in_two_feeds(database: Database, zone: LandingZone) -> No
         ("visits/a.csv", None),
     ]
     assert clicks.checks() == visits.checks() == []
+
+
+class TestWhatIsDeclared:
+    def test_a_broken_declaration_that_is_taken_away_is_no_problem_any_more(
+        self, database: Database, settings: Settings, clicks: Platform, tmp_path: Path
+    ) -> None:
+        assert clicks.feed.name == "clicks"
+        with database.transaction() as connection:
+            for name in ("broken", "clicks", "still"):
+                raise_problem(
+                    connection,
+                    Problem(
+                        key=f"check/{name}/can_be_loaded",
+                        kind=Kind.CHECK_FAILED,
+                        title=f"{name}: check can_be_loaded failed",
+                        asset=name,
+                        check="can_be_loaded",
+                        expected="a declaration",
+                        found="none",
+                    ),
+                )
+        (tmp_path / "still.yaml").write_text("columns: {id: bigints}\n")
+        ready_feeds(replace(settings, feeds_dir=tmp_path), database)
+        with database.open() as connection:
+            left = connection.execute("SELECT asset FROM alerts WHERE resolved_at IS NULL").fetchall()
+        assert sorted(left) == [("clicks",), ("still",)]  # of one there is a table, of one a declaration

@@ -247,11 +247,13 @@ def test_unreadable_files_are_quarantined_with_their_reason(platform: Platform) 
     (platform.zone.landing / "user_events").mkdir()
     (platform.zone.landing / "user_events" / "wrong.csv").write_text("a,b\n1,2\n")
     (platform.zone.landing / "empty.csv").touch()
-    totals = platform.ingest().totals
-    assert (totals.loaded, totals.quarantined) == (1, 2)
-    for name, reason in (("wrong.csv", "wrong_header"), ("empty.csv", "empty_file")):
-        (beside,) = platform.zone.quarantine.glob(f"*{name}.reason.txt")
+    result = platform.ingest()
+    assert (result.totals.loaded, result.totals.quarantined) == (1, 2)
+    for name, reason in (("user_events/wrong.csv", "wrong_header"), ("empty.csv", "empty_file")):
+        (beside,) = platform.zone.quarantine.rglob(f"*{Path(name).name}.reason.txt")
         assert reason in beside.read_text()
+        assert result.quarantined[name].startswith(reason)
+        assert result.quarantined[name].endswith(f"It lies in {str(beside).removesuffix('.reason.txt')}")
 
 
 def test_a_failure_in_a_task_has_a_message_and_stores_nothing(platform: Platform) -> None:
@@ -321,7 +323,7 @@ def test_feeds_beside_the_event_and_one_that_is_wrong_holds_up_no_other(
     assert set(result.refused) == {"orders", "nobodys"}
     assert "orders.yaml, line 1" in result.refused["orders"]
     assert "'bigints' is no type" in result.refused["orders"]
-    assert "no feed is declared by its name" in result.refused["nobodys"]
+    assert f"no feed is declared by its name in {declarations}" in result.refused["nobodys"]
     with platform.database.open() as connection:
         stored = connection.execute("SELECT visitor, count(*) FROM visits GROUP BY 1").fetchall()
         rejects = connection.execute(

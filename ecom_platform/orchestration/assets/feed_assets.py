@@ -177,6 +177,9 @@ def _of_feed(result: IngestResult, name: str, chosen: Sequence[str]) -> dict[str
         metadata["refused"] = dg.MetadataValue.json(refused)
     if result.waiting and name == chosen[0]:
         metadata["waiting"] = dg.MetadataValue.json(result.waiting)
+    quarantined = {file: why for file, why in result.quarantined.items() if feed_of(file) == name}
+    if quarantined:
+        metadata["quarantined"] = dg.MetadataValue.json(quarantined)
     if name in result.unready:
         metadata["not_loaded"] = result.unready[name]
     return metadata

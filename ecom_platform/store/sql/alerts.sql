@@ -144,7 +144,7 @@ SELECT to_regclass('alerts') IS NOT NULL, to_regclass('alert_deliveries') IS NOT
 
 -- name: open_problems
 -- Of one asset, or of all.
-SELECT key, occurred_at, last_event_at, details
+SELECT key, occurred_at, last_event_at, details, asset, check_name
 FROM alerts
 WHERE source = :source AND kind = :kind AND resolved_at IS NULL AND (:asset::text IS NULL OR asset = :asset)
 ORDER BY alert_id;

@@ -14,6 +14,14 @@ SELECT feed, declaration FROM feeds ORDER BY feed;
 -- Another feed whose table this is.
 SELECT feed FROM feeds WHERE table_schema = :schema AND table_name = :name AND feed <> :feed;
 
+-- name: is_unused#
+-- Whether no file of the feed was ever claimed, and nobody has written a row.
+SELECT
+    NOT EXISTS (SELECT FROM ingested_files WHERE feed = {feed_text}) AND NOT EXISTS (SELECT FROM {table});
+
+-- name: drop_unused#
+DROP TABLE {table};
+
 -- name: table_there$
 SELECT EXISTS (
     SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -24,11 +32,12 @@ SELECT EXISTS (
 SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = :schema);
 
 -- name: columns
--- What the table has: names, types, and whether a load has to give a value.
+-- What the table has: names, types, whether a load has to give a value, and whether it may not be null.
 SELECT
     a.attname,
     format_type(a.atttypid, a.atttypmod),
-    a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = ''
+    a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AND a.attgenerated = '',
+    a.attnotnull
 FROM pg_attribute AS a
 JOIN pg_class AS c ON c.oid = a.attrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -50,8 +59,8 @@ ORDER BY k.place;
 INSERT INTO feeds (feed, table_schema, table_name, declaration, declaration_hash)
 VALUES (:feed, :schema, :name, :declaration, :hash)
 ON CONFLICT (feed) DO UPDATE
-SET declaration = excluded.declaration, declaration_hash = excluded.declaration_hash,
-    applied_at = clock_timestamp();
+SET table_schema = excluded.table_schema, table_name = excluded.table_name, declaration = excluded.declaration,
+    declaration_hash = excluded.declaration_hash, applied_at = clock_timestamp();
 
 -- name: create_table#
 CREATE TABLE {table} (
@@ -82,3 +91,50 @@ CREATE TRIGGER forget_what_was_checked AFTER TRUNCATE ON {table}
 SELECT needed.privilege
 FROM (VALUES ('SELECT'), ('INSERT')) AS needed (privilege)
 WHERE NOT has_table_privilege(quote_ident(:schema) || '.' || quote_ident(:name), needed.privilege);
+
+-- name: is_indexed$
+-- Whether a valid index begins with the column.
+SELECT EXISTS (
+    SELECT FROM pg_index AS i
+    JOIN pg_class AS c ON c.oid = i.indrelid
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+    WHERE n.nspname = :schema AND c.relname = :name AND a.attname = :column AND i.indisvalid
+);
+
+-- name: grants_of_ledger
+-- What the table is missing to be for those for whom the ledger is: statements. Where the default privileges of its
+-- maker have given it to them already, there is nothing to say.
+SELECT format(
+    'GRANT %s ON TABLE %s TO %s',
+    string_agg(asked.privilege, ', ' ORDER BY asked.privilege),
+    {table_text},
+    CASE asked.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(asked.grantee)) END
+)
+FROM (
+    SELECT acl.grantee, acl.privilege_type AS privilege
+    FROM pg_class AS ledger, aclexplode(ledger.relacl) AS acl
+    WHERE ledger.oid = 'ingested_files'::regclass
+    UNION
+    SELECT ledger.relowner, p.privilege
+    FROM pg_class AS ledger, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS p (privilege)
+    WHERE ledger.oid = 'ingested_files'::regclass
+) AS asked
+JOIN pg_class AS t ON t.oid = {table_text}::regclass
+WHERE asked.privilege IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+    AND asked.grantee <> t.relowner
+    AND NOT EXISTS (
+        SELECT FROM aclexplode(t.relacl) AS has
+        WHERE has.grantee = asked.grantee AND has.privilege_type = asked.privilege
+    )
+GROUP BY asked.grantee;
+
+-- name: index_names
+-- Of the table, those that PostgreSQL has named after it.
+SELECT c.relname
+FROM pg_index AS i
+JOIN pg_class AS c ON c.oid = i.indexrelid
+JOIN pg_class AS t ON t.oid = i.indrelid
+JOIN pg_namespace AS n ON n.oid = t.relnamespace
+WHERE n.nspname = :schema AND t.relname = :name AND starts_with(c.relname, :before || '_')
+ORDER BY 1;

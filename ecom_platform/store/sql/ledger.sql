@@ -120,6 +120,12 @@ WHERE file_id = ANY(:file_ids)
 GROUP BY feed
 ORDER BY feed;
 
+-- name: refused_files
+-- Which of some files were quarantined, and why.
+SELECT file_id, name, reason FROM ingested_files
+WHERE file_id = ANY(:file_ids) AND state = 'quarantined'
+ORDER BY file_id;
+
 -- name: start_batch$
 INSERT INTO stream_batches (query, query_batch_id, run_id)
 VALUES (:query, :query_batch_id, :run_id)

@@ -1,6 +1,15 @@
 """All mutants, by subject. A new one stands beside those of the code that it changes."""
 
-from ecom_platform_tests.mutants.catalogue import alerts, checks, events, feeds, landing, sink, surroundings
+from ecom_platform_tests.mutants.catalogue import (
+    alerts,
+    checks,
+    events,
+    feeds,
+    landing,
+    sink,
+    surroundings,
+    tables,
+)
 from ecom_platform_tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -11,4 +20,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *alerts.MUTANTS,
     *surroundings.MUTANTS,
     *feeds.MUTANTS,
+    *tables.MUTANTS,
 )

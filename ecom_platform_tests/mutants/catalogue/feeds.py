@@ -61,9 +61,9 @@ MUTANTS = (
     Mutant(
         name="a table that was altered is loaded into",
         promise=promises.FEED_WRONG,
-        file="ecom_platform/store/feed_tables.py",
-        original="    _refuse_altered(connection, table, schema)\n",
-        mutated="",
+        file="ecom_platform/store/table_plans.py",
+        original="        _refuse_altered(connection, table, FeedTable(before), found, (known, name))\n",
+        mutated="        pass\n",
         tests=(f"{_FEEDS}::TestTables::test_one_that_was_altered",),
     ),
     Mutant(
@@ -71,7 +71,7 @@ MUTANTS = (
         promise=promises.FEED_WRONG,
         file="ecom_platform/store/feed_tables.py",
         original="    if changed:\n",
-        mutated="    if changed and not now:\n",
+        mutated="    if changed and by_itself is None:\n",
         tests=(f"{_FEEDS}::TestTables::test_another_declaration",),
     ),
     Mutant(

@@ -14,6 +14,7 @@ LANDED = "What has landed is loaded, also after runs, processes or the whole UI 
 BEING_WRITTEN = "A file that is still being written is not half loaded"
 ONE_BAD = "One bad row does not cost its file, one bad file does not cost its unit"
 DELETED = "Rows deleted behind the platform's back are noticed"
+UNLIKE = "A file that is unlike the 20 of its feed before it is named, with what is unlike and what was usual"
 LARGE_TABLE = "Also of a table that is too large to be read by every run, and by the next run"
 ROLLUPS = (
     "`hourly_sales` and `conversion_funnel` are what counting everything anew gives, whatever came late, was "
@@ -52,4 +53,17 @@ FEED_WRONG = (
 DRAFTED = (
     "Every row that `ecom feeds init` has read loads with the declaration that it writes, and what no value "
     "decides it does not write"
+)
+TABLE_CHANGED = (
+    "A changed declaration loses no row, nor changes what one means, by itself: a load does only what "
+    "touches none"
+)
+REBUILT = (
+    "A table that is made anew is what the declaration would have made of the same files from the first; "
+    "killed at any moment, the old or the new one is whole; what the archive does not have is refused or kept"
+)
+UNLOADED = "After `ecom unload`, table, ledger and rejects are what the other files alone make"
+RENAMED = (
+    "A feed that is renamed or removed loses no file, and its rows no id; killed in between, it is finished "
+    "by running it again"
 )

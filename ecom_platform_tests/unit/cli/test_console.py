@@ -40,6 +40,29 @@ def test_what_passed_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Every check passed." in verdict(monkeypatch, outcome("a:right", "ERROR", True))
 
 
+def test_feeds_and_files_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(module, "display", lambda: written)
+    loaded = {"files_landed": 2, "files_loaded": 1, "files_quarantined": 1}
+    orders = {**loaded, "rows_read": 40, "rows_inserted": 38, "rows_duplicate": 2}
+    refused = {"orders/x.csv": "no header. It lies in /q/7-x.csv"}
+    assets = {"orders": {**orders, "quarantined": refused}, "visits": {**loaded, "rows_read": 3}}
+    module.print_summary(RunSummary("id", assets, [], 1.0, None), load_settings({"ECOM_HOME": "/home"}))
+    said = written.getvalue()
+    assert "orders: 40 read   38 inserted   2 duplicate" in said
+    assert "visits: 3 read" in said
+    assert "Quarantined: orders/x.csv: no header. It lies in /q/7-x.csv" in said
+    assert "Nothing to load" not in said
+
+
+def test_nothing_that_has_landed_is_said_with_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(module, "display", lambda: written)
+    assets = {"user_events": {"files_landed": 0, "files_unsettled": 0}}
+    module.print_summary(RunSummary("id", assets, [], 1.0, None), load_settings({"ECOM_HOME": "/home"}))
+    assert "Nothing to load has landed in /home/landing." in written.getvalue()
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 def test_progress_is_one_line(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
     written = io.StringIO()

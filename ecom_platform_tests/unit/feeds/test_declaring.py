@@ -8,8 +8,8 @@ import pytest
 from ecom_platform.catalog import packaged
 from ecom_platform.errors import DeclarationError
 from ecom_platform.feeds.declaring import read_feed
-from ecom_platform.feeds.feed import Column, Concat, Dialect, When
-from ecom_platform.feeds.travel import declaration_hash, from_data, shape_of, to_data
+from ecom_platform.feeds.feed import Concat, Dialect, When
+from ecom_platform.feeds.travel import declaration_hash, from_data, to_data
 
 CLICKS = """
 columns:
@@ -386,16 +386,6 @@ class TestTravelling:
             CLICKS.replace("product: bigint", "product: {type: bigint, min: 1}"), "x.yaml", "clicks"
         )
         assert declaration_hash(feed) == declaration_hash(said) != declaration_hash(stricter)
-        assert shape_of(to_data(feed)) == shape_of(to_data(stricter))
-
-    def test_a_zone_is_part_of_the_shape(self) -> None:
-        plain = Column("a", "timestamptz")
-        assert plain.zone == "UTC"
-        before = read_feed("columns: {a: timestamptz}\nidentity: content\n", "x.yaml", "x")
-        after = read_feed(
-            "columns: {a: {type: timestamptz, zone: Europe/Berlin}}\nidentity: content\n", "x.yaml", "x"
-        )
-        assert shape_of(to_data(before)) != shape_of(to_data(after))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,249 @@
+"""A feed's table from its archive: the way out after a wrong key, zone, type or ``nulls``.
+
+Belongs here: which files are loaded again and whether they are what was loaded, and what is refused so that
+no row is lost silently. Does not belong here: the new table and the change of places (``store.shadow``).
+
+The new declaration decides how files are read, as if it had been there from the first. What the archive does
+not have is named and refused: files that are gone or of other bytes, files that cannot be read any more, rows
+that were corrected by hand (unless they mean the same in the new table), rows that somebody has written. With
+``partial`` they are left out, and kept in a table of their own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ecom_platform.errors import FeedError
+from ecom_platform.feeds.feed import Feed
+from ecom_platform.landing.claim import finish, recover
+from ecom_platform.landing.zone import LandingZone, make_room
+from ecom_platform.oncall.requeue import known_file
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
+from ecom_platform.store.corrected_rows import Replays
+from ecom_platform.store.ledger import FileState
+from ecom_platform.store.lock import ingest_lock
+from ecom_platform.store.outcome import UnitFile
+from ecom_platform.store.shadow import Rebuilt, Shadow
+from ecom_platform.store.sink import load_unit
+
+# Of a unit of work: one of many small files is as quick as one of a large one.
+_UNIT_FILES, _UNIT_BYTES = 200, 256 * 1024**2
+_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that the new table does not have: a file or a line of one, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilding:
+    """What a rebuilding did. ``continued``: one that had been killed was taken up; ``carried``: rows that
+    were corrected by hand, and are in the new table as they were."""
+
+    feed: str
+    rebuilt: Rebuilt
+    left_out: list[LeftOut]
+    continued: bool
+    carried: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        done = self.rebuilt
+        return {
+            "feed": self.feed,
+            "files": done.files,
+            "rows": {
+                "read": done.read,
+                "inserted": done.inserted,
+                "duplicate": done.duplicate,
+                "rejected": done.rejected,
+            },
+            "left_out": [{"file": one.file, "reason": one.reason} for one in self.left_out],
+            "kept_in": done.kept_in,
+            "continued": self.continued,
+            "carried": self.carried,
+        }
+
+
+def rebuild(
+    database: Database,
+    zone: LandingZone,
+    feed: Feed,
+    lock_wait_seconds: float,
+    *,
+    without: Sequence[str] = (),
+    partial: bool = False,
+    on_progress: Callable[[int, int], None] = lambda done, files: None,
+) -> Rebuilding:
+    """Load all files of ``feed`` anew into a table that takes the place of its own.
+
+    ``without`` names files to leave out, ``partial`` leaves out all that cannot be had; ``on_progress`` is
+    told how many files of how many are done. Raises :class:`FeedError`, with the old table as it was, where
+    something would be lost; :class:`LockedError` while somebody loads.
+    """
+    with ingest_lock(database, lock_wait_seconds):
+        recover(database, zone)  # what was loaded and not yet moved is in the archive then
+        shadow = Shadow(database, feed)
+        shadow.require_old()
+        files = shadow.files()
+        left_out = _named(database, files, feed, without)
+        left_out |= _require(_gone(zone, files, left_out), feed, partial, "is not in the archive as loaded")
+        strange = shadow.strange_rows()
+        if strange:
+            one = LeftOut("(no file)", f"{strange:,} rows that somebody has written")
+            _require({0: one}, feed, partial, "is not from files")
+        continued = shadow.begin(files, left_out)
+        _fill(shadow, zone, feed, on_progress)
+        while unlike := _require(_unlike(shadow, files), feed, partial, "cannot be loaded again", shadow):
+            left_out |= unlike
+            shadow.begin(files, left_out)
+            _fill(shadow, zone, feed, on_progress)
+        replays = shadow.replays()
+        corrected = _require(_corrected(replays), feed, partial, "was corrected by hand")
+        some = bool(left_out or corrected or strange)
+        reasons = {file_id: one.reason for file_id, one in left_out.items()}
+        rebuilt = shadow.put_in_place(files, replays, reasons, keep=some)
+        with database.open() as connection:
+            states = ledger.states(connection, left_out)
+        _put_away(zone, files, states)
+    parts = [*left_out.values(), *corrected.values()]
+    return Rebuilding(feed.name, rebuilt, parts, continued, len(replays.carried))
+
+
+def _named(
+    database: Database, files: Iterable[FileState], feed: Feed, without: Iterable[str]
+) -> dict[int, LeftOut]:
+    ours = {file.file_id for file in files}
+    found: dict[int, LeftOut] = {}
+    with database.open() as connection:
+        for name in without:
+            file = known_file(connection, name)
+            if file.file_id not in ours:
+                raise FeedError(
+                    f"The file {file.name} (file {file.file_id}) is no loaded file of the feed {feed.name}.",
+                    f"`ecom trace {file.file_id}` says what became of it.",
+                )
+            found[file.file_id] = LeftOut(_called(file), "left out as asked")
+    return found
+
+
+def _called(file: FileState) -> str:
+    return f"{file.name} (file {file.file_id})"
+
+
+def _gone(zone: LandingZone, files: Iterable[FileState], left_out: dict[int, LeftOut]) -> dict[int, LeftOut]:
+    """By the disk alone; whether the bytes are the same is seen when they are read."""
+    found: dict[int, LeftOut] = {}
+    for file in files:
+        if file.file_id in left_out:
+            continue
+        try:
+            size: int | None = os.lstat(zone.path_of(file)).st_size
+        except OSError:
+            size = None
+        if size is None:
+            found[file.file_id] = LeftOut(_called(file), "not in the archive any more")
+        elif size != file.size_bytes:
+            reason = f"{size} bytes, and {file.size_bytes} were loaded"
+            found[file.file_id] = LeftOut(_called(file), reason)
+    return found
+
+
+def _require(
+    found: dict[int, LeftOut],
+    feed: Feed,
+    partial: bool,
+    problem: str,
+    shadow: Shadow | None = None,
+) -> dict[int, LeftOut]:
+    """``found``, where that may be left out. Raises :class:`FeedError` where it may not."""
+    if not found or partial:
+        return found
+    names = [f"{one.file}: {one.reason}" for one in [*found.values()][:_NAMED]]
+    more = f"; and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+    if shadow is not None:
+        shadow.abandon()  # a file that was read wrongly may be right by then
+    raise FeedError(
+        f"The table of the feed {feed.name} is not rebuilt, since {len(found):,} part(s) of it could not be: "
+        f"what {problem}. {'; '.join(names)}{more}.",
+        "Bring the files back into the archive; or leave out what is named, with `--without FILE` or all of "
+        "it with `--partial`: its rows are kept in a table of their own, and lines that were corrected are "
+        "rejects again (`ecom rejects replay --fixed FILE`).",
+    )
+
+
+def _fill(shadow: Shadow, zone: LandingZone, feed: Feed, on_progress: Callable[[int, int], None]) -> None:
+    """Load what is not loaded yet, in the order of the files: of rows with one key the first stays."""
+    files = shadow.loaded()
+    left = [file for file in files if file.state == ledger.CLAIMED]
+    done = len(files) - len(left)
+    archived = _archived(shadow, zone, left)
+    for unit in _units(left):
+        sources = [
+            UnitFile(file.file_id, file.name, archived[file.file_id], file.size_bytes) for file in unit
+        ]
+        load_unit(shadow.database.url, replace(feed, schema=None), sources, 0)
+        done += len(unit)
+        on_progress(done, len(files))
+
+
+def _archived(shadow: Shadow, zone: LandingZone, files: Iterable[FileState]) -> dict[int, str]:
+    """Where the files lie, by the ledger that knows when they were loaded."""
+    wanted = {file.file_id for file in files}
+    return {file.file_id: str(zone.path_of(file)) for file in shadow.files() if file.file_id in wanted}
+
+
+def _units(files: Iterable[FileState]) -> Iterator[list[FileState]]:
+    unit: list[FileState] = []
+    size = 0
+    for file in files:
+        if unit and (len(unit) >= _UNIT_FILES or size + (file.size_bytes or 0) > _UNIT_BYTES):
+            yield unit
+            unit, size = [], 0
+        unit.append(file)
+        size += file.size_bytes or 0
+    if unit:
+        yield unit
+
+
+def _unlike(shadow: Shadow, files: Iterable[FileState]) -> dict[int, LeftOut]:
+    """Files that were loaded otherwise than before, or not at all."""
+    before = {file.file_id: file for file in files}
+    found: dict[int, LeftOut] = {}
+    for file in shadow.loaded():
+        if file.state == ledger.CLAIMED:
+            found[file.file_id] = LeftOut(_called(file), "it is written to, or gone")
+        elif file.state == ledger.QUARANTINED:
+            found[file.file_id] = LeftOut(_called(file), file.reason or "it cannot be read")
+        elif file.sha256 != before[file.file_id].sha256:
+            found[file.file_id] = LeftOut(_called(file), "other bytes than were loaded")
+    return found
+
+
+def _corrected(replays: Replays) -> dict[int, LeftOut]:
+    return {
+        number: LeftOut(f"{name}, line {line} (file {file_id})", "its row is not that of the file")
+        for number, (file_id, name, line) in enumerate(replays.reopened)
+    }
+
+
+def _put_away(zone: LandingZone, files: Iterable[FileState], states: Mapping[int, FileState]) -> None:
+    """Files that are there and were left out lie in quarantine from now on, as the ledger has it.
+
+    By way of the claimed folder: killed in between, the next ingest moves them on.
+    """
+    for file in files:
+        state = states.get(file.file_id)
+        if state is None or state.state != ledger.QUARANTINED or not os.path.lexists(zone.path_of(file)):
+            continue
+        claimed = zone.claimed_path(file.file_id, file.name)
+        make_room(claimed)
+        zone.path_of(file).rename(claimed)
+        finish(zone, state)
