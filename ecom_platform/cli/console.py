@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _LOG_EVERY_SECONDS = 10.0
 # Of what was not taken, more would hide the rest of the summary.
 _LEFT_SHOWN = 20
+# A column of sentences has at least so many characters.
+_NARROWEST = 24
 
 
 class Progress:
@@ -249,12 +251,22 @@ def print_findings(findings: Sequence[Prerequisite]) -> None:
     console.print(table)
 
 
-def print_rows(heads: Sequence[str], rows: Sequence[Sequence[str]], *, result: bool = False) -> None:
-    """A table of texts; on standard output where it is the ``result``."""
+def print_rows(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], *, names: int = 0, result: bool = False
+) -> None:
+    """A table of texts; on standard output where it is the ``result``. The first ``names`` columns are never
+    cut or broken; where the terminal is too narrow for that, each row is a list."""
     console = Console() if result else Console(file=display())
+    widths = [max(len(text) for text in column) for column in zip(heads, *rows, strict=True)]
+    if sum(widths[:names]) + names + _NARROWEST * bool(widths[names:]) > console.width:
+        for first, *others in rows:
+            console.print(Text(first), soft_wrap=True)
+            for head, text in zip(heads[1:], others, strict=True):
+                console.print(Text(f"    {head}: {text}"), soft_wrap=True)
+        return
     table = Table(box=None, pad_edge=False)
-    for head in heads:
-        table.add_column(head, overflow="fold")
+    for number, head in enumerate(heads):
+        table.add_column(head, overflow="fold", no_wrap=number < names)
     for row in rows:
         table.add_row(*(Text(text) for text in row))
     console.print(table)

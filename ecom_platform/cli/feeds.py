@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # Of a value so many characters are shown.
 _MOST_SHOWN = 60
+# So many columns without any value are told together.
+_MANY_EMPTY = 3
 _FILES = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -150,6 +152,8 @@ def _drafted_as_json(drafted: Drafted, target: Path) -> dict[str, Any]:
 
 def _print_drafted(drafted: Drafted, target: Path, following: list[str]) -> None:
     from ecom_platform.cli.console import print_rows
+    from ecom_platform.feeds.inference.amounts import amount
+    from ecom_platform.feeds.inference.column_choice import NEVER_FILLED
 
     feed, dialect = drafted.feed, drafted.feed.dialect
     marks = [
@@ -158,18 +162,22 @@ def _print_drafted(drafted: Drafted, target: Path, following: list[str]) -> None
         if (shown := _mark(getattr(dialect, word)))
     ]
     header = "header" if dialect.header else "no header"
-    click.echo(
-        f"{drafted.rows:,} rows, {len(feed.columns)} columns: {', '.join(marks)}, {header}, "
-        f"{' or '.join(dialect.encodings)}",
-        err=True,
-    )
+    size = f"{amount(drafted.rows, 'row')}, {amount(len(feed.columns), 'column')}"
+    click.echo(f"{size}: {', '.join(marks)}, {header}, {' or '.join(dialect.encodings)}", err=True)
+    both = [*zip(feed.columns, drafted.draft.columns, strict=True)]
+    empty = [column.name for column, drawn in both if drawn.evidence == NEVER_FILLED]
+    grouped = empty if len(empty) >= _MANY_EMPTY else []
     print_rows(
         ("column", "type", "by"),
         [
             (column.name, f"{column.type}{' null' if column.nullable else ''}", _said_of(drawn))
-            for column, drawn in zip(feed.columns, drafted.draft.columns, strict=True)
+            for column, drawn in both
+            if column.name not in grouped
         ],
+        names=2,
     )
+    if grouped:
+        click.echo(f"- never filled, so text null: {', '.join(grouped)}", err=True)
     for doubt in drafted.draft.doubts:
         click.echo(f"- {_printable(doubt)}", err=True)
     known = f"primary_key {', '.join(feed.primary_key)}" if feed.primary_key else f"identity {feed.identity}"
@@ -257,11 +265,20 @@ def list_feeds(as_json: bool) -> int:
         print_json({"success": not found.problems, "feeds": listed})
     else:
         heads = ("feed", "table", "known by", "declared in", "state")
-        print_rows(heads, [tuple(str(one[key] or "") for key in _LISTED) for one in listed], result=True)
+        shown = [tuple(str(_short(one)[key] or "") for key in _LISTED) for one in listed]
+        print_rows(heads, shown, names=len(heads), result=True)
         for name, problem in found.problems.items():
             click.echo(f"{name}: {_printable(problem.message)}")
             click.echo("".join(f"    {line}\n" for line in problem.remedy.splitlines()), nl=False)
     return 1 if found.problems else 0
+
+
+def _short(listed: dict[str, Any]) -> dict[str, Any]:
+    """With a declaration of ours named, which nobody opens by its path."""
+    from ecom_platform.feeds.packaged import PACKAGED
+
+    own = listed["file"] in [str(path) for path in PACKAGED]
+    return {**listed, "file": "ecom itself"} if own else listed
 
 
 _LISTED = ("name", "table", "identity", "file", "state")

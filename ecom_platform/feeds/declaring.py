@@ -18,7 +18,8 @@ from ecom_platform.errors import DeclarationError, Mistake
 from ecom_platform.feeds.document import Document, Path, read_document
 from ecom_platform.feeds.feed import Column, Concat, Dialect, Feed, When
 from ecom_platform.feeds.rules import broken_rules
-from ecom_platform.feeds.words import NOT_YET, ColumnWords, ConcatWords, FeedWords, column_type
+from ecom_platform.feeds.type_names import column_type
+from ecom_platform.feeds.words import NOT_YET, ColumnWords, ConcatWords, FeedWords
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
 # What a table has beside the declared columns.

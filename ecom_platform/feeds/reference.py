@@ -46,8 +46,10 @@ _INTRODUCTION = """# The words of a declaration
 One file `NAME.yaml` in `ECOM_FEEDS_DIR` (`feeds/` in the working directory) declares the feed NAME: its files
 land in `landing/NAME/`, in folders of their own there or not. NAME is a letter, then letters, digits and `_`,
 all lower-case, 41 at most. Every value is the text that it is written as: `NO`, `010`, `12:30` and `~` stay
-themselves. A word that stands twice, an unknown word, an alias and a tag are errors, which are told with
-file, line and remedy, all at once; a feed whose declaration is wrong holds up no other.
+themselves. In quotes stands what begins with `%` or another sign of YAML (`"%d.%m.%Y"`, `","`, `"|"`), what
+has `: ` or ` #` in it, and within braces and brackets what has a comma: `"numeric(12,2)"`. A word that stands
+twice, an unknown word, an alias and a tag are errors, which are told with file, line and remedy, all at once;
+a feed whose declaration is wrong holds up no other.
 """
 
 

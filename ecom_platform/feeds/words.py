@@ -8,7 +8,6 @@ Everything that arrives is text, or lists and mappings of text (``document``).
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Annotated, Any, Literal
 
@@ -29,82 +28,6 @@ ENCODINGS = ("utf-8", "cp1252", "iso-8859-1", "iso-8859-15")
 TIME_FORMATS = ("iso", "epoch_s", "epoch_ms", "epoch_us")
 DIRECTIVES = "YmdHMSfyzbBpI%"
 ROLES = ("time", "user", "product", "step", "amount")
-
-_NUMERIC = re.compile(r"numeric\s*\(\s*([0-9]{1,4})\s*(?:,\s*([0-9]{1,4})\s*)?\)")
-_PLAIN_TYPES = (
-    "text",
-    "integer",
-    "bigint",
-    "double precision",
-    "boolean",
-    "date",
-    "timestamp",
-    "timestamptz",
-    "uuid",
-    "jsonb",
-)
-_OTHER_SPELLINGS = {
-    "varchar": "text",
-    "char": "text",
-    "character": "text",
-    "nvarchar": "text",
-    "character varying": "text",
-    "string": "text",
-    "int": "integer",
-    "int4": "integer",
-    "int64": "bigint",
-    "int8": "bigint",
-    "long": "bigint",
-    "smallint": "integer",
-    "float": "double precision",
-    "float8": "double precision",
-    "double": "double precision",
-    "real": "double precision",
-    "decimal": "numeric(p,s)",
-    "numeric": "numeric(p,s)",
-    "money": "numeric(p,s)",
-    "number": "numeric(p,s)",
-    "bool": "boolean",
-    "timestamp with time zone": "timestamptz",
-    "timestamp without time zone": "timestamp",
-    "datetime": "timestamp or timestamptz",
-    "json": "jsonb",
-}
-
-
-def column_type(text: str) -> tuple[str, bool]:
-    """PostgreSQL's type in one spelling, and whether `` null`` stands behind it.
-
-    Raises ValueError with what is wrong, and what to write.
-    """
-    words = " ".join(text.lower().split())
-    nullable = words.endswith(" null") and not words.endswith(" not null")
-    words = words.removesuffix(" not null").removesuffix(" null")
-    numeric = _NUMERIC.fullmatch(words)
-    if numeric:
-        precision, scale = int(numeric[1]), int(numeric[2] or 0)
-        if not 1 <= precision <= 38 or scale > precision:
-            raise ValueError(
-                f"{text!r} is no type", "A numeric has 1 to 38 digits, and no more of them behind the point."
-            )
-        return f"numeric({precision},{scale})", nullable
-    if words in _PLAIN_TYPES:
-        return words, nullable
-    raise ValueError(f"{text!r} is no type", _meant(words, not_null=text.lower().endswith(" not null")))
-
-
-def _meant(words: str, *, not_null: bool) -> str:
-    """What to write in place of ``words``, which is no type."""
-    bare = words.partition("(")[0].strip()
-    known = {**{name: name for name in _PLAIN_TYPES}, **_OTHER_SPELLINGS}
-    meant = known.get(bare) or next(
-        (known[close] for close in difflib.get_close_matches(bare, known, 1, 0.7)), None
-    )
-    if meant is None:
-        return f"The types are {', '.join(_PLAIN_TYPES)}, numeric(p,s)."
-    length = ", which has no length" if meant == "text" and "(" in words else ""
-    null = " Without ` null` behind it, it is not null." if not_null else ""
-    return f"Did you mean {meant}{length}?{null}"
 
 
 def _mark(text: Any) -> str | None:
@@ -218,7 +141,9 @@ class ColumnWords(_Words):
     concat: ConcatWords | None = Field(
         None, description='Several columns of the file as one text: `{columns: [Date, Time], with: " "}`.'
     )
-    at: Whole | None = Field(None, description="Its place in a file without a header, counted from 1.")
+    at: Whole | None = Field(
+        None, description="Its place in a file without a header, counted from 1; needs `width`."
+    )
     time_format: Annotated[list[TimeFormat], BeforeValidator(_one_or_more), AfterValidator(_not_empty)] = (
         Field(
             ["iso"],
@@ -287,7 +212,9 @@ class FeedWords(_Words):
     )
     header: YesOrNo = Field(True, description="Whether the first line has the names of the columns.")
     skip: Whole = Field(0, description="How many lines stand above the header.")
-    width: Whole | None = Field(None, description="How many fields a line has, where there is no header.")
+    width: Whole | None = Field(
+        None, description="How many fields a line has, where there is no header; `at` needs it."
+    )
     columns: dict[str, ColumnWords] = Field(description="The columns of the table, in its order.")
     extra: Literal["refuse", "store", "ignore"] = Field(
         "refuse", description="Columns that are not declared; `store` keeps them as jsonb in `extra`."

@@ -19,6 +19,7 @@ from ecom_platform.errors import DeclarationError, UsageError, sentence
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.expectations import expected_of
 from ecom_platform.feeds.feed import Column, Feed
+from ecom_platform.feeds.inference.amounts import amount
 from ecom_platform.feeds.inference.draft import Draft, one_line
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts, look_over
@@ -106,7 +107,7 @@ class DraftProof:
             value = self._examples[name, reason]
             shown = f"{value[:_MOST_SHOWN]}…" if len(value) > _MOST_SHOWN else value
             expected = expected_of(column, feed.dialect, reason, value)
-            rows = "1 row does" if count == 1 else f"{count:,} rows do"
+            rows = amount(count, "row does", "rows do")
             raise UsageError(
                 f"As --set says it, {rows} not load: {name} {one_line(repr(shown))} {expected} ({reason}).",
                 _OTHERWISE.get(reason, "Say it otherwise, or leave it out."),
@@ -143,10 +144,10 @@ def _wider(draft: Draft, name: str, reason: Reason, count: int, *, last: bool) -
     """With a type of the column ``name`` that takes what was refused."""
     number = next(n for n, drawn in enumerate(draft.columns) if drawn.column.name == name)
     drawn = draft.columns[number]
-    column, doubt = drawn.column, f"{count:,} rows were {reason} as {drawn.column.type}"
+    column, doubt = drawn.column, f"{amount(count, 'row was', 'rows were')} {reason} as {drawn.column.type}"
     if reason is Reason.EMPTY_VALUE:
         return draft.with_column(
-            number, drawn.widened(replace(column, nullable=True), f"{count:,} are empty")
+            number, drawn.widened(replace(column, nullable=True), amount(count, "is empty", "are empty"))
         )
     wider = {"integer": "bigint", "bigint": "numeric(38,0)"}.get(column.type)
     if reason is Reason.OUT_OF_RANGE and wider and not last:

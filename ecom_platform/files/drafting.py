@@ -17,14 +17,15 @@ import pyarrow as pa
 
 from ecom_platform.errors import UsageError
 from ecom_platform.feeds.feed import Column, Dialect, Feed
+from ecom_platform.feeds.inference.amounts import amount
 from ecom_platform.feeds.inference.column_choice import Choice, bare, choose
-from ecom_platform.feeds.inference.column_names import column_names
+from ecom_platform.feeds.inference.column_names import column_names, why_renamed
 from ecom_platform.feeds.inference.day_order import with_day_order
 from ecom_platform.feeds.inference.draft import Draft, DraftColumn
 from ecom_platform.feeds.inference.key_candidates import Keys, find_keys
 from ecom_platform.feeds.inference.number_marks import decide_marks
 from ecom_platform.feeds.inference.observed import Observed
-from ecom_platform.feeds.inference.remarks import about_keys, about_times, common_nulls
+from ecom_platform.feeds.inference.remarks import about_few_rows, about_keys, about_times, common_nulls
 from ecom_platform.feeds.inference.said import SaidWords, says_no_zone
 from ecom_platform.feeds.inference.undecided import UndecidedError
 from ecom_platform.feeds.reasons import Reason
@@ -96,6 +97,7 @@ def draft_feed(paths: Sequence[Path], name: str, said: SaidWords, *, prove: bool
         draft = common_nulls(draft)
     proof = DraftProof(sum(unsplit.values()), sources(samples, prove=prove))
     draft, feed = proof.widened(draft)
+    draft = replace(draft, doubts=(*draft.doubts, *about_few_rows(draft, texts.num_rows, feed.primary_key)))
     return Drafted(
         draft,
         feed,
@@ -144,13 +146,16 @@ def _require_one_feed(samples: Sequence[Sample], guesses: Sequence[DialectGuess]
         if first.width != guess.width or set(first.written) != set(guess.written):
             differing = sorted(set(first.written) ^ set(guess.written))[:5]
             said = f" ({', '.join(differing)} in one of them only)" if differing else ""
-            raise _not_one(samples[0], sample, f"{first.width} and {guess.width} columns{said}")
+            raise _not_one(samples[0], sample, f"{first.width} and {guess.width} columns{said}", _RENAMED)
 
 
-def _not_one(one: Sample, other: Sample, why: str) -> UsageError:
+_RENAMED = " If it is the same under other names: init one, then `from: [Name, Other name]`."
+
+
+def _not_one(one: Sample, other: Sample, why: str, more: str = "") -> UsageError:
     return UsageError(
         f"{one.path.name} and {other.path.name} are not files of one feed: {why}.",
-        "Run `ecom feeds init` for each kind of file by itself.",
+        f"Run `ecom feeds init` for each kind of file by itself.{more}",
     )
 
 
@@ -255,7 +260,9 @@ def _columns(
         if "zone" not in words:
             words.pop("fold", None)
         source = observed.name if guess.names else None
-        yield DraftColumn(choice.column, source, choice.evidence, choice.doubts, words)
+        renamed = why_renamed(choice.column.name) if source else ""
+        evidence = f"{choice.evidence}; {renamed}, so it has a _ behind it" if renamed else choice.evidence
+        yield DraftColumn(choice.column, source, evidence, choice.doubts, words)
     if said.times and not zoned:
         word, value = next(iter(said.times.items()))
         raise UsageError(
@@ -275,7 +282,7 @@ def _as_said(observed: Observed, name: str, words: Mapping[str, str]) -> Choice 
     column = Column(
         name, kind.removesuffix(" null"), nullable=bool(bare_values.empty), nulls=("", *nulls), trim=trim
     )
-    return Choice(column, f"{bare_values.different:,} different values, as --set says")
+    return Choice(column, f"{amount(bare_values.different, 'different value')}, as --set says")
 
 
 def _about_all(

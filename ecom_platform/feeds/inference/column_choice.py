@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecom_platform.feeds.feed import Column, Dialect
+from ecom_platform.feeds.inference.amounts import amount
 from ecom_platform.feeds.inference.number_marks import CURRENCY, number_pattern
 from ecom_platform.feeds.inference.observed import Observed
 from ecom_platform.feeds.inference.time_shapes import TimesFound, times_of
@@ -37,6 +38,8 @@ _EPOCHS = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 _PLAUSIBLE = (946_684_800, 4_102_444_800)
 _FEW = 8
 _MOST_SHOWN = 24
+# The evidence of a column without any value.
+NEVER_FILLED = "never filled, so nothing says its type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +111,16 @@ def _typed(observed: Observed, name: str, dialect: Dialect, nulls: tuple[str, ..
 
 def _evidence(observed: Observed, what: str, nulls: tuple[str, ...]) -> str:
     count = observed.rows - observed.empty
+    alike = (
+        ""
+        if count == 1
+        else ", all equal"
+        if observed.different == 1
+        else f", {observed.different:,} different"
+    )
     empty = f", {observed.empty:,} empty" if observed.empty else ""
     named = f" ({', '.join(nulls)} among them)" if nulls else ""
-    return f"{count:,} values, {observed.different:,} different: {what}{empty}{named}"
+    return f"{amount(count, 'value')}{alike}: {what}{empty}{named}"
 
 
 def _boolean(observed: Observed, column: Column) -> Choice | None:
@@ -166,7 +176,7 @@ def _whole(observed: Observed, column: Column) -> Choice | None:
     low, high = (int(ends[end].as_py()) for end in ("min", "max"))
     if low < -_BIGINT_MAX - 1 or high > _BIGINT_MAX:
         return None
-    said = f"whole numbers from {low} to {high}"
+    said = f"whole numbers from {low} to {high}" if low < high else f"the whole number {low}"
     times = _counts(low, high)
     if times and _TIME_NAME.search(column.name) and column.name[-2:] != "id":
         return Choice(
@@ -196,7 +206,8 @@ def _numeric(observed: Observed, column: Column) -> Choice | None:
     scale = 2 if decimals <= 2 else decimals if decimals <= 6 else decimals + 2
     precision = min(38, max(whole + 2 + scale, 12 if decimals <= 6 else scale + 2))
     scale = min(scale, precision - whole)
-    said = f"numbers with at most {max(whole, 1)} digits before and {decimals} behind the decimal mark"
+    digits = amount(max(whole, 1), "digit")
+    said = f"numbers with at most {digits} before and {decimals} behind the decimal mark"
     return Choice(replace(column, type=f"numeric({precision},{scale})"), said)
 
 
@@ -224,8 +235,8 @@ def _time(observed: Observed, column: Column, dialect: Dialect) -> Choice | None
 def _text(observed: Observed, name: str, nulls: tuple[str, ...]) -> Choice:
     column = Column(name, "text", nullable=bool(observed.empty), nulls=("", *nulls))
     if not observed.different:
-        nothing = "never filled" if observed.rows else "the file has no rows"
-        return Choice(replace(column, nullable=True), f"{nothing}, so nothing says its type")
+        nothing = NEVER_FILLED if observed.rows else "the file has no rows, so nothing says its type"
+        return Choice(replace(column, nullable=True), nothing)
     doubts: tuple[str, ...] = ()
     if observed.all_match("[0-9]+"):
         doubts = ("digits, some behind a zero or too many for a number: text keeps them",)

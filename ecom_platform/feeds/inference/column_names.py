@@ -26,6 +26,13 @@ SQL_WORDS = frozenset(
     similar some symmetric system_user table tablesample then to trailing true union unique user using
     variadic verbose when where window with""".split()
 )
+_TAKEN = SQL_WORDS | RESERVED_COLUMNS
+# A day or a month at the end of a file's name, and what counts the files of it.
+_YEAR, _MONTH, _DAY = r"(?:19|20)[0-9]{2}", "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
+_DATE_AT_END = re.compile(
+    rf"[-_. ]+(?:{_YEAR}[-_.]?{_MONTH}(?:[-_.]?{_DAY})?|{_DAY}[-_.]{_MONTH}[-_.]{_YEAR})"
+    r"(?:[-_. T:]+[0-9]{1,6})*Z?$"
+)
 _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -44,14 +51,24 @@ def column_names(names: Sequence[str]) -> list[str]:
     for number, name in enumerate(names, 1):
         clean = clean_name(name) or f"column_{number}"
         clean = f"_{clean}"[:_MOST] if clean[0].isdigit() else clean
-        clean = f"{clean}_" if clean in SQL_WORDS or clean in RESERVED_COLUMNS else clean
+        clean = f"{clean}_" if clean in _TAKEN else clean
         found.append(_free(clean, taken))
         taken.add(found[-1])
     return found
 
 
+def why_renamed(name: str) -> str:
+    """Why a column called ``name`` is not called as the file calls it; empty where that says itself."""
+    bare = name.rstrip("_")
+    if bare == name or bare not in _TAKEN:
+        return ""
+    return f"{bare} is a column of ours" if bare in RESERVED_COLUMNS else f"{bare} is a word of SQL"
+
+
 def feed_name(stem: str, reserved: Collection[str]) -> str:
-    """The name of a feed whose file is called ``stem``."""
+    """The name of a feed whose file is called ``stem``: without the date at its end, since files of the feed
+    that come later have others."""
+    stem = _DATE_AT_END.sub("", stem) or stem
     name = re.sub(r"[^a-z0-9_]+", "_", stem.lower(), flags=re.ASCII).strip("_") or "feed"
     name = f"feed_{name}" if not name[0].isalpha() else name
     if name in reserved or name in SQL_WORDS:

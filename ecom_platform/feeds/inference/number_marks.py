@@ -84,8 +84,9 @@ def _undecided(mark: str, columns: Sequence[Observed]) -> UndecidedError:
     values = sum(column.different for column in columns)
     named = ", ".join(column.name for column in columns[:5])
     other = next(other for other in (",", ".") if other != mark)
+    every = f"all {values:,} different values" if values > 1 else "the only value"
     sentence = (
         f"No value says whether the {name} stands before decimals or between thousands: "
-        f"all {values:,} different values of {named} can be read both ways."
+        f"{every} of {named} can be read both ways."
     )
     return UndecidedError([(sentence, (f"decimal={name}", f"decimal={_NAMES[other]}"))])

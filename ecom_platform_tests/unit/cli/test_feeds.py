@@ -115,7 +115,11 @@ def test_a_declaration_is_never_replaced(terminal: Terminal) -> None:
         ("a.csv", VISITS, ("--name", "user_events"), 2),
         ("a.csv", VISITS, ("--set", "nothing.type=text"), 2),
         ("a.csv", "", (), 1),
+        ("a.csv", "\n\n", (), 1),
         ("a.jsonl", '{"a": 1}\n', (), 1),
+        ("a.csv", "PK\x03\x04 a.csv", (), 1),
+        ("a.csv", "<html></html>", (), 1),
+        ("a.csv", VISITS, ("--set", "primary_key=a,b"), 2),
     ],
 )
 def test_nothing_is_written(
@@ -127,6 +131,45 @@ def test_nothing_is_written(
     assert found["error"]["message"]
     assert found["error"]["remedy"]
     assert not (terminal.folder / "feeds").exists()
+
+
+def test_init_groups_what_is_never_filled_and_breaks_no_names(terminal: Terminal) -> None:
+    names = ["order_number", "order_estimated_delivery_date", *(f"extra_{n}" for n in range(40))]
+    rows = "".join(f"{n},2026-01-01{',' * 40}\n" for n in range(1_001, 1_005))
+    terminal.write("orders_2026-11-25.csv", ",".join(names) + "\n" + rows)
+    code, _, err = terminal.ecom("feeds", "init", "orders_2026-11-25.csv")
+    assert (code, (terminal.folder / "feeds" / "orders.yaml").exists()) == (0, True)
+    assert "- never filled, so text null: extra_0, extra_1, " in err
+    assert err.count("extra_7") == 1
+    assert "order_estimated_delivery_date  date" in err
+    assert "only 4 rows were read" in err
+    assert 'text for codes (order_number), and " null" for what may be empty one day' in err
+    code, found = terminal.as_json("feeds", "init", "orders_2026-11-25.csv", "--name", "second")
+    assert (code, len(found["columns"])) == (0, 42)
+
+
+def test_list_breaks_no_names(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    (terminal.folder / "feeds").mkdir()
+    name = "a_feed_whose_name_is_forty_characters_yes"
+    text = "table: sales_reports.orders_of_the_year\ncolumns: {the_number_of_it: text}\n"
+    text += "primary_key: the_number_of_it\n"
+    terminal.write(f"feeds/{name}.yaml", text)
+    code, out, _ = terminal.ecom("feeds", "list")
+    assert code == 0
+    assert f"{name}\n    table: sales_reports.orders_of_the_year\n    known by: the_number_of_it\n" in out
+    assert f"    declared in: feeds/{name}.yaml\n" in out
+    (terminal.folder / "feeds" / f"{name}.yaml").unlink()
+    _, out, _ = terminal.ecom("feeds", "list")
+    assert out.splitlines()[0].split() == ["feed", "table", "known", "by", "declared", "in", "state"]
+    assert out.splitlines()[1].split() == [
+        "user_events",
+        "user_events",
+        "event_id",
+        "ecom",
+        "itself",
+        "declared",
+    ]
 
 
 def test_usage(terminal: Terminal) -> None:

@@ -6,14 +6,28 @@ import pytest
 
 from ecom_platform.catalog import RESERVED
 from ecom_platform.feeds.declaring import NAME
-from ecom_platform.feeds.inference.column_names import SQL_WORDS, clean_name, column_names, feed_name
+from ecom_platform.feeds.inference.column_names import (
+    SQL_WORDS,
+    clean_name,
+    column_names,
+    feed_name,
+    why_renamed,
+)
 
 
 @pytest.mark.parametrize(
     ("stem", "name"),
     [
         ("orders", "orders"),
-        ("orders-2026-11-25", "orders_2026_11_25"),
+        ("orders-2026-11-25", "orders"),
+        ("orders_20261125", "orders"),
+        ("orders_25.11.2026", "orders"),
+        ("orders 2026-11", "orders"),
+        ("visits_20261123_013304_435720_0003", "visits"),
+        ("orders_2026-11-25T10-30-00Z", "orders"),
+        ("orders_2026", "orders_2026"),
+        ("orders_20269999", "orders_20269999"),
+        ("2026-11-25", "feed_2026_11_25"),
         ("online_retail_II", "online_retail_ii"),
         ("2019-Oct", "feed_2019_oct"),
         ("user_events", "user_events_feed"),
@@ -50,3 +64,9 @@ def test_each_has_a_name_of_its_own() -> None:
     assert len(set(found)) == len(names)
     assert all(len(name) <= 63 for name in found)
     assert not set(found) & SQL_WORDS
+
+
+def test_why_a_name_is_another() -> None:
+    assert why_renamed("when_") == "when is a word of SQL"
+    assert why_renamed("row_id_") == "row_id is a column of ours"
+    assert (why_renamed("when"), why_renamed("price"), why_renamed("price_")) == ("", "", "")

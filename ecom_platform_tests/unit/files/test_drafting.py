@@ -347,7 +347,7 @@ def test_files_of_two_feeds(tmp_path: Path) -> None:
     one.write_text("id,amount\n1,2.5\n")
     other.write_text("id,name\n1,x\n")
     same.write_text("amount,id\nx,2\n")
-    with pytest.raises(UsageError, match="not files of one feed"):
+    with pytest.raises(UsageError, match=r"not files of one feed.*from: \[Name, Other name\]"):
         draft_feed([one, other], "seen", SaidWords())
     found = proven(draft_feed([one, same], "seen", SaidWords()), [one, same])
     assert types(found.feed) == {"id": "bigint", "amount": "text"}
@@ -409,6 +409,41 @@ def test_a_zone_that_is_said(tmp_path: Path) -> None:
     found = drafted(tmp_path, text, "at.zone=Europe/Berlin", "at.fold=first")
     assert (column(found.feed, "at").zone, column(found.feed, "at").fold) == ("Europe/Berlin", "first")
     assert "UTC" not in found.draft.text()
+
+
+def test_few_rows_are_said_to_be_few(tmp_path: Path) -> None:
+    head = "id,invoice,stock_code,order_count,city,zip\n"
+    row = "5@,53636@,2242@,@,Berlin,1@115"
+    found = drafted(tmp_path, head + numbered(row))
+    (said,) = [doubt for doubt in found.draft.doubts if doubt.startswith("only ")]
+    assert said == (
+        "only 14 rows were read: before the first load, consider text for codes (invoice, stock_code, zip), "
+        'and " null" for what may be empty one day (invoice, stock_code, order_count, city, zip)'
+    )
+    told = drafted(tmp_path, head + numbered(row), "invoice.type=bigint")
+    assert "codes (stock_code, zip)" in told.draft.text()
+    keyed = drafted(tmp_path, "a,b,c\n" + numbered("@,x,y"), "primary_key=[a, b]")
+    assert '" null" for what may be empty one day (c)' in keyed.draft.text()
+    many = drafted(tmp_path, "invoice\n" + "".join(f"{n}\n" for n in range(1_000)))
+    assert "rows were read" not in many.draft.text()
+    none = drafted(tmp_path, "id,name\n")
+    assert "no row was read, so nothing says what the columns are" in none.draft.text()
+    wide = drafted(tmp_path, ",".join("abcdefg") + "\n" + numbered("x,x,x,x,x,x,x"))
+    assert "(all 7 columns are filled throughout)" in wide.draft.text()
+
+
+def test_counts_in_words(tmp_path: Path) -> None:
+    found = drafted(tmp_path, "a,b,c,when\n80,1.5,x,\n80,2.5,y,\n")
+    evidence = [drawn.evidence for drawn in found.draft.columns]
+    assert evidence == [
+        "2 values, all equal: the whole number 80",
+        "2 values, 2 different: numbers with at most 1 digit before and 1 behind the decimal mark",
+        "2 values, 2 different: texts",
+        "never filled, so nothing says its type; when is a word of SQL, so it has a _ behind it",
+    ]
+    one = drafted(tmp_path, "a,b\n17,x\n")
+    assert one.draft.columns[0].evidence == "1 value: the whole number 17"
+    assert "only 1 row was read" in one.draft.text()
 
 
 def test_a_zone_that_is_said_for_all(tmp_path: Path) -> None:
