@@ -7,6 +7,7 @@ _CHECKS = "ecom_platform/store/sql/checks.sql"
 _SCOPE_SQL = "ecom_platform/store/sql/scope.sql"
 _SCOPE = "ecom_platform/store/scope.py"
 _AUDIT_TESTS = "ecom_platform_tests/integration/test_audit.py"
+_USUAL_TESTS = "ecom_platform_tests/integration/test_usual_files.py"
 _MISSED = "ecom_platform_tests/integration/test_scope.py::TestNothingIsMissed"
 _ROLLUPS_SQL = "ecom_platform/shop/sql/rollups.sql"
 _ROLLUPS = "ecom_platform/shop/rollups.py"
@@ -20,6 +21,33 @@ MUTANTS = (
         original="        not unbalanced and read == accounted,",
         mutated="        read == accounted or not unbalanced,",
         tests=(f"{_AUDIT_TESTS}::test_counts_that_make_up_for_each_other_do_not_reconcile",),
+    ),
+    Mutant(
+        name="a file that is dropped again is compared like any",
+        promise=promises.UNLIKE,
+        file=_CHECKS,
+        original="WHERE f.state = 'loaded' AND f.feed = :feed AND f.same_bytes_as IS NULL\n",
+        mutated="WHERE f.state = 'loaded' AND f.feed = :feed\n",
+        tests=(f"{_USUAL_TESTS}::test_a_file_that_is_dropped_again_says_nothing",),
+    ),
+    Mutant(
+        name="a value that vanishes is not missed",
+        promise=promises.UNLIKE,
+        file="ecom_platform/feeds/usual.py",
+        original="    away = np.maximum(least - new, new - most)\n",
+        mutated="    away = new - most\n",
+        tests=("ecom_platform_tests/unit/feeds/test_usual.py::test_an_incident_is_found",),
+    ),
+    Mutant(
+        name="pieces of a delivery are compared by their size",
+        promise=promises.UNLIKE,
+        file="ecom_platform/feeds/usual.py",
+        original="    if not file.alone or len(others) < LEAST_HISTORY:\n",
+        mutated="    others = history\n    if len(others) < LEAST_HISTORY:\n",
+        tests=(
+            "ecom_platform_tests/unit/feeds/test_usual.py"
+            "::test_pieces_of_one_delivery_are_not_judged_by_their_size",
+        ),
     ),
     Mutant(
         name="NaN is a price",

@@ -14,6 +14,7 @@ LANDED = "What has landed is loaded, also after runs, processes or the whole UI 
 BEING_WRITTEN = "A file that is still being written is not half loaded"
 ONE_BAD = "One bad row does not cost its file, one bad file does not cost its unit"
 DELETED = "Rows deleted behind the platform's back are noticed"
+UNLIKE = "A file that is unlike the 20 of its feed before it is named, with what is unlike and what was usual"
 LARGE_TABLE = "Also of a table that is too large to be read by every run, and by the next run"
 ROLLUPS = (
     "`hourly_sales` and `conversion_funnel` are what counting everything anew gives, whatever came late, was "
