@@ -66,8 +66,10 @@ def _bring(database: Database, feed: Feed, *, by_itself: bool) -> TablePlan:
         with database.transaction() as connection:
             queries("feeds").lock_feeds(connection)
             plan = plan_of(connection, table, schema)
-            if _drop_unused(connection, table, plan):
-                plan = replace(plan, applied=None, changes=[])
+            if plan.applied is not None and plan.of(ChangeKind.MAKES):
+                there = FeedTable(replace(feed, schema=plan.known, table=plan.name))
+                connection.execute(there.query("drop_unused", "feeds"))
+                plan = replace(plan, applied=None)
             _refuse_redeclared(table, plan, by_itself)
             wait = _INGEST_LOCK_WAIT if by_itself else _APPLY_LOCK_WAIT
             connection.execute(f"SET LOCAL lock_timeout = '{wait}'".encode())
@@ -89,19 +91,6 @@ def _bring(database: Database, feed: Feed, *, by_itself: bool) -> TablePlan:
         ) from error
     except _REFUSED as error:
         raise _refused_by_database(table, error) from error
-
-
-def _drop_unused(connection: Connection, table: FeedTable, plan: TablePlan) -> bool:
-    """A declaration may change as it likes as long as nothing was loaded by it: any load makes the tables of
-    all feeds, also of one that is still being written. Returns whether the table is to be made anew."""
-    if plan.applied is None or not plan.of(ChangeKind.LOSES, ChangeKind.REWRITES):
-        return False
-    there = FeedTable(replace(table.feed, schema=plan.known, table=plan.name))
-    unused = connection.execute(there.query("is_unused", "feeds")).fetchone()
-    if unused is None or not unused[0]:
-        return False
-    connection.execute(there.query("drop_unused", "feeds"))
-    return True
 
 
 def _not_allowed(table: FeedTable, plan: TablePlan | None, error: InsufficientPrivilege) -> FeedError:

@@ -6,7 +6,7 @@ here: what a change of the declaration means (``table_changes``), or making one 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
@@ -75,6 +75,12 @@ def plan_of(connection: Connection, table: FeedTable, schema: str) -> TablePlan:
     if not any(change.kind is ChangeKind.LOSES for change in changes):
         _refuse_altered(connection, table, FeedTable(before), found, (known, name))
     changes = [change for change in changes if not _is_done(connection, change, table, found, (known, name))]
+    larger = [change for change in changes if change.kind in (ChangeKind.LOSES, ChangeKind.REWRITES)]
+    if larger and _is_unused(connection, table, known, name):
+        words = ", ".join(dict.fromkeys(change.word for change in larger))
+        what = f"nothing was loaded by it yet, so it is made anew ({words})"
+        changes = [TableChange(ChangeKind.MAKES, "table", what)]
+        return TablePlan(table.feed.name, known, name, str(fingerprint), changes)
     if (known, name) != (schema, table.name):
         renamed = f"{known}.{name} to {schema}.{table.name}"
         changes.insert(0, TableChange(ChangeKind.RENAMES, "table", renamed))
@@ -85,6 +91,14 @@ def _columns(connection: Connection, schema: str, name: str) -> dict[str, tuple[
     """Of each column its type, whether a load has to give a value, and whether it may not be null."""
     rows = queries("feeds").columns(connection, schema=schema, name=name)
     return {column: (kind, wanted, never_null) for column, kind, wanted, never_null in rows}
+
+
+def _is_unused(connection: Connection, table: FeedTable, schema: str, name: str) -> bool:
+    """A declaration may change as it likes as long as nothing was loaded by it: any load makes the tables of
+    all feeds, also of one that is still being written."""
+    there = FeedTable(replace(table.feed, schema=schema, table=name))
+    unused = connection.execute(there.query("is_unused", "feeds")).fetchone()
+    return unused is not None and bool(unused[0])
 
 
 def _is_done(

@@ -231,6 +231,9 @@ def test_rows_that_are_known_by_all_their_columns_get_no_new_one(
     """Each would get another id, and a file that comes again all of its rows a second time."""
     text = SALES.replace("primary_key: sale", "identity: content")
     platform = Platform(database, zone, declared(text, "sales"))
+    # As long as nothing was loaded there are none.
+    assert kinds(platform, text + "extra: store\n") == [("makes", "table")]
+    platform.load(a__csv=ROWS)
     assert kinds(platform, text.replace("note: text null", "note: text null\n  b: text null")) == [
         ("loses", "columns.b")
     ]
