@@ -27,12 +27,6 @@ SQL_WORDS = frozenset(
     variadic verbose when where window with""".split()
 )
 _TAKEN = SQL_WORDS | RESERVED_COLUMNS
-# A day or a month at the end of a file's name, and what counts the files of it.
-_YEAR, _MONTH, _DAY = r"(?:19|20)[0-9]{2}", "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12][0-9]|3[01])"
-_DATE_AT_END = re.compile(
-    rf"[-_. ]+(?:{_YEAR}[-_.]?{_MONTH}(?:[-_.]?{_DAY})?|{_DAY}[-_.]{_MONTH}[-_.]{_YEAR})"
-    r"(?:[-_. T:]+[0-9]{1,6})*Z?$"
-)
 _WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -66,12 +60,10 @@ def why_renamed(name: str) -> str:
 
 
 def feed_name(stem: str, reserved: Collection[str]) -> str:
-    """The name of a feed whose file is called ``stem``: without the date at its end, since files of the feed
-    that come later have others."""
-    stem = _DATE_AT_END.sub("", stem) or stem
+    """The name of a feed whose file is called ``stem``."""
     name = re.sub(r"[^a-z0-9_]+", "_", stem.lower(), flags=re.ASCII).strip("_") or "feed"
     name = f"feed_{name}" if not name[0].isalpha() else name
-    if name in reserved or name in SQL_WORDS:
+    if name in reserved:
         name = f"{name}_feed"
     return name[:_MOST_OF_FEED].rstrip("_")
 

@@ -138,7 +138,7 @@ def test_init_groups_what_is_never_filled_and_breaks_no_names(terminal: Terminal
     rows = "".join(f"{n},2026-01-01{',' * 40}\n" for n in range(1_001, 1_005))
     terminal.write("orders_2026-11-25.csv", ",".join(names) + "\n" + rows)
     code, _, err = terminal.ecom("feeds", "init", "orders_2026-11-25.csv")
-    assert (code, (terminal.folder / "feeds" / "orders.yaml").exists()) == (0, True)
+    assert (code, (terminal.folder / "feeds" / "orders_2026_11_25.yaml").exists()) == (0, True)
     assert "- never filled, so text null: extra_0, extra_1, " in err
     assert err.count("extra_7") == 1
     assert "order_estimated_delivery_date  date" in err
