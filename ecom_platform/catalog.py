@@ -84,10 +84,11 @@ def declared_feed(settings: Settings, name: str | None = None) -> Feed:
     if wanted in declared.problems:
         raise declared.problems[wanted]
     if wanted not in declared.feeds:
+        where = settings.feeds_dir.absolute()
         raise UsageError(
             f"No feed is called {wanted!r}.",
-            f"There are {', '.join(sorted(declared.feeds))}. Declarations are read from {settings.feeds_dir}"
-            f"{'' if settings.feeds_dir.is_dir() else ', which does not exist'}: run `ecom` where that "
+            f"There are {', '.join(sorted(declared.feeds))}. Declarations are read from "
+            f"{where}{'' if where.is_dir() else ', which does not exist'}: run `ecom` where that "
             "folder is, or set ECOM_FEEDS_DIR. `ecom feeds init FILE` writes another.",
         )
     return declared.feeds[wanted]

@@ -116,7 +116,7 @@ def ingest(
         by_feed, quarantined = _ends(database, zone, {*rounds.file_ids, *beside.file_ids})
         if settings.archive_days is not None:
             delete_expired(zone, datetime.now(UTC).date(), settings.archive_days)
-    left, where = {**rounds.found.unfinished, **rounds.refused}, settings.feeds_dir
+    left, where = {**rounds.found.unfinished, **rounds.refused}, settings.feeds_dir.absolute()
     _log_left_alone(ready.refusals(rounds.refused, where), recovery)
     unsettled = tuple(file.name for file in rounds.found.unsettled)
     stream = rounds.stream or StreamResult()

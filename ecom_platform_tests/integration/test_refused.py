@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
@@ -30,7 +31,7 @@ def test_an_ingest_names_what_it_did_not_take(
     refused = ingest(settings, database, no_session, str(uuid.uuid4())).refused
     assert refused == {
         "link.csv": "a symbolic link",
-        "folder.csv": "a folder, and no feed is declared by its name",
+        "folder.csv": f"a folder, and no feed is declared by its name in {Path('feeds').absolute()}",
         "odd\\x1b[31m.csv": "a name with control characters",
         "_a.csv": "unfinished, by its name (it begins with _)",
         ".a.csv": "unfinished, by its name (it begins with .)",

@@ -20,7 +20,7 @@ _MOST_CANDIDATES = 5
 _ENOUGH_ROWS = 1_000
 # What numbers are called that are codes, and have letters in them some day; and what is counted or measured.
 _CODE_NAME = re.compile(
-    r"code|number|invoice|order|sku|zip|postal|plz|article|product_id|phone|gtin|ean|barcode"
+    r"code|number|invoice|order|sku|zip|postal|plz|article|product|phone|gtin|ean|barcode"
     r"|(^|_)(no|nr|num)(_|$)"
 )
 _MEASURE_NAME = re.compile(
