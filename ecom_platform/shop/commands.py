@@ -17,7 +17,6 @@ from ecom_platform.errors import UsageError
 from ecom_platform.processes.output import print_json
 from ecom_platform.settings import DEFAULT_EVENTS, load_settings
 from ecom_platform.shop import MAIN_JOB
-from ecom_platform.shop.generations import require_not_off, require_shop
 
 
 class WholeNumber(click.ParamType[int]):
@@ -56,6 +55,9 @@ class UtcTime(click.ParamType[str]):
 @json_option
 def run(events: int, seed: int | None, as_of: str | None, rows_per_file: int | None, as_json: bool) -> int:
     """Generate events, stream them into PostgreSQL, audit, run every check."""
+    # Inside, since it brings the database driver, which no other command should wait for.
+    from ecom_platform.shop.generations import require_not_off, require_shop
+
     chosen = {"events": events, "seed": seed, "as_of": as_of, "rows_per_file": rows_per_file}
     config = {name: value for name, value in chosen.items() if value is not None}
     settings = load_settings()

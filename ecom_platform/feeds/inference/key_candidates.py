@@ -17,6 +17,7 @@ from itertools import combinations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ecom_platform.feeds import arrow
 from ecom_platform.feeds.inference.observed import Observed
 
 _KEY_NAME = re.compile(r"(^|_)(id|uuid|guid|key|no|nr|number)$")
@@ -26,7 +27,7 @@ _WHOLE_NAME = re.compile(r"order|invoice|basket|cart|session|receipt|shipment")
 _LINE_NAME = re.compile(r"item|line|sku|product|article|quantity|qty")
 _ENOUGH_ROWS, _ENOUGH_UUIDS = 10, 2
 _MOST_COMBINED = 8
-_APART = "\x1f"
+_APART = arrow.strings(["\x1f"])[0]
 
 
 @dataclass(frozen=True, slots=True)
