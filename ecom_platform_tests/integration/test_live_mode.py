@@ -210,6 +210,8 @@ def test_files_are_loaded_as_they_land_and_what_fails_is_a_pause(platform: Platf
     ]
     a_restart_of_postgresql_and_a_failing_micro_batch_are_pauses(platform, stream)
 
+    # What was committed is put away a moment later; without a JVM nobody does it.
+    wait_until(lambda: list(platform.zone.claimed.iterdir()) == [], stream.said)
     stream.kill_java()
     assert stream.process.wait(PATIENCE_SECONDS) == 1
     # PySpark's own threads print what they lost, too; the last word is ours.
