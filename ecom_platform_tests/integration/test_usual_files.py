@@ -26,7 +26,8 @@ def landing(database: Database, zone: LandingZone) -> Landing:
     return landing
 
 
-def ingest(landing: Landing, day: int, rows: list[bytes], name: str = "") -> None:
+def ingest(landing: Landing, day: float, rows: list[bytes], name: str = "") -> None:
+    """One file in a run of its own, landed and loaded so many days after the first."""
     with landing.database.transaction() as connection:
         landing.batch_id = ledger.start_batch(connection, f"query-{day}{name}", 0, f"run-{day}{name}")
     (landing.zone.landing / f"{day}{name}.csv").write_bytes(csv_file(*rows))
@@ -34,7 +35,8 @@ def ingest(landing: Landing, day: int, rows: list[bytes], name: str = "") -> Non
     landed = datetime.fromisoformat("2026-01-05T06:00:00+00:00") + timedelta(days=day)
     with landing.database.transaction() as connection:
         connection.execute(
-            "UPDATE ingested_files SET landed_at = %s WHERE file_id = %s", (landed, outcome.file_id)
+            "UPDATE ingested_files SET landed_at = %s, finished_at = %s WHERE file_id = %s",
+            (landed, landed + timedelta(seconds=1), outcome.file_id),
         )
 
 
@@ -79,6 +81,20 @@ def test_a_file_that_is_dropped_again_says_nothing(landing: Landing) -> None:
     assert finding(landing).passed
     ingest(landing, 14, [*rows[1:], rows[0]], "known")
     assert "duplicates always, usually 0.0%" in str(finding(landing).found)
+
+
+def test_what_was_so_a_week_ago_is_ordinary(database: Database, zone: LandingZone) -> None:
+    """Small files of a weekend, large ones since: the next small one comes at the same time of the week."""
+    landing = Landing(database, zone)
+    for days, files, rows in ((0, 9, 60), (6.7, 22, ROWS)):
+        for number in range(files):
+            ingest(landing, days + number / 60, [line() for _ in range(rows)], f"-{number}")
+    ingest(landing, 7.1, [line() for _ in range(60)])
+    assert finding(landing).passed
+    ingest(landing, 7.12, [line() for _ in range(5)])
+    unlike = finding(landing)
+    assert not unlike.passed
+    assert "5 rows, usually" in str(unlike.found)
 
 
 def test_a_feed_without_files(database: Database) -> None:

@@ -182,7 +182,8 @@ ORDER BY f.file_id IS NOT NULL, rejected DESC, f.file_id;
 
 -- name: files_to_compare
 -- The newest files of a feed, newest first, with what is known of each, and whether the newest run that loaded any
--- of them has loaded it. Files with the bytes of another say nothing new and are left out.
+-- of them has loaded it within the day up to the newest: the live mode is one run for weeks. Files with the bytes of
+-- another say nothing new and are left out.
 SELECT
     f.file_id,
     f.name,
@@ -191,9 +192,27 @@ SELECT
     f.rows_duplicate,
     f.rows_rejected,
     f.profile,
-    b.run_id = first_value(b.run_id) OVER (ORDER BY f.file_id DESC) AS of_newest_run
+    b.run_id = first_value(b.run_id) OVER newest_first
+    AND f.finished_at > first_value(f.finished_at) OVER newest_first - interval '1 day' AS of_newest_run
 FROM ingested_files AS f
 JOIN stream_batches AS b USING (batch_id)
 WHERE f.state = 'loaded' AND f.feed = :feed AND f.same_bytes_as IS NULL
+WINDOW newest_first AS (ORDER BY f.file_id DESC)
 ORDER BY f.file_id DESC
 LIMIT :files;
+
+-- name: files_around
+-- The files of a feed that landed nearest to a moment, of those before a file, in the order in which they came. That
+-- of finished_at has an index, and a file is loaded within a day of its landing, or it says little about that hour.
+SELECT near.*
+FROM (
+    SELECT f.file_id, f.name, f.landed_at, f.rows_read, f.rows_duplicate, f.rows_rejected, f.profile
+    FROM ingested_files AS f
+    WHERE f.state = 'loaded' AND f.feed = :feed AND f.same_bytes_as IS NULL AND f.file_id < :before
+        AND f.landed_at BETWEEN :moment::timestamptz - :reach::interval AND :moment::timestamptz + :reach::interval
+        AND f.finished_at BETWEEN :moment::timestamptz - :reach::interval
+        AND :moment::timestamptz + :reach::interval + interval '1 day'
+    ORDER BY abs(extract(epoch FROM f.landed_at - :moment::timestamptz)), f.file_id
+    LIMIT :files
+) AS near
+ORDER BY near.file_id;

@@ -33,7 +33,7 @@ MUTANTS = (
     Mutant(
         name="a value that vanishes is not missed",
         promise=promises.UNLIKE,
-        file="ecom_platform/feeds/usual.py",
+        file="ecom_platform/feeds/usual/shares.py",
         original="    away = np.maximum(least - new, new - most)\n",
         mutated="    away = new - most\n",
         tests=("ecom_platform_tests/unit/feeds/test_usual.py::test_an_incident_is_found",),
@@ -41,7 +41,7 @@ MUTANTS = (
     Mutant(
         name="pieces of a delivery are compared by their size",
         promise=promises.UNLIKE,
-        file="ecom_platform/feeds/usual.py",
+        file="ecom_platform/feeds/usual/sizes.py",
         original="    if not file.alone or len(others) < LEAST_HISTORY:\n",
         mutated="    others = history\n    if len(others) < LEAST_HISTORY:\n",
         tests=(

@@ -9,9 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ecom_platform.feeds.profile import Profile
-from ecom_platform.feeds.usual import HISTORY, LEAST_HISTORY, FileFigures, unusual
+from ecom_platform.feeds.usual.file_figures import HISTORY, LEAST_HISTORY, FileFigures
+from ecom_platform.feeds.usual.judgement import unusual
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)  # a Monday
 
@@ -28,6 +31,7 @@ class Kind:
     hour: float = 6.0
     weekend: float = 1.0
     day: float = 0.0
+    night: float = 1.0
     growth: float = 0.0
     late: float = 0.02
     minutes: float = 15.0
@@ -62,6 +66,7 @@ def _file(kind: Kind, number: int, random: np.random.Generator) -> FileFigures:
     at = BEGIN + timedelta(hours=kind.hour) + number * kind.every
     rows = kind.rows * np.exp(random.normal(0, kind.noise)) * (1 + kind.growth) ** number
     rows *= kind.weekend if at.weekday() >= 5 else 1
+    rows *= 1 if 7 <= at.hour < 22 else kind.night
     rows *= 1 + kind.day * np.sin((at.hour - 9) / 24 * 2 * np.pi)
     at += timedelta(minutes=abs(random.normal(0, kind.minutes)))
     at += timedelta(hours=random.uniform(1, 2)) if random.random() < kind.late else timedelta()
@@ -113,6 +118,45 @@ def test_ordinary_files_are_not_unusual(seeds: range) -> None:
                 said = unusual(files[number], files[max(number - HISTORY, 0) : number])
                 found += [(kind, one) for one in said]
     assert judged > 5_000 * len(seeds)
+    assert len(found) <= judged / 1000, found
+
+
+# Files of every few hours: the twenty before one have not seen the last weekend, nor perhaps the night.
+RHYTHMS = {
+    "hourly, quiet at weekends": Kind(3_000, every=timedelta(hours=1), weekend=0.4, minutes=3),
+    "hourly, of days and weekends": Kind(3_000, every=timedelta(hours=1), weekend=0.6, day=0.5, minutes=3),
+    "hourly, busy at weekends": Kind(10_000, every=timedelta(hours=1), weekend=1.3, minutes=3),
+    "every two hours": Kind(10_000, every=timedelta(hours=2), weekend=0.5, day=0.8, minutes=3),
+    "every six hours": Kind(10_000, every=timedelta(hours=6), weekend=0.5, day=0.5, minutes=3),
+    "asleep at night": Kind(5_000, every=timedelta(hours=1), weekend=0.5, night=0.05, minutes=1),
+}
+
+
+def around(files: list[FileFigures], number: int) -> Callable[[datetime], list[FileFigures]]:
+    """Those of the files before this one that landed nearest to a moment, as the database finds them."""
+    span = files[number].landed_at - files[max(number - HISTORY, 0)].landed_at
+    reach = max(span, timedelta(hours=6))
+
+    def find(moment: datetime) -> list[FileFigures]:
+        near = [one for one in files[:number] if abs(one.landed_at - moment) <= reach]
+        return sorted(
+            sorted(near, key=lambda one: abs(one.landed_at - moment))[:HISTORY],
+            key=lambda one: one.landed_at,
+        )
+
+    return find
+
+
+@pytest.mark.parametrize("rhythm", RHYTHMS)
+@pytest.mark.parametrize("seeds", [range(1), pytest.param(range(1, 4), marks=pytest.mark.long)])
+def test_a_rhythm_that_the_last_files_have_not_seen_is_ordinary(rhythm: str, seeds: range) -> None:
+    judged, found = 0, []
+    for seed in seeds:
+        files = history(RHYTHMS[rhythm], 1_000, np.random.default_rng(seed))
+        for number in range(LEAST_HISTORY, len(files)):
+            judged += 1
+            before = files[max(number - HISTORY, 0) : number]
+            found += unusual(files[number], before, around(files, number))
     assert len(found) <= judged / 1000, found
 
 
@@ -225,3 +269,45 @@ def test_an_incident_is_found(incident: str) -> None:
         *before, last = history(kind, HISTORY + 1 + (6 if "Sunday" in incident else 0), random)
         found += any(said in one for one in unusual(happens(last, random), before))
     assert found >= 38
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("cut off after a few rows", "half the rows"),
+        ("half the rows", "half the rows"),
+        ("ten times the rows", "double the rows"),
+        ("a column without a value", "a column without a value"),
+        ("every row is known", "ten times the duplicates"),
+        ("a value vanishes", "a value vanishes"),
+        ("two values changed places", "two values changed places"),
+        ("six hours late", "six hours late"),
+    ],
+)
+def test_an_incident_does_not_hide_the_next(first: str, second: str) -> None:
+    """Four files later, in 28 of 30 histories at least."""
+    kind, happens, said = INCIDENTS[second]
+    found = 0
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        *before, last = history(kind, HISTORY + 1, random)
+        before[-4] = INCIDENTS[first][1](before[-4], random)
+        found += any(said in one for one in unusual(happens(last, random), before))
+    assert found >= 28
+
+
+@given(st.lists(st.integers(0, 1_439), min_size=8, max_size=20), st.integers(0, 1_439))
+def test_the_clock_is_a_circle(minutes: list[int], minute: int) -> None:
+    """Where midnight is changes nothing, and an hour that files came at again and again is ordinary."""
+
+    def landed(day: int, minute: int) -> FileFigures:
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day, minutes=minute % 1_440)
+        return FileFigures("x.csv", at, 1_000, 0, 0)
+
+    def is_unusual(minute: int, turned: int = 0) -> bool:
+        before = [landed(day, one + turned) for day, one in enumerate(minutes)]
+        return bool(unusual(landed(len(minutes), minute + turned), before))
+
+    assert is_unusual(minute) == is_unusual(minute, 60) == is_unusual(minute, 720)
+    for usual in {one for one in minutes if minutes.count(one) > len(minutes) // 10}:
+        assert not is_unusual(usual)
