@@ -6,6 +6,7 @@ or the tables that follow from it (``store.feed_tables``).
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
@@ -92,6 +93,16 @@ def declared_feed(settings: Settings, name: str | None = None) -> Feed:
             "folder is, or set ECOM_FEEDS_DIR. `ecom feeds init FILE` writes another.",
         )
     return declared.feeds[wanted]
+
+
+def require_known(names: Iterable[str], known: Collection[str]) -> None:
+    """Raises :class:`UsageError` for a name that no feed has."""
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"No feed is called {name!r}.",
+                f"There are {', '.join(sorted(known))}; see `ecom feeds list`.",
+            )
 
 
 def _files(folder: Path) -> list[Path]:

@@ -5,7 +5,6 @@ Belongs here: arguments and what is printed. Does not belong here: the work, whi
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import click
@@ -61,14 +60,14 @@ def apply(names: tuple[str, ...], as_json: bool) -> int:
 @json_option
 def rebuild(name: str, without: tuple[str, ...], partial: bool, as_json: bool) -> int:
     """Load a feed's archive into a new table that takes the place of its own, by the declaration as it is."""
-    from ecom_platform.catalog import catalog
+    from ecom_platform.catalog import catalog, require_known
     from ecom_platform.store.provision import provide
     from ecom_platform.tables.planning import usable
     from ecom_platform.tables.rebuilding import rebuild as make_anew
 
     settings = load_settings()
     declared = catalog(settings)
-    _require_known(name, {*declared.feeds, *declared.problems})
+    require_known([name], {*declared.feeds, *declared.problems})
 
     def tell(done: int, files: int) -> None:
         click.echo(f"{done:,} of {files:,} files", err=True)
@@ -190,13 +189,6 @@ def unload(files: tuple[str, ...], partial: bool, as_json: bool) -> int:
     return 0
 
 
-def _require_known(name: str, known: Collection[str]) -> None:
-    if name not in known:
-        raise UsageError(
-            f"No feed is called {name!r}.", f"There are {', '.join(sorted(known))}; see `ecom feeds list`."
-        )
-
-
 def _report(found: list[FeedPlan], success: bool, as_json: bool, right: str) -> int:
     if as_json:
         print_json({"success": success, "feeds": [one.as_json() for one in found]})
@@ -207,9 +199,7 @@ def _report(found: list[FeedPlan], success: bool, as_json: bool, right: str) -> 
             click.echo(f"    {one.error.remedy}")
             continue
         changes = one.plan.changes if one.plan else []
-        click.echo(
-            f"{one.feed}: {'' if changes else right}".rstrip(": ") if changes else f"{one.feed}: {right}"
-        )
+        click.echo(one.feed if changes else f"{one.feed}: {right}")
         for change in changes:
             click.echo(f"    {change.kind:10} {change.word}: {change.what}")
         for command in sorted({_NEXT[str(change.kind)] for change in changes if str(change.kind) in _NEXT}):

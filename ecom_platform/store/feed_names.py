@@ -15,7 +15,6 @@ from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.travel import from_data
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.conninfo import quoted
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.feed_tables import move_table, record_applied
 from ecom_platform.store.ledger import FileState
@@ -127,7 +126,8 @@ def remove_feed(database: Database, name: str, seen: Iterable[FileState], source
                 )
             if there.table is not None:
                 applied = queries("feeds").applied(connection, feed=name)
-                connection.execute(f"DROP TABLE {quoted(applied[0])}.{quoted(applied[1])}".encode())
+                found = FeedTable(replace(from_data(applied[2]), schema=applied[0], table=applied[1]))
+                connection.execute(found.query("drop_table", "feeds"))
             for what in ("rejects", "files", "notes", "whole_checks", "feed"):
                 getattr(queries("rename"), f"forget_{what}")(connection, feed=name)
             said = "the feed was removed"

@@ -19,7 +19,7 @@ from ecom_platform.feeds.feed import Column, Feed
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.store.conninfo import literal, quoted
 from ecom_platform.store.row_conditions import row_conditions
-from ecom_platform.store.statements import text
+from ecom_platform.store.statements import has_statement, text
 
 ROW_ID, EXTRA = "row_id", "extra"
 # What every table has beside the declared columns.
@@ -83,7 +83,7 @@ class FeedTable:
         """The statement ``name`` of ``<file>.sql`` for this table.
 
         ``{columns}`` and its kin are what follows from the declaration; ``{name}`` also stands for another
-        statement of the same file, a part that several have.
+        statement of the same file, or of ``parts.sql``: a part that several have.
         """
         known = self._statements.get((file, name))
         if known is None:
@@ -96,7 +96,9 @@ class FeedTable:
         return SQL(self.sql(name, file))
 
     def _part(self, name: str, file: str) -> str:
-        return self._fragments[name] if name in self._fragments else self.sql(name, file)
+        if name in self._fragments:
+            return self._fragments[name]
+        return self.sql(name, file if has_statement(file, name) else "parts")
 
     @cached_property
     def _fragments(self) -> dict[str, str]:

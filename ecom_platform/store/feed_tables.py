@@ -28,7 +28,7 @@ from ecom_platform.feeds.travel import declaration_hash, from_data, to_data
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.conninfo import quoted
 from ecom_platform.store.feed_table import FeedTable
-from ecom_platform.store.statements import queries
+from ecom_platform.store.statements import queries, text
 from ecom_platform.store.table_changes import ChangeKind
 from ecom_platform.store.table_plans import TablePlan, plan_of, plan_table
 
@@ -65,14 +65,14 @@ def _bring(database: Database, feed: Feed, *, by_itself: bool) -> TablePlan:
     try:
         with database.transaction() as connection:
             queries("feeds").lock_feeds(connection)
+            wait = _INGEST_LOCK_WAIT if by_itself else _APPLY_LOCK_WAIT
+            queries("lock").wait_at_most(connection, wait=wait)
             plan = plan_of(connection, table, schema)
             if plan.applied is not None and plan.of(ChangeKind.MAKES):
                 there = FeedTable(replace(feed, schema=plan.known, table=plan.name))
-                connection.execute(there.query("drop_unused", "feeds"))
+                connection.execute(there.query("drop_table", "feeds"))
                 plan = replace(plan, applied=None)
             _refuse_redeclared(table, plan, by_itself)
-            wait = _INGEST_LOCK_WAIT if by_itself else _APPLY_LOCK_WAIT
-            connection.execute(f"SET LOCAL lock_timeout = '{wait}'".encode())
             if plan.applied is None:
                 _make(connection, table)
             else:
@@ -151,17 +151,19 @@ def _alter(connection: Connection, table: FeedTable, schema: str, plan: TablePla
 
 def move_table(connection: Connection, old: tuple[str, str], new: tuple[str, str]) -> None:
     """Let a table have another schema and name, and with it the indexes that are named after it."""
+
+    def change(statement: str, schema: str, name: str, new_name: str) -> None:
+        there = f"{quoted(schema)}.{quoted(name)}"
+        connection.execute(text("feeds", statement).format(old=there, new=quoted(new_name)).encode())
+
     if old[0] != new[0]:
-        connection.execute(
-            f"ALTER TABLE {quoted(old[0])}.{quoted(old[1])} SET SCHEMA {quoted(new[0])}".encode()
-        )
+        change("set_schema", *old, new[0])
     if old[1] == new[1]:
         return
-    inside = f"{quoted(new[0])}."
-    connection.execute(f"ALTER TABLE {inside}{quoted(old[1])} RENAME TO {quoted(new[1])}".encode())
+    change("rename_table", new[0], old[1], new[1])
     for (index,) in queries("feeds").index_names(connection, schema=new[0], name=new[1], before=old[1]):
         called = f"{new[1]}{index[len(old[1]) :]}"[:63]
-        connection.execute(f"ALTER INDEX {inside}{quoted(index)} RENAME TO {quoted(called)}".encode())
+        change("rename_index", new[0], index, called)
 
 
 def _refuse_forbidden(connection: Connection, table: FeedTable, schema: str) -> None:

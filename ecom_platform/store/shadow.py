@@ -182,7 +182,7 @@ class Shadow:
             connection.rollback()
 
     def _drop_old(self, connection: Connection) -> None:
-        connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'".encode())
+        queries("lock").wait_at_most(connection, wait=_LOCK_WAIT)
         try:
             connection.execute(self._sql("drop_old"))
         except DependentObjectsStillExist as error:
@@ -228,7 +228,7 @@ class Shadow:
         """
         try:
             with self._main.transaction() as connection:
-                connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT}'".encode())
+                queries("lock").wait_at_most(connection, wait=_LOCK_WAIT)
                 queries("rebuild").unit_lock(connection, key=UNIT_LOCK)
                 queries("feeds").lock_feeds(connection)
                 connection.execute(self._sql("lock_old"))

@@ -21,6 +21,11 @@ def queries(name: str, folder: Path = _SQL) -> Any:
     return aiosql.from_path(folder / f"{name}.sql", "psycopg", mandatory_parameters=False)
 
 
+def has_statement(file: str, name: str) -> bool:
+    """Whether ``<file>.sql`` has a statement of this name."""
+    return hasattr(queries(file), name)
+
+
 @cache
 def text(file: str, name: str) -> str:
     """One statement's text, without its semicolon; ``feed_table`` fills places such as ``{columns}``."""

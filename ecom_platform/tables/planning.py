@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from ecom_platform.catalog import Catalog
-from ecom_platform.errors import FeedError, UsageError
+from ecom_platform.catalog import Catalog, require_known
+from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_tables import applied_names, apply_table
@@ -63,12 +63,7 @@ def _of_each(
     with database.open() as connection:
         known = set(applied_names(connection))
     every = {*declared.feeds, *declared.problems, *known}
-    for name in names:
-        if name not in every:
-            raise UsageError(
-                f"No feed is called {name!r}.",
-                f"There are {', '.join(sorted(every))}; see `ecom feeds list`.",
-            )
+    require_known(names, every)
     return [_of_one(declared, name, work) for name in sorted(set(names) or every)]
 
 

@@ -19,7 +19,7 @@ SELECT feed FROM feeds WHERE table_schema = :schema AND table_name = :name AND f
 SELECT
     NOT EXISTS (SELECT FROM ingested_files WHERE feed = {feed_text}) AND NOT EXISTS (SELECT FROM {table});
 
--- name: drop_unused#
+-- name: drop_table#
 DROP TABLE {table};
 
 -- name: table_there$
@@ -138,3 +138,12 @@ JOIN pg_class AS t ON t.oid = i.indrelid
 JOIN pg_namespace AS n ON n.oid = t.relnamespace
 WHERE n.nspname = :schema AND t.relname = :name AND starts_with(c.relname, :before || '_')
 ORDER BY 1;
+
+-- name: set_schema#
+ALTER TABLE {old} SET SCHEMA {new};
+
+-- name: rename_table#
+ALTER TABLE {old} RENAME TO {new};
+
+-- name: rename_index#
+ALTER INDEX {old} RENAME TO {new};

@@ -20,3 +20,7 @@ WHERE l.locktype = 'advisory'
 
 -- name: take_claims^
 SELECT pg_advisory_lock(CASE current_schema() WHEN 'public' THEN :key ELSE hashtextextended(current_schema(), :key) END);
+
+-- name: wait_at_most^
+-- For each lock on a table or a row, until the transaction ends.
+SELECT set_config('lock_timeout', :wait, true);

@@ -45,21 +45,6 @@ SET LOCAL work_mem = '64MB';
 -- name: empty_staged#
 TRUNCATE staged, unseen, fresh;
 
--- name: verdict#
--- Part of the next ones: what a staged row is beside the stored one of its id.
-CASE
-    WHEN t.file_id IS NULL THEN 'missing'
-    WHEN ROW({compared_s}) IS DISTINCT FROM ROW({compared_t}) THEN 'conflict'
-    WHEN s.file_id = t.file_id THEN 'within'
-    ELSE 'across'
-END
-
--- name: stored#
--- Part of the next ones: the stored row. OFFSET 0 keeps this an index look-up per row, whatever the size of the table.
-LEFT JOIN LATERAL (
-    SELECT {stored_columns} FROM {table} AS e WHERE {same_key} OFFSET 0
-) AS t ON true
-
 -- name: by_file_and_verdict
 -- Part of the next ones: how many rows of a file came to which verdict, and which are in conflict.
 SELECT

@@ -64,19 +64,6 @@ FROM (
 LEFT JOIN LATERAL (SELECT true AS fresh FROM fresh AS f WHERE {same_key_f}) AS f ON true
 {stored};
 
--- name: verdict#
-CASE
-    WHEN t.file_id IS NULL THEN 'missing'
-    WHEN ROW({compared_s}) IS DISTINCT FROM ROW({compared_t}) THEN 'conflict'
-    WHEN s.file_id = t.file_id THEN 'within'
-    ELSE 'across'
-END
-
--- name: stored#
-LEFT JOIN LATERAL (
-    SELECT {stored_columns} FROM {table} AS e WHERE {same_key} OFFSET 0
-) AS t ON true
-
 -- name: account!
 UPDATE ingested_files AS f
 SET
