@@ -275,6 +275,7 @@ def print_rows(
 def print_status(status: Status) -> None:
     """How the platform is, on standard output."""
     from ecom_platform.cli.status import moment
+    from ecom_platform.store.outcome import counts_text
 
     console = Console()
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -284,11 +285,7 @@ def print_status(status: Status) -> None:
     table.add_row("waiting", f"{waiting.files:,} files, {waiting.bytes / 2**20:,.1f} MiB{since}{none}")
     table.add_row("under way", Text(tables.ingest or "nothing"))
     last = tables.last_loaded
-    rows = (
-        f"{last.inserted:,} inserted, {last.duplicate:,} duplicate, {last.rejected:,} rejected"
-        if last
-        else ""
-    )
+    rows = counts_text(last.inserted, last.updated, last.stale, last.duplicate, last.rejected) if last else ""
     table.add_row(
         "last loaded", Text(f"{last.name}, {moment(last.finished_at)}: {rows}" if last else "nothing yet")
     )

@@ -61,6 +61,7 @@ def apply(names: tuple[str, ...], as_json: bool) -> int:
 def rebuild(name: str, without: tuple[str, ...], partial: bool, as_json: bool) -> int:
     """Load a feed's archive into a new table that takes the place of its own, by the declaration as it is."""
     from ecom_platform.catalog import catalog, require_known
+    from ecom_platform.store.outcome import counts_text
     from ecom_platform.store.provision import provide
     from ecom_platform.tables.planning import usable
     from ecom_platform.tables.rebuilding import rebuild as make_anew
@@ -88,7 +89,7 @@ def rebuild(name: str, without: tuple[str, ...], partial: bool, as_json: bool) -
     made = done.rebuilt
     click.echo(
         f"The table of {name} is made anew from {made.files:,} files: {made.read:,} rows read, "
-        f"{made.inserted:,} inserted, {made.duplicate:,} duplicate, {made.rejected:,} rejected."
+        f"{counts_text(made.inserted, made.updated, made.stale, made.duplicate, made.rejected)}."
     )
     if done.carried:
         click.echo(f"{done.carried:,} rows that had been corrected by hand are in it as they were.")

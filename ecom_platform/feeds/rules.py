@@ -65,6 +65,8 @@ def _identity(feed: Feed, words: FeedWords) -> Iterator[Broken]:
             "on_conflict goes with a primary_key: rows that are known by all of them have no other content",
             "Leave it out.",
         )
+    if feed.version is not None:
+        yield from _version(feed, feed.version)
     if feed.numbered and not feed.primary_key:
         yield ("numbered",), "numbered goes with a primary_key", "Leave it out, or name the key."
     for name in feed.primary_key:
@@ -83,6 +85,30 @@ def _identity(feed: Feed, words: FeedWords) -> Iterator[Broken]:
             )
         elif column.type == "jsonb":
             yield ("primary_key",), f"primary_key: {name} is jsonb", "Choose columns of other types."
+
+
+def _version(feed: Feed, name: str) -> Iterator[Broken]:
+    column = _by_name(feed, name)
+    if feed.on_conflict != "update":
+        yield (
+            ("version",),
+            "version goes with `on_conflict: update`: it says which of two rows of a key is the newer",
+            "Say both, or neither.",
+        )
+    elif column is None:
+        yield ("version",), f"version: {name} is no column", f"Choose from {', '.join(feed.names)}."
+    elif name in feed.primary_key:
+        yield (
+            ("version",),
+            f"version: {name} is part of the key, so all rows of a key have the same",
+            "Choose a column that grows with each change.",
+        )
+    elif column.type in ("jsonb", "boolean", "uuid"):
+        yield (
+            ("version",),
+            f"version: {name} is {column.type}, which says nothing of newer and older",
+            "Choose a number, a time or a text.",
+        )
 
 
 def _dialect(feed: Feed) -> Iterator[Broken]:

@@ -233,7 +233,11 @@ class FeedWords(_Words):
         None,
         description="The same key with other content: a reject (the default), nothing, or the newer stays.",
     )
-    version: str | None = Field(None, description="The column whose higher value is the newer row.")
+    version: str | None = Field(
+        None,
+        description="With `on_conflict: update`: the column whose higher value is the newer row. Without "
+        "it that is the row of the file that landed later, and of one file that of the later line.",
+    )
     explode: str | None = Field(
         None, description="The path of a list in a line of JSON: a row for each element."
     )
@@ -247,7 +251,5 @@ class FeedWords(_Words):
 NOT_YET = {
     ("format", "jsonl"),
     ("format", "parquet"),
-    ("on_conflict", "update"),
-    ("version", None),
     ("explode", None),
 }

@@ -189,9 +189,12 @@ def give_back(database: Database, zone: LandingZone, file_ids: Collection[int]) 
 
 def _give_back_one(connection: Connection, zone: LandingZone, file_id: int, name: str) -> str:
     """The file comes first: killed in between, a row without a file is what the next recovery finds."""
-    landed_as = name
+    landed_as, claimed = name, zone.claimed_path(file_id, name)
     try:
-        landed_as = move(zone.claimed_path(file_id, name), zone.landing, landing_names(file_id, name))
+        # Of one that is written to this says nothing: it will be another by its size or time.
+        ledger.note_returned(connection, Stamp.of(claimed.lstat()), file_id)
+        connection.commit()
+        landed_as = move(claimed, zone.landing, landing_names(file_id, name))
     except FileNotFoundError:
         log.info("%s (file %s) was taken away", name, file_id)
     ledger.forget(connection, file_id)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,8 +21,15 @@ from ecom_platform.landing.scan import MAX_NAME_BYTES
 from ecom_platform.store.outcome import base
 
 
-def place(source: Path, folder: Path, names: Iterable[str]) -> str:
+def place(
+    source: Path,
+    folder: Path,
+    names: Iterable[str],
+    before: Callable[[os.stat_result], None] = lambda status: None,
+) -> str:
     """Let a copy of ``source`` be in ``folder``, by the first of ``names`` that is free; returns the name.
+
+    ``before`` is told what the copy is before it has its name.
 
     Where none is, or the file system cannot tell, the last name gets a random prefix. What appears is
     complete, as old as ``source``, and a file of its own: whoever opens that name for writing does
@@ -34,6 +41,7 @@ def place(source: Path, folder: Path, names: Iterable[str]) -> str:
         shutil.copyfile(source, hidden, follow_symlinks=False)
         status = source.stat()
         os.utime(hidden, ns=(status.st_atime_ns, status.st_mtime_ns))
+        before(hidden.stat())
         return move(hidden, folder, names)
     finally:
         hidden.unlink(missing_ok=True)

@@ -43,6 +43,13 @@ from ecom_platform.store.rejects import (
     replay,
 )
 
+# What a reject comes to that is none any more.
+_SETTLED = (
+    ReplayVerdict.INSERTED,
+    ReplayVerdict.UPDATED,
+    ReplayVerdict.STALE,
+    ReplayVerdict.DUPLICATE,
+)
 # Rejects of one file that are looked for in it at once.
 _AT_ONCE = 100_000
 
@@ -56,7 +63,7 @@ class Replayed:
 
     @property
     def loaded(self) -> int:
-        return self.verdicts[ReplayVerdict.INSERTED] + self.verdicts[ReplayVerdict.DUPLICATE]
+        return sum(self.verdicts[verdict] for verdict in _SETTLED)
 
 
 def replay_as_they_are(

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from ecom_platform.errors import StorageError, UsageError
@@ -23,7 +24,7 @@ from ecom_platform.landing.put_away import land_grown
 from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, file_number, numbered
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.outcome import base
+from ecom_platform.store.outcome import Stamp, base
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -49,7 +50,7 @@ def reload_files(database: Database, zone: LandingZone, files: Sequence[str]) ->
     with database.open() as connection:
         identity.verify(connection, zone)
         states = [known_file(connection, file) for file in files]
-    return _land_copies(zone, states)
+    return _land_copies(database, zone, states)
 
 
 def reload_since(database: Database, zone: LandingZone, since: datetime) -> list[str]:
@@ -57,7 +58,7 @@ def reload_since(database: Database, zone: LandingZone, since: datetime) -> list
     with database.open() as connection:
         identity.verify(connection, zone)
         states = ledger.loaded_since(connection, since)
-    return _land_copies(zone, states)
+    return _land_copies(database, zone, states)
 
 
 def known_file(connection: Connection, file: str) -> ledger.FileState:
@@ -87,7 +88,7 @@ def _utf8(name: str) -> bool:
     return True
 
 
-def _land_copies(zone: LandingZone, states: Sequence[ledger.FileState]) -> list[str]:
+def _land_copies(database: Database, zone: LandingZone, states: Sequence[ledger.FileState]) -> list[str]:
     sources = {state.file_id: (state.name, zone.path_of(state)) for state in states}
     for name, source in sources.values():
         if not source.is_file():
@@ -99,10 +100,15 @@ def _land_copies(zone: LandingZone, states: Sequence[ledger.FileState]) -> list[
             raise UsageError(
                 f"A file {name} waits in the landing folder.", "Nothing was requeued; ingest it first."
             )
-    return [
-        place(source, zone.landing, landing_names(file_id, name))
-        for file_id, (name, source) in sources.items()
-    ]
+    with database.open(autocommit=True) as connection:
+
+        def keep_landing(status: os.stat_result, file_id: int) -> None:
+            ledger.note_returned(connection, Stamp.of(status), file_id)
+
+        return [
+            place(source, zone.landing, landing_names(file_id, name), partial(keep_landing, file_id=file_id))
+            for file_id, (name, source) in sources.items()
+        ]
 
 
 def reconcile(database: Database, zone: LandingZone, *, adopt: bool = False) -> Reconciliation:
@@ -122,6 +128,7 @@ def reconcile(database: Database, zone: LandingZone, *, adopt: bool = False) -> 
         ]
         numbers = (number for number, _, _ in on_disk)
         ledger.skip_file_ids(connection, max((n for n in numbers if n <= HIGHEST), default=0))
+        _keep_landings(connection, strangers)
         requeued = (
             *(_land_again(zone, *stranger) for stranger in strangers),
             *(_land_unnumbered(zone, path) for path in zone.strangers()),
@@ -156,6 +163,17 @@ def _in(folder: Path) -> Iterator[tuple[int, str, Path]]:
         ours = numbered(path.name)
         if ours is not None and not path.name.endswith(REASON_SUFFIX):
             yield *ours, path
+
+
+def _keep_landings(connection: Connection, strangers: Sequence[tuple[int, str, Path]]) -> None:
+    """They landed in the order of their numbers, and each before it was put away, which is when it was last
+    renamed: so each before the first of those that have a higher number."""
+    latest = datetime.now(UTC)
+    for number, _, path in sorted(strangers, key=lambda stranger: stranger[0], reverse=True):
+        status = path.lstat()
+        latest = min(latest, datetime.fromtimestamp(status.st_ctime_ns / 1e9, UTC))
+        ledger.note_returned_unknown(connection, Stamp.of(status), latest, number)
+    connection.commit()
 
 
 def _land_again(zone: LandingZone, number: int, name: str, path: Path) -> str:

@@ -28,7 +28,7 @@ from ecom_platform.oncall.reread import rows_at
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection
 from ecom_platform.store.feed_table import FeedTable
-from ecom_platform.store.outcome import base, feed_of
+from ecom_platform.store.outcome import base, counts_text, feed_of
 from ecom_platform.store.rejects import is_stored, key_of_row, stored_in
 from ecom_platform.store.statements import queries
 
@@ -161,12 +161,18 @@ def _trace_of_record(
     }
     if stored_from is None:
         verdict = f"{shown} was loaded, and the table has no such row any more: it was deleted."
-    elif stored_from == file["file_id"]:
-        verdict = f"{shown} is stored in {table.qualified}."
     else:
+        own = stored_from == file["file_id"]
         state = ledger.states(connection, [stored_from]).get(stored_from)
         other = f"file {stored_from}" if state is None else f"{_shown(state.name)} (file {stored_from})"
-        verdict = f"{shown} is a duplicate: the row is stored from {other}."
+        fact["same_as_stored"] = same = not table.updates or is_stored(connection, table, row)
+        if not same:
+            newer = "a later line of the file" if own else other
+            verdict = f"{shown} is not stored as it is: the newer row of its key is from {newer}."
+        elif own:
+            verdict = f"{shown} is stored in {table.qualified}."
+        else:
+            verdict = f"{shown} is a duplicate: the row is stored from {other}."
     return Trace(stored_from is not None, verdict, [fact])
 
 
@@ -254,14 +260,23 @@ def _waits(path: Path) -> bool:
 
 def _file_fact(connection: Connection, zone: LandingZone, row: tuple[Any, ...]) -> dict[str, Any]:
     state = ledger.FileState(*row[:6])
-    twin, read, inserted, duplicate, rejected, batch_id, run_id, landed_at, claimed_at = row[6:]
+    twin, read, inserted, updated, stale, duplicate, rejected, batch_id, run_id, landed_at, claimed_at = row[
+        6:
+    ]
     path = zone.path_of(state)
     return {
         "file_id": state.file_id,
         "file": state.name,
         "state": state.state,
         "reason": state.reason,
-        "rows": {"read": read, "inserted": inserted, "duplicate": duplicate, "rejected": rejected},
+        "rows": {
+            "read": read,
+            "inserted": inserted,
+            "updated": updated,
+            "stale": stale,
+            "duplicate": duplicate,
+            "rejected": rejected,
+        },
         "rejects": dict(queries("oncall").reject_reasons(connection, file_id=state.file_id)),
         "same_bytes_as": twin,
         "sha256": state.sha256,
@@ -286,10 +301,8 @@ def _file_verdict(name: str, facts: list[dict[str, Any]], waiting: bool) -> str:
     if last["state"] == ledger.QUARANTINED:
         return f"{times} is in quarantine: {last['reason']}"
     rows = last["rows"]
-    return (
-        f"{times} is loaded: {rows['read']} rows read, {rows['inserted']} inserted, "
-        f"{rows['duplicate']} duplicate, {rows['rejected']} rejected."
-    )
+    read, *became = rows.values()
+    return f"{times} is loaded: {read:,} rows read, {counts_text(*became)}."
 
 
 def _line_of(

@@ -271,8 +271,9 @@ def _table_matches_ledger(database: Database, table: FeedTable, whole_up_to: int
         look.define_views()
         lost = look.connection.execute(table.query("any_lost", "checks")).fetchone()
         if lost is not None and lost[0]:
-            look.connection.execute(table.query("follow_lost", "checks"))
-        differing = [*queries("checks").files_that_differ(look.connection)]
+            name = "follow_lost_of_newer" if table.updates else "follow_lost"
+            look.connection.execute(table.query(name, "checks"))
+        differing = list(look.connection.execute(table.query("files_that_differ", "checks")))
         differing += look.connection.execute(table.query("rejects_that_differ", "checks"))
         look.found_right(not differing)
     expected = "as many rows of every file as the ledger counts"

@@ -21,9 +21,9 @@ from ecom_platform.store.conninfo import literal, quoted
 from ecom_platform.store.row_conditions import row_conditions
 from ecom_platform.store.statements import has_statement, text
 
-ROW_ID, EXTRA = "row_id", "extra"
-# What every table has beside the declared columns.
-RESERVED = ("file_id", "ingested_at", ROW_ID, EXTRA)
+ROW_ID, EXTRA, LINE = "row_id", "extra", "line_number"
+# What tables may have beside the declared columns.
+RESERVED = ("file_id", "ingested_at", ROW_ID, EXTRA, LINE)
 
 _PLACE = re.compile(r"\{([a-z]\w*)\}")
 
@@ -41,6 +41,11 @@ class FeedTable:
     def derived(self) -> bool:
         """Whether rows are known by a ``row_id`` of ours."""
         return self.feed.identity is not None or self.feed.numbered
+
+    @property
+    def updates(self) -> bool:
+        """Whether a later row of the same key takes the place of the stored one, which has its line then."""
+        return self.feed.on_conflict == "update"
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -122,6 +127,12 @@ class FeedTable:
             "definitions": self._defined(self.types),
             "key_definitions": self._defined(self.key),
             "columns": _listed(self.types),
+            "columns_s": _listed(self.types, "s."),
+            "compared": "".join(f"{quoted(name)}, " for name in self.compared),
+            "new_values": "".join(f"s.{quoted(name)}, " for name in self.compared),
+            "by_version": f"{self._version()} NULLS FIRST, " if self.feed.version else "",
+            "is_later": self._is_later(),
+            "replaced_rows": text("parts", "replaced_sums") if self.updates else "",
             "broken_rules": "".join(
                 f", count(*) FILTER (WHERE NOT ({condition.sql}))" for condition in row_conditions(self.feed)
             ),
@@ -145,6 +156,24 @@ class FeedTable:
             ),
         }
 
+    def _version(self, prefix: str = "") -> str:
+        """The column of the version, of which the higher counts: a text by its bytes."""
+        name = self.feed.version or ""
+        return f"{prefix}{quoted(name)}" + (' COLLATE "C"' if self.types[name] == "text" else "")
+
+    def _is_later(self) -> str:
+        """Whether the row ``s`` is behind the stored one, ``t``, in the order of ``newer_rows.sql``."""
+        places = (", ".join(f'{row}."{part}"' for part in ("Landed", "Landing")) for row in ("s", "t"))
+        behind = "ROW({}, s.line_number, s.file_id) > ROW({}, coalesce(t.line_number, 0), t.file_id)"
+        later = behind.format(*places)
+        if self.feed.version is None:
+            return later
+        new, old = self._version("s."), self._version("t.")
+        return (
+            f"CASE WHEN {new} IS NOT DISTINCT FROM {old} THEN {later} "
+            f"ELSE coalesce({new} > {old}, {old} IS NULL) END"
+        )
+
     def _defined(self, names: Iterable[str]) -> str:
         return ", ".join(f"{quoted(name)} {self.type_of(name)}" for name in names)
 
@@ -160,6 +189,7 @@ class FeedTable:
             f"{quoted(name)} {self.type_of(name)}{'' if name in nullable else ' NOT NULL'}"
             for name in self.types
         ]
+        lines += [f"{LINE} bigint NOT NULL"] if self.updates else []
         lines += ["file_id bigint NOT NULL", "ingested_at timestamptz NOT NULL DEFAULT now()"]
         lines.append(f"PRIMARY KEY ({_listed(self.key)})")
         return ",\n    ".join(lines)

@@ -168,7 +168,9 @@ def move_table(connection: Connection, old: tuple[str, str], new: tuple[str, str
 
 def _refuse_forbidden(connection: Connection, table: FeedTable, schema: str) -> None:
     """A role that may not load one feed's table loads the others."""
-    missing = queries("feeds").missing_privileges(connection, schema=schema, name=table.name)
+    missing = queries("feeds").missing_privileges(
+        connection, schema=schema, name=table.name, updates=table.updates
+    )
     wanted = [privilege for (privilege,) in missing]
     if wanted:
         named = ", ".join(wanted)

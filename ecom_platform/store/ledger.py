@@ -101,6 +101,8 @@ class BatchFigures:
 
     rows: int
     rows_inserted: int
+    rows_updated: int
+    rows_stale: int
     rows_duplicate: int
     rows_rejected: int
     duration_ms: float
@@ -145,6 +147,21 @@ def register(
 def stamp(connection: Connection, file_id: int, stamp: Stamp) -> None:
     """Write down what a claimed file is, where that is not what was registered."""
     _queries().stamp_file(connection, file_id=file_id, **asdict(stamp))
+
+
+def note_returned(connection: Connection, stamp: Stamp, file_id: int) -> None:
+    """Write down that what has this stamp is about to land once more, and has the landing of ``file_id``."""
+    _queries().note_returned(connection, file_id=file_id, **asdict(stamp))
+
+
+def note_returned_unknown(
+    connection: Connection, stamp: Stamp, ordered_at: datetime, ordered_as: int
+) -> None:
+    """The same of a file that the ledger does not know: when it landed, as far as that is known, and the
+    number that it had."""
+    _queries().note_returned_unknown(
+        connection, ordered_at=ordered_at, ordered_as=ordered_as, **asdict(stamp)
+    )
 
 
 def claimed(connection: Connection) -> list[ClaimedFile]:

@@ -53,6 +53,14 @@ def header_names(text: str | None) -> tuple[str, ...] | None:
     return tuple(json.loads(text)) if text.startswith('["') else tuple(text.split(","))
 
 
+def counts_text(inserted: int, updated: int, stale: int, duplicate: int, rejected: int) -> str:
+    """What became of rows, in words; what only some feeds know is left out where there is none."""
+    counts = {"inserted": inserted, "updated": updated, "stale": stale, "duplicate": duplicate}
+    counts["rejected"] = rejected
+    rare = ("updated", "stale")
+    return ", ".join(f"{rows:,} {word}" for word, rows in counts.items() if rows or word not in rare)
+
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """By what a file is known again: to write to it, or to put another in its place, changes one of these."""
@@ -101,6 +109,8 @@ class FileOutcome:
     landed_at: float
     finished_at: float
     committed_at: float
+    rows_updated: int = 0
+    rows_stale: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,8 @@ class ReplayVerdict(StrEnum):
     """What became of a reject that was tried again."""
 
     INSERTED = "inserted"
+    UPDATED = "updated"
+    STALE = "stale: a later row of the same key is stored"
     DUPLICATE = "duplicate"
     STILL_CONFLICTS = "still conflicts"
     STILL_REJECTED = "still rejected"
@@ -126,28 +128,60 @@ def replay(
     locked = queries("oncall").lock_reject(connection, reject_id=reject_id)
     if locked is None:
         return ReplayVerdict.GONE
-    file_id, reason = locked
+    file_id, reason, line = locked
     values = _values(table, row)
     try:
         with connection.transaction():
             queries("replay").refuse_at_once(connection)
-            given = [*values.values(), file_id]
-            inserted = connection.execute(table.query("insert_row", "replay"), given).rowcount
+            if table.updates:
+                verdict = _let_the_newer_stay(connection, table, values, line, file_id)
+            else:
+                given = [*values.values(), file_id]
+                inserted = connection.execute(table.query("insert_row", "replay"), given).rowcount
+                verdict = ReplayVerdict.INSERTED if inserted else ReplayVerdict.DUPLICATE
     except (DataError, IntegrityError, RaiseException, ProgramLimitExceeded, WithCheckOptionViolation):
         return ReplayVerdict.STILL_REJECTED
-    if not inserted and table.compared and not _same_content(connection, table, values):
-        return ReplayVerdict.STILL_CONFLICTS
-    if not inserted and one_more and stored_in(connection, table, row) == file_id:
-        return ReplayVerdict.NUMBER_TAKEN
-    if inserted:
+    if verdict is ReplayVerdict.DUPLICATE and not table.updates:
+        if table.compared and not _same_content(connection, table, values):
+            return ReplayVerdict.STILL_CONFLICTS
+        if one_more and stored_in(connection, table, row) == file_id:
+            return ReplayVerdict.NUMBER_TAKEN
+    if verdict is ReplayVerdict.INSERTED:
         _note(connection, table, values, file_id)
     queries("oncall").mark_replayed(connection, reject_id=reject_id)
     queries("oncall").account_replayed(
-        connection, file_id=file_id, inserted=inserted, conflicting=int(reason == Reason.ID_CONFLICT)
+        connection,
+        file_id=file_id,
+        verdict=verdict.name.lower(),
+        conflicting=int(reason == Reason.ID_CONFLICT),
     )
-    if inserted:
-        connection.execute(table.query("settle_lost", "replay"), [*_key(table, values), file_id])
-    return ReplayVerdict.INSERTED if inserted else ReplayVerdict.DUPLICATE
+    if verdict is ReplayVerdict.INSERTED:
+        settle = "settle_lost_of_newer" if table.updates else "settle_lost"
+        connection.execute(table.query(settle, "replay"), [*_key(table, values), file_id])
+    return verdict
+
+
+def _let_the_newer_stay(
+    connection: Connection, table: FeedTable, values: dict[str, Any], line: int, file_id: int
+) -> ReplayVerdict:
+    """Store a row of this line of this file, unless one that is behind it in the order of rows is stored."""
+    key, given = _key(table, values), [*values.values(), line, file_id]
+    connection.execute(table.query("lock_stored", "replay"), key)
+    beside = connection.execute(table.query("beside_stored", "replay"), given).fetchone()
+    if beside is None:
+        inserted = connection.execute(table.query("insert_row_with_line", "replay"), given).rowcount
+        if inserted:
+            return ReplayVerdict.INSERTED
+        # A unit of work has stored it meanwhile.
+        return _let_the_newer_stay(connection, table, values, line, file_id)
+    owner, same, later = beside
+    if later:
+        connection.execute(table.query("replace_row", "replay"), [*given, *key])
+        if owner != file_id:
+            queries("replay").note_replaced(connection, file_id=owner, by_file_id=file_id)
+    if same:
+        return ReplayVerdict.DUPLICATE
+    return ReplayVerdict.UPDATED if later else ReplayVerdict.STALE
 
 
 def _note(connection: Connection, table: FeedTable, values: dict[str, Any], file_id: int) -> None:

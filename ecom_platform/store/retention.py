@@ -27,6 +27,7 @@ class Expired:
 def expire(connection: Connection, before: datetime) -> Expired:
     """Delete what was replayed, begun, measured or over before a moment; the caller commits."""
     ask = queries("retention")
+    ask.expire_returned(connection, before=before)
     return Expired(
         replayed_rejects=int(ask.expire_rejects(connection, before=before)),
         batches=int(ask.expire_batches(connection, before=before)),

@@ -92,7 +92,7 @@ BEGIN
         DELETE FROM lost_rows WHERE feed = of_feed;
     END IF;
     INSERT INTO lost_files (file_id, rows)
-    SELECT file_id, rows_inserted FROM ingested_files WHERE rows_inserted > 0 AND feed = of_feed
+    SELECT l.file_id, l.rows FROM rows_by_the_ledger(of_feed) AS l WHERE l.rows > 0
     ON CONFLICT (file_id) DO UPDATE SET rows = excluded.rows, lost_at = excluded.lost_at;
     RETURN NULL;
 END
@@ -154,6 +154,19 @@ CREATE FUNCTION public.replayed_user_events(stored uuid) RETURNS void
         e.user_location
     FROM user_events AS e CROSS JOIN rollups AS r
     WHERE e.event_id = stored;
+$$;
+
+CREATE FUNCTION public.rows_by_the_ledger(of_feed text) RETURNS TABLE(file_id bigint, rows bigint)
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    SELECT f.file_id, f.rows_inserted + coalesce(won.rows, 0) - coalesce(lost.rows, 0)
+    FROM ingested_files AS f
+    LEFT JOIN (SELECT r.by_file_id, sum(r.rows)::bigint AS rows FROM replaced_rows AS r GROUP BY 1) AS won
+        ON won.by_file_id = f.file_id
+    LEFT JOIN (SELECT r.file_id, sum(r.rows)::bigint AS rows FROM replaced_rows AS r GROUP BY 1) AS lost
+        ON lost.file_id = f.file_id
+    WHERE f.feed = of_feed
 $$;
 
 CREATE TABLE public.alembic_version (
@@ -341,6 +354,8 @@ CREATE TABLE public.ingested_files (
     rows_updated bigint DEFAULT 0 NOT NULL,
     rows_stale bigint DEFAULT 0 NOT NULL,
     profile jsonb,
+    ordered_at timestamp with time zone,
+    ordered_as bigint,
     CONSTRAINT ingested_files_check CHECK ((rows_duplicate_within <= rows_duplicate)),
     CONSTRAINT ingested_files_check1 CHECK ((rows_conflicting <= rows_rejected)),
     CONSTRAINT ingested_files_check2 CHECK (((state = 'claimed'::text) = (finished_at IS NULL))),
@@ -496,6 +511,22 @@ ALTER TABLE public.rejected_events ALTER COLUMN reject_id ADD GENERATED ALWAYS A
     CACHE 1
 );
 
+CREATE TABLE public.replaced_rows (
+    file_id bigint NOT NULL,
+    by_file_id bigint NOT NULL,
+    rows bigint NOT NULL,
+    CONSTRAINT replaced_rows_rows_check CHECK ((rows > 0))
+);
+
+CREATE TABLE public.returned_files (
+    inode bigint NOT NULL,
+    size_bytes bigint NOT NULL,
+    mtime_ns bigint NOT NULL,
+    ordered_at timestamp with time zone NOT NULL,
+    ordered_as bigint NOT NULL,
+    noted_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
 CREATE VIEW public.rollups AS
  SELECT unnest(ARRAY['hourly_sales'::text, 'conversion_funnel'::text]) AS rollup;
 
@@ -526,7 +557,9 @@ CREATE TABLE public.stream_batches (
     longest_task_ms double precision,
     slots bigint,
     trigger_ms double precision,
-    worker_cpu_ms double precision
+    worker_cpu_ms double precision,
+    rows_updated bigint DEFAULT 0 NOT NULL,
+    rows_stale bigint DEFAULT 0 NOT NULL
 );
 
 ALTER TABLE public.stream_batches ALTER COLUMN batch_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -641,6 +674,12 @@ ALTER TABLE ONLY public.rejected_events
 ALTER TABLE ONLY public.rejected_events
     ADD CONSTRAINT rejected_events_pkey PRIMARY KEY (reject_id);
 
+ALTER TABLE ONLY public.replaced_rows
+    ADD CONSTRAINT replaced_rows_pkey PRIMARY KEY (file_id, by_file_id);
+
+ALTER TABLE ONLY public.returned_files
+    ADD CONSTRAINT returned_files_pkey PRIMARY KEY (inode);
+
 ALTER TABLE ONLY public.stream_batches
     ADD CONSTRAINT stream_batches_pkey PRIMARY KEY (batch_id);
 
@@ -684,6 +723,8 @@ CREATE INDEX performance_metrics_run ON public.performance_metrics USING btree (
 CREATE INDEX rejected_events_id ON public.rejected_events USING btree ("substring"(lower(encode(raw, 'escape'::text)), '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'::text));
 
 CREATE INDEX rejected_events_reason ON public.rejected_events USING btree (reason) WHERE (replayed_at IS NULL);
+
+CREATE INDEX replaced_rows_by_file_id_idx ON public.replaced_rows USING btree (by_file_id);
 
 CREATE INDEX stream_batches_finished ON public.stream_batches USING btree (finished_at);
 
@@ -730,3 +771,6 @@ ALTER TABLE ONLY public.lost_rows
 
 ALTER TABLE ONLY public.rejected_events
     ADD CONSTRAINT rejected_events_file_id_fkey FOREIGN KEY (file_id) REFERENCES public.ingested_files(file_id);
+
+ALTER TABLE ONLY public.replaced_rows
+    ADD CONSTRAINT replaced_rows_file_id_fkey FOREIGN KEY (file_id) REFERENCES public.ingested_files(file_id) ON DELETE CASCADE;

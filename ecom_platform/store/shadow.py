@@ -43,6 +43,8 @@ class Rebuilt:
     files: int
     read: int
     inserted: int
+    updated: int
+    stale: int
     duplicate: int
     rejected: int
     kept_in: str | None
@@ -262,7 +264,14 @@ class Shadow:
         for name in ("remember_ends", "empty_old"):
             connection.execute(self._sql(name))
         self._drop_old(connection)
-        for name in ("put_in_place", "unsettle_files", "renew_rejects", "settle_rebuilt", "forget_lost"):
+        for name in (
+            "put_in_place",
+            "unsettle_files",
+            "renew_rejects",
+            "settle_rebuilt",
+            "renew_replaced",
+            "forget_lost",
+        ):
             connection.execute(self._sql(name))
         connection.execute(self._sql("settle_left_out"), [list(left_out), list(left_out.values())])
         connection.execute(f"ALTER TABLE {self._old} OWNER TO {owner}".encode())
@@ -270,8 +279,8 @@ class Shadow:
             record_applied(connection, self._table, self._target)
         connection.execute(self._sql("drop_shadow"))
         sums = queries("rebuild").totals_of_feed(connection, feed=self.feed.name)
-        files, read, inserted, duplicate, rejected = (int(value) for value in sums)
-        return Rebuilt(files, read, inserted, duplicate, rejected, kept)
+        files, read, inserted, updated, stale, duplicate, rejected = (int(value) for value in sums)
+        return Rebuilt(files, read, inserted, updated, stale, duplicate, rejected, kept)
 
     def _keep(self, connection: Connection, replays: Replays) -> str | None:
         """The name of a table of what the new one lacks; ``None`` where that is nothing."""

@@ -10,7 +10,8 @@ primary key promises that nothing in it was known. When the key objects, a savep
 buffer alone and it takes the careful way: a temporary table, a look at the stored row of every id,
 then one sorted ``INSERT … ON CONFLICT DO NOTHING`` of the ids that had none, and a look at what it
 did not insert. Where PostgreSQL refuses a row (a constraint, an index, a type or a trigger of the
-owner's), that INSERT is made in ever smaller pieces, until the refused rows are alone.
+owner's), that INSERT is made in ever smaller pieces, until the refused rows are alone. Where a later row
+takes the place of an earlier one (``on_conflict: update``), the careful way is that of ``newer_rows``.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ from ecom_platform.files.unreadable import FileReason, UnreadableFile
 from ecom_platform.store import adbc
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.ledger import LOADED, QUARANTINED
+from ecom_platform.store.newer_rows import RowGoneError, settle_newer_rows
 from ecom_platform.store.outcome import FileOutcome, Stamp, UnitFile, UnitResult, feed_of, header_text
 from ecom_platform.store.refusals import refusal
 from ecom_platform.store.statements import text
@@ -102,6 +104,8 @@ class _Tally:
     sha256: str | None = None
     rows_read: int = 0
     rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_stale: int = 0
     rows_duplicate: int = 0
     rows_rejected: int = 0
     rows_duplicate_within: int = 0
@@ -118,7 +122,8 @@ class _Tally:
         values = asdict(self)
         del values["conflict_lines"], values["refused_lines"]
         values["profile"] = json.dumps(self.profile.to_data()) if self.state == LOADED else None
-        values["rows_inserted"] = self.rows_read - self.rows_duplicate - self.rows_rejected
+        others = self.rows_updated + self.rows_stale + self.rows_duplicate + self.rows_rejected
+        values["rows_inserted"] = self.rows_read - others
         return values
 
 
@@ -131,6 +136,8 @@ _OUTCOMES = pa.schema(
         ("sha256", pa.string()),
         ("rows_read", pa.int64()),
         ("rows_inserted", pa.int64()),
+        ("rows_updated", pa.int64()),
+        ("rows_stale", pa.int64()),
         ("rows_duplicate", pa.int64()),
         ("rows_rejected", pa.int64()),
         ("rows_duplicate_within", pa.int64()),
@@ -185,10 +192,6 @@ class _ChangedError(Exception):
     def __init__(self, file_ids: set[int]) -> None:
         super().__init__(f"changed: {file_ids}")
         self.file_ids = file_ids
-
-
-class _RowGoneError(Exception):
-    """A row kept one of ours out and was deleted before it could be looked at: the unit starts over."""
 
 
 class _Reading:
@@ -386,7 +389,8 @@ class _Unit:
         """COPY into the table itself; ``False`` if an id was known or a row refused, with nothing stored."""
         self._session.run("SAVEPOINT buffer")
         try:
-            self._session.copy(self._table.name, rows.drop_columns("line_number"), schema=self._table.schema)
+            stored = rows if self._table.updates else rows.drop_columns("line_number")
+            self._session.copy(self._table.name, stored, schema=self._table.schema)
         except adbc.Error as error:
             if not _is_refusal(error.sqlstate):
                 raise
@@ -400,6 +404,9 @@ class _Unit:
         self._make_temporary("create_staged", "create_unseen", "create_fresh", "sort_in_memory")
         self._session.run(self._table.sql("empty_staged"))
         self._session.copy("staged", rows, temporary=True)
+        if self._table.updates:
+            self._let_the_newer_stay()
+            return
         verdicts = self._session.rows(self._table.sql("classify_known"))
         leftovers = [row for row in verdicts if row["verdict"] != _MISSING]
         refused: list[dict[str, Any]] = []
@@ -414,8 +421,21 @@ class _Unit:
             _count_refused(self._tallies[row["file_id"]], row)
         for leftover in leftovers:
             if leftover["verdict"] == _MISSING:
-                raise _RowGoneError(f"A row that another transaction had stored was deleted: {leftover}.")
+                raise RowGoneError(f"A row that another transaction had stored was deleted: {leftover}.")
             _count_leftover(self._tallies[leftover["file_id"]], leftover)
+
+    def _let_the_newer_stay(self) -> None:
+        """Of what is staged and what is stored under the same keys."""
+        self._make_temporary("create_tried")
+        if "create_ranked" not in self._temporary:
+            self._session.run(self._table.sql("create_ranked", "newer_rows"))
+            self._temporary.add("create_ranked")
+        counted, refused = settle_newer_rows(self._session, self._table, _is_refusal)
+        self._careful = any(row["verdict"] != "inserted" for row in counted) or bool(refused)
+        for row in refused:
+            _count_refused(self._tallies[row["file_id"]], row)
+        for row in counted:
+            _count_newer(self._tallies[row["file_id"]], row["verdict"], row["rows"])
 
     def _insert_unseen(self) -> bool:
         """Insert what is not known; ``False`` if PostgreSQL refuses some of it, with nothing stored."""
@@ -529,7 +549,7 @@ def load_unit(
             unreadable |= error.verdicts
         except _ChangedError as error:
             changed |= error.file_ids
-        except (adbc.Error, _RowGoneError) as error:
+        except (adbc.Error, RowGoneError) as error:
             retry.after(error)
 
 
@@ -555,7 +575,7 @@ class _Retry:
     def after(self, error: Exception) -> None:
         """Sleep as long as fits the error; raises it when another attempt makes no sense."""
         sqlstate = getattr(error, "sqlstate", None)
-        if isinstance(error, _RowGoneError) or sqlstate in _SERIALIZATION or sqlstate == _LOCK_NOT_AVAILABLE:
+        if isinstance(error, RowGoneError) or sqlstate in _SERIALIZATION or sqlstate == _LOCK_NOT_AVAILABLE:
             self.alone = self.alone or sqlstate is not None
             self._conflicts += 1
             if self._conflicts > CONFLICT_RETRIES:
@@ -723,6 +743,16 @@ def _count_leftover(tally: _Tally, leftover: dict[str, Any]) -> None:
     else:
         tally.rows_duplicate += rows
         tally.rows_duplicate_within += rows if leftover["verdict"] == "within" else 0
+
+
+def _count_newer(tally: _Tally, verdict: str, rows: int) -> None:
+    if verdict == "updated":
+        tally.rows_updated += rows
+    elif verdict == "stale":
+        tally.rows_stale += rows
+    elif verdict != "inserted":
+        tally.rows_duplicate += rows
+        tally.rows_duplicate_within += rows if verdict == "within" else 0
 
 
 def _count_refused(tally: _Tally, row: dict[str, Any]) -> None:

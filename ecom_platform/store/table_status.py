@@ -25,6 +25,8 @@ class LastLoaded:
 
     name: str
     inserted: int
+    updated: int
+    stale: int
     duplicate: int
     rejected: int
     finished_at: datetime

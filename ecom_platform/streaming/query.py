@@ -461,6 +461,8 @@ def batch_figures(
     return ledger.BatchFigures(
         rows=sum(outcome.rows_read for outcome in outcomes),
         rows_inserted=sum(outcome.rows_inserted for outcome in outcomes),
+        rows_updated=sum(outcome.rows_updated for outcome in outcomes),
+        rows_stale=sum(outcome.rows_stale for outcome in outcomes),
         rows_duplicate=sum(outcome.rows_duplicate for outcome in outcomes),
         rows_rejected=sum(outcome.rows_rejected for outcome in outcomes),
         duration_ms=seconds * 1000,

@@ -62,6 +62,8 @@ class Rebuilding:
             "rows": {
                 "read": done.read,
                 "inserted": done.inserted,
+                "updated": done.updated,
+                "stale": done.stale,
                 "duplicate": done.duplicate,
                 "rejected": done.rejected,
             },

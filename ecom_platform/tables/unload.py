@@ -106,6 +106,13 @@ def _of_one_feed(
     database: Database, zone: LandingZone, declared: Catalog, name: str, files: list[FileState], partial: bool
 ) -> TakenOut:
     feed = usable(declared, name)
+    if feed.on_conflict == "update":
+        without = " ".join(f"--without {file.file_id}" for file in files)
+        raise UsageError(
+            f"The feed {name} keeps the newest row of each key: what its files have replaced is not in the "
+            "table any more.",
+            f"Nothing was changed. `ecom feeds rebuild {name} {without}` makes it from its other files.",
+        )
     prepare_table(database, feed)
     gone = [file.file_id for file in files]
     others, passed_over = _readable(zone, held_against(database, feed, gone), partial)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ecom_platform.catalog import Catalog, packaged
 from ecom_platform.files.opening import EventFile
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
@@ -20,7 +21,9 @@ from ecom_platform.store import audit, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.store.rejects import ReplayVerdict
+from ecom_platform.tables.unload import unload_files
 from ecom_platform_tests.events import in_chunks_of
+from ecom_platform_tests.integration.test_feeds import Platform, declared
 from ecom_platform_tests.landing import Landing, counts, csv_file, matches_ledger, stored_rows
 
 TRIGGER = """
@@ -47,6 +50,28 @@ REFUSALS = {
 def row(price: str, event_id: str = "", user: str = "7", product: str = "PROD1000") -> bytes:
     values = (event_id or str(uuid.uuid4()), user, product, "purchase", "2026-01-02 03:04:05", price)
     return ",".join([*values, "Books", "Mobile", "DE"]).encode()
+
+
+def test_columns_may_be_called_as_anything_of_ours(database: Database, zone: LandingZone) -> None:
+    """Rows that are known, in conflict and refused; the columns have names that statements could use."""
+    names = ("number", "copy", "place", "size", "last", "said", "verdict", "state", "landed", "e", "s", "t")
+    columns = "".join(f"  {name}: integer\n" for name in names)
+    platform = Platform(
+        database, zone, declared(f"columns:\n{columns}primary_key: [number, verdict, e]\n", "odd")
+    )
+    platform.query_and_commit('ALTER TABLE odd ADD CHECK ("size" < 5)')
+
+    def file(*sizes: int) -> bytes:
+        rows = (",".join([str(at), "1", "1", str(size), *"11111111"]) for at, size in enumerate(sizes))
+        return "\n".join([",".join(names), *rows, ""]).encode()
+
+    assert platform.counts(a__csv=file(1, 2, 9)) == (3, 2, 0, 1)
+    assert platform.counts(b__csv=file(1, 3, 9, 4)) == (4, 1, 1, 2)
+    assert platform.checks() == []
+    declared_now = Catalog({"odd": platform.feed, **packaged()})
+    unload_files(database, platform.zone, declared_now, ["odd/a.csv"], 1.0)
+    assert platform.query('SELECT number, "size" FROM odd ORDER BY 1') == [(0, 1), (1, 3), (3, 4)]
+    assert platform.checks() == []
 
 
 @pytest.fixture

@@ -78,12 +78,9 @@ SELECT EXISTS ({lost}) OR EXISTS (SELECT FROM lost_files);
 -- Part of the others: what was deleted of this feed, by its key.
 SELECT FROM {lost_rows} AS l WHERE {lost_feed}
 
--- name: follow_lost!
--- Rows that a file lost and another one brought back count where they are now; the first file had them, too, so there
--- they are duplicates. No more than a file is short of: a row that was added and deleted by hand never counted. Back
--- in the file that lost it, a row was restored by hand, and counts as it did. Where the ids of what was lost are not
--- known, a file of the same bytes that was loaded since has brought all of them back, or found them.
-WITH events_back AS (
+-- name: what_came_back#
+-- Part of the next two: by file, rows that it lost and that are there again.
+rows_back AS (
     DELETE FROM {lost_rows} AS l
     USING looked_at AS e
     WHERE {lost_feed} AND {lost_key}
@@ -102,36 +99,58 @@ files_back AS (
 back AS (
     SELECT file_id, sum(rows)::bigint AS rows
     FROM (
-        SELECT file_id, 1 AS rows FROM events_back WHERE moved
+        SELECT file_id, 1 AS rows FROM rows_back WHERE moved
         UNION ALL
         SELECT file_id, rows FROM files_back
     ) AS either
     GROUP BY file_id
-),
-short AS (
-    SELECT b.file_id, least(b.rows, f.rows_inserted - coalesce(e.rows, 0)) AS rows
-    FROM back AS b
+)
+
+-- name: files_short#
+-- Part of them, too: no more than a file is short of.
+FROM back AS b
     JOIN looked_at_files AS f USING (file_id)
     LEFT JOIN (
         SELECT file_id, count(*) AS rows FROM looked_at WHERE file_id IN (SELECT file_id FROM back) GROUP BY file_id
     ) AS e USING (file_id)
+
+-- name: follow_lost!
+-- Rows that a file lost and another one brought back count where they are now; the first file had them, too, so there
+-- they are duplicates. No more than a file is short of: a row that was added and deleted by hand never counted. Back
+-- in the file that lost it, a row was restored by hand, and counts as it did. Where the ids of what was lost are not
+-- known, a file of the same bytes that was loaded since has brought all of them back, or found them.
+WITH {what_came_back},
+short AS (
+    SELECT b.file_id, least(b.rows, f.rows_inserted - coalesce(e.rows, 0)) AS rows
+    {files_short}
 )
 UPDATE ingested_files AS f
 SET rows_inserted = f.rows_inserted - s.rows, rows_duplicate = f.rows_duplicate + s.rows
 FROM short AS s
 WHERE f.file_id = s.file_id AND s.rows > 0;
 
+-- name: follow_lost_of_newer!
+-- The same where rows take the place of others, and a file may have lost a row that it did not insert.
+WITH {what_came_back},
+short AS (
+    SELECT b.file_id, least(b.rows, {ledger_rows} - coalesce(e.rows, 0)) AS rows
+    {files_short}
+)
+INSERT INTO replaced_rows AS r (file_id, by_file_id, rows)
+SELECT file_id, 0, rows FROM short WHERE rows > 0
+ON CONFLICT (file_id, by_file_id) DO UPDATE SET rows = r.rows + excluded.rows;
+
 -- name: files_that_differ
 -- Of the files that are looked at (scope.sql), those of which the table holds another number of rows than the
--- ledger says were inserted.
+-- ledger says it has of them.
 SELECT
     coalesce(l.file_id, t.file_id) AS file_id,
     coalesce(l.name, '(not in the ledger)') AS name,
-    coalesce(l.rows_inserted, 0) AS expected,
+    coalesce(l.rows, 0) AS expected,
     coalesce(t.rows, 0) AS found
-FROM (SELECT file_id, name, rows_inserted FROM looked_at_files) AS l
+FROM (SELECT f.file_id, f.name, {ledger_rows} AS rows FROM looked_at_files AS f) AS l
 FULL JOIN (SELECT file_id, count(*) AS rows FROM looked_at GROUP BY file_id) AS t USING (file_id)
-WHERE coalesce(l.rows_inserted, 0) <> coalesce(t.rows, 0)
+WHERE coalesce(l.rows, 0) <> coalesce(t.rows, 0)
 ORDER BY 1;
 
 -- name: rejects_that_differ

@@ -89,8 +89,8 @@ CREATE TRIGGER forget_what_was_checked AFTER TRUNCATE ON {table}
 -- name: missing_privileges
 -- What a load does with the table and this role may not.
 SELECT needed.privilege
-FROM (VALUES ('SELECT'), ('INSERT')) AS needed (privilege)
-WHERE NOT has_table_privilege(quote_ident(:schema) || '.' || quote_ident(:name), needed.privilege);
+FROM (VALUES ('SELECT'), ('INSERT'), ('UPDATE')) AS needed (privilege)
+WHERE (needed.privilege <> 'UPDATE' OR :updates) AND NOT has_table_privilege(quote_ident(:schema) || '.' || quote_ident(:name), needed.privilege);
 
 -- name: is_indexed$
 -- Whether a valid index begins with the column.

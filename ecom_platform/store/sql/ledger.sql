@@ -1,11 +1,33 @@
 -- name: register_files
-INSERT INTO ingested_files (name, feed, size_bytes, landed_at, claimed_mtime_ns, claimed_inode)
-SELECT f.name, f.feed, f.size_bytes, f.landed_at, f.mtime_ns, f.inode
+-- One that was brought back keeps the landing that it had.
+INSERT INTO ingested_files (
+    name, feed, size_bytes, landed_at, claimed_mtime_ns, claimed_inode, ordered_at, ordered_as
+)
+SELECT f.name, f.feed, f.size_bytes, f.landed_at, f.mtime_ns, f.inode, r.ordered_at, r.ordered_as
 FROM unnest(
     :names::text[], :feeds::text[], :sizes::bigint[], :landed_at::timestamptz[], :mtimes_ns::bigint[], :inodes::bigint[]
 ) WITH ORDINALITY AS f (name, feed, size_bytes, landed_at, mtime_ns, inode, position)
+LEFT JOIN returned_files AS r
+    ON r.inode = f.inode AND r.size_bytes = f.size_bytes AND r.mtime_ns = f.mtime_ns
 ORDER BY f.position
 RETURNING file_id, name;
+
+-- name: note_returned!
+-- A file that is about to land once more, and has landed before: as the file of the ledger, or as that was noted.
+INSERT INTO returned_files (inode, size_bytes, mtime_ns, ordered_at, ordered_as)
+SELECT :inode, :size, :mtime_ns, coalesce(f.ordered_at, f.landed_at), coalesce(f.ordered_as, f.file_id)
+FROM ingested_files AS f WHERE f.file_id = :file_id
+ON CONFLICT (inode) DO UPDATE
+SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, ordered_at = excluded.ordered_at,
+    ordered_as = excluded.ordered_as, noted_at = excluded.noted_at;
+
+-- name: note_returned_unknown!
+-- The same of one that the ledger does not know.
+INSERT INTO returned_files (inode, size_bytes, mtime_ns, ordered_at, ordered_as)
+VALUES (:inode, :size, :mtime_ns, :ordered_at, :ordered_as)
+ON CONFLICT (inode) DO UPDATE
+SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, ordered_at = excluded.ordered_at,
+    ordered_as = excluded.ordered_as, noted_at = excluded.noted_at;
 
 -- name: stamp_file!
 UPDATE ingested_files
@@ -137,6 +159,8 @@ SET
     files = :files,
     rows = :rows,
     rows_inserted = :rows_inserted,
+    rows_updated = :rows_updated,
+    rows_stale = :rows_stale,
     rows_duplicate = :rows_duplicate,
     rows_rejected = :rows_rejected,
     finished_at = clock_timestamp(),

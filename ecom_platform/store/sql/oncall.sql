@@ -21,7 +21,7 @@ LIMIT 20;
 -- name: files_by_name
 SELECT
     f.file_id, f.name, f.state, f.reason, f.finished_at, f.sha256, f.same_bytes_as,
-    f.rows_read, f.rows_inserted, f.rows_duplicate, f.rows_rejected, f.batch_id, b.run_id,
+    f.rows_read, f.rows_inserted, f.rows_updated, f.rows_stale, f.rows_duplicate, f.rows_rejected, f.batch_id, b.run_id,
     f.landed_at, f.claimed_at
 FROM ingested_files AS f
 LEFT JOIN stream_batches AS b USING (batch_id)
@@ -70,7 +70,7 @@ ORDER BY r.reject_id
 LIMIT :limit;
 
 -- name: lock_reject^
-SELECT file_id, reason FROM rejected_events
+SELECT file_id, reason, line_number FROM rejected_events
 WHERE reject_id = :reject_id AND replayed_at IS NULL
 FOR UPDATE;
 
@@ -78,13 +78,15 @@ FOR UPDATE;
 UPDATE rejected_events SET replayed_at = clock_timestamp() WHERE reject_id = :reject_id;
 
 -- name: account_replayed!
--- One fewer rejected, one more inserted or duplicate: the sum stays.
+-- One fewer rejected, one more inserted, updated, stale or duplicate: the sum stays.
 UPDATE ingested_files
 SET
     rows_rejected = rows_rejected - 1,
     rows_conflicting = rows_conflicting - :conflicting,
-    rows_inserted = rows_inserted + :inserted,
-    rows_duplicate = rows_duplicate + 1 - :inserted
+    rows_inserted = rows_inserted + (:verdict = 'inserted')::int,
+    rows_updated = rows_updated + (:verdict = 'updated')::int,
+    rows_stale = rows_stale + (:verdict = 'stale')::int,
+    rows_duplicate = rows_duplicate + (:verdict = 'duplicate')::int
 WHERE file_id = :file_id;
 
 -- name: skip_file_ids$

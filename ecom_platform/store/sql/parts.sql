@@ -9,6 +9,15 @@ CASE
     ELSE 'across'
 END
 
+-- name: ledger_rows#
+-- How many rows a table has of the file ``f``.
+f.rows_inserted{replaced_rows}
+
+-- name: replaced_sums#
+-- Part of it where rows take the place of others.
+ + coalesce((SELECT sum(r.rows) FROM replaced_rows AS r WHERE r.by_file_id = f.file_id), 0)::bigint
+ - coalesce((SELECT sum(r.rows) FROM replaced_rows AS r WHERE r.file_id = f.file_id), 0)::bigint
+
 -- name: stored#
 -- The stored row. OFFSET 0 keeps this an index look-up per row, whatever the size of the table.
 LEFT JOIN LATERAL (

@@ -16,15 +16,18 @@ CREATE SCHEMA {shadow};
 SET LOCAL search_path TO {shadow}, {main};
 CREATE TABLE {shadow}.ingested_files (LIKE {main}.ingested_files INCLUDING ALL);
 CREATE TABLE {shadow}.rejected_events (LIKE {main}.rejected_events INCLUDING ALL);
+CREATE TABLE {shadow}.replaced_rows (LIKE {main}.replaced_rows INCLUDING ALL);
 
 -- name: create_like_old#
 -- Of a table that the migrations make.
 CREATE TABLE {shadow}.{name} (LIKE {old} INCLUDING ALL EXCLUDING INDEXES);
 
 -- name: fill_shadow_ledger#
-INSERT INTO {shadow}.ingested_files (file_id, name, size_bytes, landed_at, claimed_at, feed)
+INSERT INTO {shadow}.ingested_files (
+    file_id, name, size_bytes, landed_at, claimed_at, feed, ordered_at, ordered_as
+)
 OVERRIDING SYSTEM VALUE
-SELECT file_id, name, size_bytes, landed_at, claimed_at, feed FROM {main}.ingested_files WHERE file_id = ANY (%s);
+SELECT file_id, name, size_bytes, landed_at, claimed_at, feed, ordered_at, ordered_as FROM {main}.ingested_files WHERE file_id = ANY (%s);
 
 -- name: primary_key_of
 -- The primary key as ALTER TABLE is told it, under its name.
@@ -211,6 +214,11 @@ SET state = s.state, reason = s.reason, finished_at = e.finished_at, same_bytes_
 FROM {shadow}.ingested_files AS s JOIN ended AS e USING (file_id)
 WHERE f.file_id = s.file_id AND s.state <> 'claimed';
 
+-- name: renew_replaced#
+DELETE FROM {main}.replaced_rows AS r
+USING {main}.ingested_files AS f WHERE f.file_id = r.file_id AND f.feed = {feed_text};
+INSERT INTO {main}.replaced_rows (file_id, by_file_id, rows) SELECT file_id, by_file_id, rows FROM {shadow}.replaced_rows;
+
 -- name: settle_left_out#
 UPDATE {main}.ingested_files AS f
 SET state = 'quarantined', finished_at = e.finished_at, reason = 'left out when its table was rebuilt: ' || o.reason
@@ -233,5 +241,6 @@ USING {main}.ingested_files AS f WHERE f.file_id = l.file_id AND f.feed = {feed_
 -- name: totals_of_feed^
 SELECT
     count(*), coalesce(sum(rows_read), 0)::bigint, coalesce(sum(rows_inserted), 0)::bigint,
+    coalesce(sum(rows_updated), 0)::bigint, coalesce(sum(rows_stale), 0)::bigint,
     coalesce(sum(rows_duplicate), 0)::bigint, coalesce(sum(rows_rejected), 0)::bigint
 FROM ingested_files WHERE feed = :feed AND state = 'loaded';

@@ -9,6 +9,10 @@ DELETE FROM stream_batches
 WHERE started_at < :before
     AND run_id <> (SELECT run_id FROM stream_batches WHERE files > 0 ORDER BY batch_id DESC LIMIT 1);
 
+-- name: expire_returned!
+-- What was brought back and never claimed under what was noted of it.
+DELETE FROM returned_files WHERE noted_at < :before;
+
 -- name: expire_metrics!
 DELETE FROM performance_metrics WHERE measured_at < :before;
 

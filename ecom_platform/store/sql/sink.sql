@@ -1,5 +1,6 @@
 -- Statements of the unit of work. They are sent through ADBC, so parameters are positional;
--- {columns} and the like are filled from the declaration of the feed (``feed_table``), never from input.
+-- {columns} and the like are filled from the declaration of the feed (``feed_table``), never from input. What stands
+-- beside declared columns, or could be taken for one, has a capital letter, which no declared column has.
 
 -- name: lock_shared
 -- Each schema has a key of its own, since advisory locks are the whole database's.
@@ -61,15 +62,15 @@ WITH looked_up AS MATERIALIZED (
         {key_s},
         s.file_id,
         s.line_number,
-        {verdict} AS verdict
+        {verdict} AS "Verdict"
     FROM staged AS s
     {stored}
 ),
 noted AS (
-    INSERT INTO unseen SELECT DISTINCT {key} FROM looked_up WHERE verdict = 'missing'
+    INSERT INTO unseen SELECT DISTINCT {key} FROM looked_up WHERE "Verdict" = 'missing'
 )
 {by_file_and_verdict}
-FROM looked_up
+FROM (SELECT file_id, line_number, "Verdict" AS verdict FROM looked_up) AS known
 GROUP BY file_id, verdict;
 
 -- name: insert_unseen!
@@ -95,16 +96,16 @@ FROM (
         {verdict} AS verdict,
         s.line_number
     FROM (
-        SELECT staged.*, row_number() OVER (PARTITION BY {key} ORDER BY file_id, line_number) AS copy
+        SELECT staged.*, row_number() OVER (PARTITION BY {key} ORDER BY file_id, line_number) AS "Copy"
         FROM staged JOIN unseen USING ({key})
     ) AS s
     {stored}
-    WHERE s.copy > 1 OR NOT EXISTS (SELECT FROM fresh AS f WHERE {same_key_f})
+    WHERE s."Copy" > 1 OR NOT EXISTS (SELECT FROM fresh AS f WHERE {same_key_f})
 ) AS leftover
 GROUP BY file_id, verdict;
 
 -- name: create_trial#
-CREATE TEMPORARY TABLE trial (number bigint PRIMARY KEY, {definitions}, line_number bigint, file_id bigint)
+CREATE TEMPORARY TABLE trial ("Number" bigint PRIMARY KEY, {definitions}, line_number bigint, file_id bigint)
 ON COMMIT DROP;
 
 -- name: create_tried#
@@ -126,42 +127,42 @@ FROM staged JOIN unseen USING ({key});
 -- copies the first that is not refused is stored. Conditions as in _REFUSALS of the sink.
 DO $$
 DECLARE
-    place bigint := 1;
-    size bigint := 1024;
-    last bigint := (SELECT max(number) FROM trial);
-    said text;
-    constraint_said text;
-    column_said text;
+    "Place" bigint := 1;
+    "Size" bigint := 1024;
+    "Last" bigint := (SELECT max("Number") FROM trial);
+    "Said" text;
+    "Constraint" text;
+    "Column" text;
 BEGIN
-    WHILE place <= last LOOP
+    WHILE "Place" <= "Last" LOOP
         BEGIN
             WITH piece AS MATERIALIZED (
-                SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY number) AS copy
-                FROM trial WHERE number >= place AND number < place + size
+                SELECT *, row_number() OVER (PARTITION BY {key} ORDER BY "Number") AS "Copy"
+                FROM trial WHERE "Number" >= "Place" AND "Number" < "Place" + "Size"
             ),
             inserted AS (
                 INSERT INTO {table} ({columns}, file_id)
-                SELECT {columns}, file_id FROM piece ORDER BY number
+                SELECT {columns}, file_id FROM piece ORDER BY "Number"
                 ON CONFLICT ({key}) DO NOTHING
                 RETURNING {key}
             )
             INSERT INTO tried (file_id, line_number)
-            SELECT p.file_id, p.line_number FROM piece AS p JOIN inserted USING ({key}) WHERE p.copy = 1;
-            place := place + size;
-            size := least(size * 4, 1024);
+            SELECT p.file_id, p.line_number FROM piece AS p JOIN inserted USING ({key}) WHERE p."Copy" = 1;
+            "Place" := "Place" + "Size";
+            "Size" := least("Size" * 4, 1024);
         EXCEPTION
             WHEN data_exception OR integrity_constraint_violation OR with_check_option_violation
                 OR program_limit_exceeded OR raise_exception OR assert_failure OR datatype_mismatch
             THEN
-                IF size > 1 THEN
-                    size := size / 4;
+                IF "Size" > 1 THEN
+                    "Size" := "Size" / 4;
                 ELSE
                     GET STACKED DIAGNOSTICS
-                        said = RETURNED_SQLSTATE, constraint_said = CONSTRAINT_NAME, column_said = COLUMN_NAME;
+                        "Said" = RETURNED_SQLSTATE, "Constraint" = CONSTRAINT_NAME, "Column" = COLUMN_NAME;
                     INSERT INTO tried
-                    SELECT file_id, line_number, said, nullif(constraint_said, ''), nullif(column_said, '')
-                    FROM trial WHERE number = place;
-                    place := place + 1;
+                    SELECT file_id, line_number, "Said", nullif("Constraint", ''), nullif("Column", '')
+                    FROM trial WHERE "Number" = "Place";
+                    "Place" := "Place" + 1;
                 END IF;
         END;
     END LOOP;
@@ -196,6 +197,8 @@ CREATE TEMPORARY TABLE outcomes (
     sha256 text,
     rows_read bigint,
     rows_inserted bigint,
+    rows_updated bigint,
+    rows_stale bigint,
     rows_duplicate bigint,
     rows_rejected bigint,
     rows_duplicate_within bigint,
@@ -226,6 +229,8 @@ SET
     ),
     rows_read = o.rows_read,
     rows_inserted = o.rows_inserted,
+    rows_updated = o.rows_updated,
+    rows_stale = o.rows_stale,
     rows_duplicate = o.rows_duplicate,
     rows_rejected = o.rows_rejected,
     rows_duplicate_within = o.rows_duplicate_within,
@@ -245,7 +250,8 @@ SELECT pg_stat_force_next_flush();
 
 -- name: read_outcomes
 SELECT
-    file_id, name, state, reason, rows_read, rows_inserted, rows_duplicate, rows_rejected, landed_at, finished_at
+    file_id, name, state, reason, rows_read, rows_inserted, rows_updated, rows_stale, rows_duplicate, rows_rejected,
+    landed_at, finished_at
 FROM ingested_files
 WHERE file_id = ANY($1::text::bigint[])
 ORDER BY file_id;

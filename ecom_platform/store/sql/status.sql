@@ -1,5 +1,5 @@
 -- name: last_loaded^
-SELECT name, rows_inserted, rows_duplicate, rows_rejected, finished_at
+SELECT name, rows_inserted, rows_updated, rows_stale, rows_duplicate, rows_rejected, finished_at
 FROM ingested_files
 WHERE state = 'loaded'
 ORDER BY finished_at DESC

@@ -22,7 +22,7 @@ FROM rejected_events WHERE file_id = ANY ($1::text::bigint[]);
 
 -- name: create_contested#
 -- Rows of other files that have the key of one that is gone, and what they were beside it.
-CREATE TEMPORARY TABLE contested ({definitions}, line_number bigint, file_id bigint, was_conflict boolean) ON COMMIT DROP;
+CREATE TEMPORARY TABLE contested ({definitions}, line_number bigint, file_id bigint, "Conflict" boolean) ON COMMIT DROP;
 
 -- name: fill_contested!
 -- A line that was refused for another reason stays refused, and one that was corrected is another row.
@@ -37,7 +37,7 @@ WHERE r.reject_id IS NULL
 
 -- name: forget_replayed!
 -- One that was replayed as it stands is a duplicate like any other.
-UPDATE contested AS c SET was_conflict = false
+UPDATE contested AS c SET "Conflict" = false
 FROM rejected_events AS r
 WHERE r.file_id = c.file_id AND r.line_number = c.line_number AND r.replayed_at IS NOT NULL;
 
@@ -56,10 +56,10 @@ CREATE TEMPORARY TABLE verdicts ON COMMIT DROP AS
 SELECT
     s.file_id,
     s.line_number,
-    s.was_conflict,
-    CASE WHEN s.copy = 1 AND f.fresh THEN 'inserted' ELSE {verdict} END AS verdict
+    s."Conflict",
+    CASE WHEN s."Copy" = 1 AND f.fresh THEN 'inserted' ELSE {verdict} END AS verdict
 FROM (
-    SELECT contested.*, row_number() OVER (PARTITION BY {key} ORDER BY file_id, line_number) AS copy FROM contested
+    SELECT contested.*, row_number() OVER (PARTITION BY {key} ORDER BY file_id, line_number) AS "Copy" FROM contested
 ) AS s
 LEFT JOIN LATERAL (SELECT true AS fresh FROM fresh AS f WHERE {same_key_f}) AS f ON true
 {stored};
@@ -76,9 +76,9 @@ FROM (
     SELECT
         file_id,
         count(*) FILTER (WHERE verdict = 'inserted') AS inserted,
-        count(*) FILTER (WHERE verdict IN ('within', 'across')) - count(*) FILTER (WHERE NOT was_conflict) AS duplicate,
+        count(*) FILTER (WHERE verdict IN ('within', 'across')) - count(*) FILTER (WHERE NOT "Conflict") AS duplicate,
         count(*) FILTER (WHERE verdict = 'within') AS within,
-        count(*) FILTER (WHERE verdict = 'conflict') - count(*) FILTER (WHERE was_conflict) AS conflicting
+        count(*) FILTER (WHERE verdict = 'conflict') - count(*) FILTER (WHERE "Conflict") AS conflicting
     FROM verdicts GROUP BY file_id
 ) AS v
 WHERE f.file_id = v.file_id;
@@ -87,10 +87,10 @@ WHERE f.file_id = v.file_id;
 DELETE FROM rejected_events AS r
 USING verdicts AS v
 WHERE r.file_id = v.file_id AND r.line_number = v.line_number AND r.replayed_at IS NULL
-    AND v.was_conflict AND v.verdict <> 'conflict';
+    AND v."Conflict" AND v.verdict <> 'conflict';
 
 -- name: new_conflicts
-SELECT file_id, line_number FROM verdicts WHERE verdict = 'conflict' AND NOT was_conflict ORDER BY 1, 2;
+SELECT file_id, line_number FROM verdicts WHERE verdict = 'conflict' AND NOT "Conflict" ORDER BY 1, 2;
 
 -- name: add_conflict!
 INSERT INTO rejected_events (file_id, file_name, line_number, raw, reason, column_name, feed)

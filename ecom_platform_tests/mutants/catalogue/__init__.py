@@ -6,6 +6,7 @@ from ecom_platform_tests.mutants.catalogue import (
     events,
     feeds,
     landing,
+    newer_rows,
     sink,
     surroundings,
     tables,
@@ -21,4 +22,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *surroundings.MUTANTS,
     *feeds.MUTANTS,
     *tables.MUTANTS,
+    *newer_rows.MUTANTS,
 )

@@ -67,3 +67,7 @@ RENAMED = (
     "A feed that is renamed or removed loses no file, and its rows no id; killed in between, it is finished "
     "by running it again"
 )
+NEWEST = (
+    "Of rows of one key the newest is stored, whatever is loaded first (`on_conflict: update`); what is "
+    "brought back is no newer than it was"
+)
