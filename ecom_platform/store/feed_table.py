@@ -67,6 +67,13 @@ class FeedTable:
         return {**declared, **extra, **derived}
 
     @property
+    def lineage(self) -> dict[str, str]:
+        """Type by column of what says where a row is from: its file, its line where a later row may take its
+        place, and when it was stored. None of them is ever null."""
+        line = {LINE: "bigint"} if self.updates else {}
+        return {**line, "file_id": "bigint", "ingested_at": "timestamptz"}
+
+    @property
     def has_uuid(self) -> bool:
         """Whether a row's key stands in its bytes, and is known there by its form."""
         return [self.types[name] for name in self.key] == ["uuid"] and not self.derived
@@ -189,8 +196,8 @@ class FeedTable:
             f"{quoted(name)} {self.type_of(name)}{'' if name in nullable else ' NOT NULL'}"
             for name in self.types
         ]
-        lines += [f"{LINE} bigint NOT NULL"] if self.updates else []
-        lines += ["file_id bigint NOT NULL", "ingested_at timestamptz NOT NULL DEFAULT now()"]
+        default = {"ingested_at": " DEFAULT now()"}
+        lines += [f"{name} {kind} NOT NULL{default.get(name, '')}" for name, kind in self.lineage.items()]
         lines.append(f"PRIMARY KEY ({_listed(self.key)})")
         return ",\n    ".join(lines)
 

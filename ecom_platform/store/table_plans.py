@@ -150,8 +150,8 @@ def _refuse_altered(
     expected = {name: {_spelled(kind)} for name, kind in declared.items()}
     for name, kind in before.types.items():
         expected[name].add(_spelled(kind))
-    expected |= {"file_id": {"bigint"}, "ingested_at": {_spelled("timestamptz")}}
-    there_before = {*before.types, "file_id", "ingested_at"}
+    expected |= {name: {_spelled(kind)} for name, kind in before.lineage.items()}
+    there_before = {*before.types, *before.lineage}
     problems = [
         *(f"{name} is missing" for name in there_before if name not in found),
         *(

@@ -74,6 +74,7 @@ class Platform:
         for name, content in contents.items():
             path = self.folder / name.replace("__", ".")
             path.write_bytes(content)
+        prepare_table(self.database, self.feed)  # as every load does
         found = look(self.zone.landing, feeds=self.zone.feeds)
         taken = claim_files(self.database, self.zone, [*found.files.values()]).taken
         files = [

@@ -196,7 +196,8 @@ class TestTrace:
         drop(landing, "a.csv", line(), b"bad")
         for wanted in ("a.csv", "1-a.csv", "1", "/somewhere/archive/1-a.csv"):
             (fact,) = ask(landing, wanted).facts
-            assert fact["rows"] == {"read": 2, "inserted": 1, "duplicate": 0, "rejected": 1}
+            counts = {"read": 2, "inserted": 1, "updated": 0, "stale": 0, "duplicate": 0, "rejected": 1}
+            assert fact["rows"] == counts
             assert fact["rejects"] == {"missing_fields": 1}
             assert Path(fact["path"]).is_file()
 

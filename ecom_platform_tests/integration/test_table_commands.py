@@ -71,7 +71,8 @@ def test_from_the_first_table_to_the_last(terminal: Terminal, database: Database
     code, found = terminal.as_json("feeds", "apply")
     assert (code, found["feeds"][1]["error"]["code"]) == (1, "feed")
     code, found = terminal.as_json("feeds", "rebuild", "visits")
-    assert (code, found["rows"]) == (0, {"read": 2, "inserted": 1, "duplicate": 0, "rejected": 1})
+    counts = {"read": 2, "inserted": 1, "updated": 0, "stale": 0, "duplicate": 0, "rejected": 1}
+    assert (code, found["rows"]) == (0, counts)
     assert terminal.ecom("feeds", "plan")[0] == 0
 
     code, out, _ = terminal.ecom("unload", "visits/a.csv")

@@ -318,10 +318,25 @@ MISTAKES = {
         1,
         "format: jsonl is known and not yet acted on",
     ),
-    "update": (
-        "columns: {a: text}\nprimary_key: a\non_conflict: update\n",
+    "a version of what is not replaced": (
+        "columns: {a: text, b: integer}\nprimary_key: a\nversion: b\n",
         3,
-        "on_conflict: update is known and not yet acted on",
+        "version goes with `on_conflict: update`",
+    ),
+    "a version that is no column": (
+        "columns: {a: text}\nprimary_key: a\non_conflict: update\nversion: b\n",
+        4,
+        "version: b is no column",
+    ),
+    "a version that is the key": (
+        "columns: {a: text, b: text}\nprimary_key: a\non_conflict: update\nversion: a\n",
+        4,
+        "version: a is part of the key",
+    ),
+    "a version without order": (
+        "columns: {a: text, b: boolean}\nprimary_key: a\non_conflict: update\nversion: b\n",
+        4,
+        "version: b is boolean",
     ),
 }
 
