@@ -34,12 +34,12 @@ MUTANTS = (
         tests=(f"{_TESTS}::TestCounts::test_a_row_is_inserted_updated_stale_or_a_duplicate",),
     ),
     Mutant(
-        name="rows that took the place of another file's are not noted",
+        name="of rows that took the place of another file's the last buffer counts",
         promise=promises.NEWEST,
         file=_SQL,
-        original='WHERE s.file_id <> t.file_id\n    AND (\n        t."Place" IS NULL\n',
-        mutated='WHERE s.file_id <> t.file_id\n    AND (\n        t."Place" IS NOT NULL AND false\n',
-        tests=(f"{_TESTS}::TestAnyOrder::test_of_files_units_kills_and_retries",),
+        original="DO UPDATE SET rows = replaced_rows.rows + excluded.rows;\n",
+        mutated="DO UPDATE SET rows = excluded.rows;\n",
+        tests=(f"{_TESTS}::TestAnyOrder::test_of_units_at_once",),
     ),
     Mutant(
         name="what another unit has stored meanwhile is not looked at",
