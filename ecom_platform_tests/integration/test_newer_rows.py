@@ -30,6 +30,7 @@ from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.store.rejects import ReplayVerdict
 from ecom_platform.tables.rebuilding import rebuild
 from ecom_platform.tables.unload import unload_files
+from ecom_platform_tests.events import in_chunks_of
 from ecom_platform_tests.integration.test_feeds import Platform, declared
 
 ORDERS = """
@@ -174,9 +175,7 @@ class TestAnyOrder:
     def test_of_units_at_once(
         self, database: Database, zone: LandingZone, text: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(
-            sink, "BUFFER_ROWS", 7
-        )  # several buffers a file, so that locks are held meanwhile
+        in_buffers_of_few_rows(monkeypatch)  # so that locks are held meanwhile
         for seed in range(3):
             chance = random.Random(seed)
             platform = orders(database, zone, text, f"orders_{seed}")
@@ -223,6 +222,11 @@ class TestAnyOrder:
             assert {reason for (reason,) in refused} <= {"refused_by_database"}
             assert len(refused) <= sum(row is None for one in taken for row in one), seed
             assert platform.checks() == [], seed
+
+
+def in_buffers_of_few_rows(patch: pytest.MonkeyPatch) -> None:
+    in_chunks_of(patch, 40)
+    patch.setattr(sink, "BUFFER_ROWS", 3)
 
 
 def cut(chance: random.Random, files: Sequence[UnitFile]) -> list[list[UnitFile]]:
@@ -283,6 +287,18 @@ class TestCounts:
         (outcome,) = platform.load(a__csv=content([A, B, A, A, C]))
         assert (outcome.rows_inserted, outcome.rows_updated, outcome.rows_duplicate) == (1, 3, 1)
         assert platform.query("SELECT status, line_number FROM orders") == [("sent", 6)]
+        assert platform.checks() == []
+
+    def test_in_several_buffers(
+        self, database: Database, zone: LandingZone, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        in_buffers_of_few_rows(monkeypatch)
+        platform = orders(database, zone)
+        platform.load(a__csv=content([(number, "S", "new", "", "") for number in range(20)]))
+        (outcome,) = platform.load(
+            b__csv=content([(number, "S", "paid", "", "") for number in range(20)] * 2)
+        )
+        assert (outcome.rows_updated, outcome.rows_duplicate) == (20, 20)
         assert platform.checks() == []
 
     def test_what_was_deleted_comes_back_with_its_file(self, database: Database, zone: LandingZone) -> None:

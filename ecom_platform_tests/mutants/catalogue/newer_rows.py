@@ -39,7 +39,7 @@ MUTANTS = (
         file=_SQL,
         original="DO UPDATE SET rows = replaced_rows.rows + excluded.rows;\n",
         mutated="DO UPDATE SET rows = excluded.rows;\n",
-        tests=(f"{_TESTS}::TestAnyOrder::test_of_units_at_once",),
+        tests=(f"{_TESTS}::TestCounts::test_in_several_buffers",),
     ),
     Mutant(
         name="what another unit has stored meanwhile is not looked at",
