@@ -102,6 +102,32 @@ def rebuild(name: str, without: tuple[str, ...], partial: bool, as_json: bool) -
     return 0
 
 
+@feeds.command("add-column")
+@click.argument("name")
+@click.argument("column")
+@click.argument("type_", metavar="TYPE")
+@click.option("--from", "source", metavar="NAME", help="Its name in files, where that is another.")
+@json_option
+def add_column(name: str, column: str, type_: str, source: str | None, as_json: bool) -> int:
+    """Take a column that files have by now: declaration, table, and the rows that are there."""
+    from ecom_platform.catalog import catalog, require_known
+    from ecom_platform.store.provision import provide
+    from ecom_platform.tables.adding import add_column as add
+    from ecom_platform.tables.adding import said_of
+
+    settings = load_settings()
+    declared = catalog(settings)
+    require_known([name], {*declared.feeds, *declared.problems})
+    with provide(settings) as database:
+        wait, folder = settings.lock_wait_seconds, settings.feeds_dir
+        done = add(database, zone_of(settings), folder, declared, name, column, type_, wait, source=source)
+    if as_json:
+        print_json({"success": True, **done.as_json()})
+    else:
+        click.echo("\n".join(said_of(done)))
+    return 0
+
+
 @feeds.command()
 @click.argument("old")
 @click.argument("new")

@@ -1,9 +1,10 @@
 """Files in quarantine that would wait today: earlier versions put every header there that did not fit.
 
 Belongs here: letting them land again, where they wait or are placed, and closing the alert that spoke of
-them. Does not belong here: whose a file is (``files.belonging``), or what waits (``placing``).
+them; and those of a feed whose declaration has come to fit them. Does not belong here: whose a file is
+(``files.belonging``), or what waits (``placing``).
 
-What is damaged stays in quarantine, and so does what was refused in the folder of a feed. The file's row in
+What is damaged stays in quarantine. The file's row in
 the ledger stays as it was, as that of a file that a person takes out: it is history, and the file is another
 one when it is claimed again.
 """
@@ -57,6 +58,30 @@ def release_from_quarantine(database: Database, zone: LandingZone, feeds: Mappin
     return [*released.values()]
 
 
+def release_what_fits(database: Database, zone: LandingZone, feed: Feed) -> list[str]:
+    """Let files of ``feed`` that were quarantined for their header land again where it fits by now; returns
+    their names in the landing folder."""
+    with database.open(autocommit=True) as connection:
+        refused = ledger.quarantined_for(connection, feed.name, _REASONS)
+    there = [
+        (number, name) for number, name in refused if os.path.lexists(zone.quarantined_path(number, name))
+    ]
+    if not there:
+        return []
+    finder = FeedFinder([feed])
+    released = []
+    with claim_lock(database, zone) as connection:
+        for number, name in there:
+            if finder.feed_of_file(zone.quarantined_path(number, name)).feed == feed.name:
+                landed_as = _release(zone, number, name)
+                if landed_as is not None:
+                    released.append(landed_as)
+                    ledger.note_landed_again(connection, number)
+        if released:
+            _close_alerts(connection, zone, feed.name)
+    return released
+
+
 def _release(zone: LandingZone, number: int, name: str) -> str | None:
     """Its name in the landing folder; nothing where it cannot be moved, or somebody has taken it."""
     path = zone.quarantined_path(number, name)
@@ -70,9 +95,9 @@ def _release(zone: LandingZone, number: int, name: str) -> str | None:
     return landed_as
 
 
-def _close_alerts(connection: Connection, zone: LandingZone) -> None:
+def _close_alerts(connection: Connection, zone: LandingZone, feed: str = TOP_FEED) -> None:
     """Those about files none of which lies in quarantine any more."""
-    for problem in alerts.open_problems(connection, DEFAULT_SOURCE, Kind.FILE_QUARANTINED, TOP_FEED):
+    for problem in alerts.open_problems(connection, DEFAULT_SOURCE, Kind.FILE_QUARANTINED, feed):
         numbers: Collection[int] = problem.details.get("file_ids", ())
         if problem.details.get("files_in_all", len(numbers)) > len(numbers):
             continue

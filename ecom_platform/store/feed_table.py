@@ -99,9 +99,12 @@ class FeedTable:
         """
         known = self._statements.get((file, name))
         if known is None:
-            known = _PLACE.sub(lambda place: self._part(place[1], file), text(file, name))
-            self._statements[file, name] = known
+            known = self._statements[file, name] = self.filled(text(file, name), file)
         return known
+
+    def filled(self, statement: str, file: str) -> str:
+        """A statement of ``<file>.sql`` with its places filled."""
+        return _PLACE.sub(lambda place: self._part(place[1], file), statement)
 
     def query(self, name: str, file: str) -> SQL:
         """The same for psycopg, which sees what a constant is and what is not."""
@@ -153,6 +156,7 @@ class FeedTable:
             "same_key_t": " AND ".join(f"t.{quoted(name)} = s.{quoted(name)}" for name in self.key),
             "same_key_ef": " AND ".join(f"e.{quoted(name)} = f.{quoted(name)}" for name in self.key),
             "key_f": _listed(self.key, "f."),
+            "same_line": f" AND e.{LINE} = f.{LINE}" if self.updates else "",
             "stored_columns": _listed((*self.compared, "file_id")),
             "compared_s": compared_s,
             "compared_t": compared_t,

@@ -218,7 +218,7 @@ class _Reading:
 def for_copy(table: FeedTable, rows: pa.Table) -> pa.Table:
     """``rows`` as COPY's binary form has them: JSON behind a version."""
     for name, kind in table.types.items():
-        if kind == "jsonb":
+        if kind == "jsonb" and name in rows.schema.names:
             at = rows.schema.get_field_index(name)
             column = pc.binary_join_element_wise(pa.scalar("\x01"), rows[name], pa.scalar(""))
             rows = rows.set_column(at, name, column)
