@@ -146,25 +146,25 @@ def replay_rejected_rows(
     context.log.info(f"{dict(done.verdicts)}; unmatched: {done.unmatched}")
 
 
-@dg.job(name="trace")
+@dg.job(name="trace", executor_def=dg.in_process_executor)
 def trace_job() -> None:
     """What became of an event or a file: file, line, batch, run, verdict."""
     trace_event_or_file()
 
 
-@dg.job(name="reload")
+@dg.job(name="reload", executor_def=dg.in_process_executor)
 def reload_job() -> None:
     """Load archived files again."""
     reload_archived_files()
 
 
-@dg.job(name="reconcile")
+@dg.job(name="reconcile", executor_def=dg.in_process_executor)
 def reconcile_job() -> None:
     """Bring disk and ledger in agreement after a database was restored, then ingest."""
     reconcile_disk_and_ledger()
 
 
-@dg.job(name="replay_rejects")
+@dg.job(name="replay_rejects", executor_def=dg.in_process_executor)
 def replay_rejects_job() -> None:
     """Load rejects that have become valid."""
     replay_rejected_rows()

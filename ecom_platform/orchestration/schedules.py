@@ -47,13 +47,13 @@ def vacuum_and_analyze(context: dg.OpExecutionContext, postgres: PostgresResourc
     context.log.info(f"{ {table: str(wish) for table, wish in done.items()} or 'No table wants anything.' }")
 
 
-@dg.job(name="retention")
+@dg.job(name="retention", executor_def=dg.in_process_executor)
 def retention_job() -> None:
     """Delete what is past its time: archived files, replayed rejects, batches, metrics, Dagster's runs."""
     delete_what_is_past_its_time()
 
 
-@dg.job(name="upkeep")
+@dg.job(name="upkeep", executor_def=dg.in_process_executor)
 def upkeep_job() -> None:
     """VACUUM and ANALYZE of the tables that want it."""
     vacuum_and_analyze()
@@ -66,11 +66,13 @@ def daily(declared: DeclaredFeeds, tables: Sequence[str] = ()) -> dg.Definitions
         selection=dg.AssetSelection.assets("duplicate_audit")
         | dg.AssetSelection.checks_for_assets(*declared.keys, *(dg.AssetKey(name) for name in tables)),
         description="Count duplicates, run every check of the tables; loads nothing.",
+        executor_def=dg.in_process_executor,
     )
     report_job = dg.define_asset_job(
         "report",
         selection=dg.AssetSelection.assets("performance_report", *tables),
         description="Bring what follows from the events up to date and write the report; loads nothing.",
+        executor_def=dg.in_process_executor,
     )
     times = (
         (audit_job, "0 3 * * *"),

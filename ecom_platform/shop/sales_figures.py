@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ecom_platform.errors import UsageError
 from ecom_platform.orchestration.declared import DeclaredFeeds
-from ecom_platform.orchestration.jobs import whole_up_to
+from ecom_platform.orchestration.jobs import FOLLOWS_TAG, whole_up_to
 from ecom_platform.orchestration.metadata import (
     GROUP,
     OWNERS,
@@ -120,6 +120,7 @@ def _spec(table: str, schema: dg.TableSchema, description: str) -> dg.AssetSpec:
         kinds={"postgres", "sql"},
         code_version="2",
         metadata={"dagster/column_schema": schema, **table_name(table)},
+        tags=FOLLOWS_TAG,
     )
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.orchestration.declared import DeclaredFeeds
-from ecom_platform.orchestration.jobs import whole_up_to
+from ecom_platform.orchestration.jobs import FOLLOWS_TAG, whole_up_to
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, audit_schema, table_metadata, table_name
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.store.audit import UNANSWERABLE, record_duplicate_audit, unanswered
@@ -25,6 +26,7 @@ def duplicate_audit(declared: DeclaredFeeds) -> dg.AssetsDefinition:
         owners=OWNERS,
         kinds={"postgres", "sql"},
         code_version="1",
+        tags=FOLLOWS_TAG,
         metadata={"dagster/column_schema": audit_schema(), **table_name(AUDIT)},
     )
     def audit_of_feeds(
@@ -45,11 +47,10 @@ def duplicate_audit(declared: DeclaredFeeds) -> dg.AssetsDefinition:
         with postgres.database.open() as connection:
             made = {table.feed.name: table for table in applied_tables(connection)}
         # The table of the first is made by the migrations; of others some may have none yet.
-        first = next(iter(declared.feeds))
-        tables = {first: declared.tables()[first]} | made
+        tables = {name: table for name, table in declared.tables().items() if name == TOP_FEED} | made
         counted: dict[str, Any] = {}
         for name, table in tables.items():
-            of = "" if name == first else f"{name}: "
+            of = "" if name == TOP_FEED else f"{name}: "
             try:
                 audit = record_duplicate_audit(
                     postgres.database, table, context.run.run_id, whole_up_to=limit

@@ -43,14 +43,16 @@ Rows that were refused, and why: `ecom rejects list`. Where one row came from: `
 """
 
 
-def feed_assets(declared: DeclaredFeeds, upstream: Mapping[str, Sequence[str]]) -> dg.AssetsDefinition:
-    """An asset of each declared feed. One step loads those that are chosen, since one stream does.
+def feed_assets(
+    declared: DeclaredFeeds, upstream: Mapping[str, Sequence[str]], step: str = "load"
+) -> dg.AssetsDefinition:
+    """An asset of each declared feed. One step, ``step``, loads those that are chosen, since one stream does.
 
     ``upstream``: by feed, the assets that come before it. They are said here, where the step is made: arrows
     that are drawn to a finished step of several assets do not decide when it is executed.
     """
 
-    @dg.multi_asset(name="load", specs=_specs(declared, upstream), can_subset=True, pool=POOL)
+    @dg.multi_asset(name=step, specs=_specs(declared, upstream), can_subset=True, pool=POOL)
     def load(
         context: dg.AssetExecutionContext,
         postgres: PostgresResource,
@@ -134,7 +136,7 @@ def _broken(name: str, error: FeedError) -> dg.AssetSpec:
     """
     return dg.AssetSpec(
         name,
-        description=f"**Its declaration cannot be used.** {error}\n\n{error.remedy}",
+        description=f"**Its declaration cannot be used.** {error.message}\n\n{error.remedy}",
         owners=OWNERS,
         group_name=GROUP,
         kinds={"spark", "postgres"},

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from ecom_platform.orchestration.assets.duplicate_audit import AUDIT
+from ecom_platform.orchestration.jobs import FOLLOWS_TAG
 from ecom_platform.orchestration.metadata import GROUP, OWNERS
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.workload import Workload
@@ -27,6 +28,7 @@ def performance_report(upstream: Sequence[str] = ()) -> dg.AssetsDefinition:
         owners=OWNERS,
         kinds={"postgres", "python"},
         code_version="1",
+        tags=FOLLOWS_TAG,
     )
     def report_of_run(
         context: dg.AssetExecutionContext,
