@@ -83,12 +83,12 @@ def _ingest(
 def trace_event_or_file(
     context: dg.OpExecutionContext,
     config: TraceConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
 ) -> None:
     """What became of a row, a file or a line of one. The run succeeds, whatever the answer."""
-    with postgres.database.open() as connection:
-        answer = trace(connection, landing.zone, config.wanted, catalog(landing.settings).feeds)
+    with ecom_postgres.database.open() as connection:
+        answer = trace(connection, ecom_landing.zone, config.wanted, catalog(ecom_landing.settings).feeds)
     context.log.info("\n".join([answer.verdict, *(str(fact) for fact in answer.facts)]))
     context.add_output_metadata(
         {"known": answer.known, "verdict": answer.verdict, "facts": dg.MetadataValue.json(answer.facts)}
@@ -99,50 +99,52 @@ def trace_event_or_file(
 def reload_archived_files(
     context: dg.OpExecutionContext,
     config: ReloadConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
-    pyspark: SparkResource,
-    workload: dg.ResourceParam[Workload],
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
+    ecom_spark: SparkResource,
+    ecom_workload: dg.ResourceParam[Workload],
 ) -> None:
     """Bring archived files back and load them: deleted rows return, the rest are duplicates."""
     if config.since:
-        names = reload_since(postgres.database, landing.zone, utc("since", config.since))
+        names = reload_since(ecom_postgres.database, ecom_landing.zone, utc("since", config.since))
     else:
-        names = reload_files(postgres.database, landing.zone, config.files)
+        names = reload_files(ecom_postgres.database, ecom_landing.zone, config.files)
     context.log.info(f"{len(names)} files land again: {', '.join(names[:20])}")
-    _ingest(context, postgres, landing, pyspark, workload)
+    _ingest(context, ecom_postgres, ecom_landing, ecom_spark, ecom_workload)
 
 
 @dg.op(pool=POOL)
 def reconcile_disk_and_ledger(
     context: dg.OpExecutionContext,
     config: ReconcileConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
-    pyspark: SparkResource,
-    workload: dg.ResourceParam[Workload],
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
+    ecom_spark: SparkResource,
+    ecom_workload: dg.ResourceParam[Workload],
 ) -> None:
     """After a database was restored: load again what its ledger does not know."""
-    with ingest_lock(postgres.database, landing.settings.lock_wait_seconds):
-        done = reconcile(postgres.database, landing.zone, adopt=config.adopt)
+    with ingest_lock(ecom_postgres.database, ecom_landing.settings.lock_wait_seconds):
+        done = reconcile(ecom_postgres.database, ecom_landing.zone, adopt=config.adopt)
     context.log.info(f"{done}")
-    _ingest(context, postgres, landing, pyspark, workload)
+    _ingest(context, ecom_postgres, ecom_landing, ecom_spark, ecom_workload)
 
 
 @dg.op
 def replay_rejected_rows(
     context: dg.OpExecutionContext,
     config: ReplayConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
 ) -> None:
     """Load rejects that have become valid, or their corrected rows."""
     if config.fixed is not None:
-        corrections = file_below(landing.settings.corrections_dir, config.fixed)
-        feed = declared_feed(landing.settings, config.feed)
-        done = replay_corrected(postgres.database, corrections, feed, landing.zone)
+        corrections = file_below(ecom_landing.settings.corrections_dir, config.fixed)
+        feed = declared_feed(ecom_landing.settings, config.feed)
+        done = replay_corrected(ecom_postgres.database, corrections, feed, ecom_landing.zone)
     else:
-        done = replay_as_they_are(postgres.database, landing.zone, catalog(landing.settings).feeds)
+        done = replay_as_they_are(
+            ecom_postgres.database, ecom_landing.zone, catalog(ecom_landing.settings).feeds
+        )
     context.log.info(f"{dict(done.verdicts)}; unmatched: {done.unmatched}")
 
 

@@ -86,7 +86,7 @@ class Platform:
             (self.zone.landing / name).write_bytes(csv_file(line()))
 
     def tick(self) -> dg.SensorResult:
-        resources = {"workload": Workload(tables=["sales"]), "declared": self.declared}
+        resources = {"ecom_workload": Workload(tables=["sales"]), "ecom_declared": self.declared}
         with dg.build_sensor_context(self.instance, self.cursor, resources=resources) as context:
             result = new_csv_files(context)
         assert isinstance(result, dg.SensorResult)

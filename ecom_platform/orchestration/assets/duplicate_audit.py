@@ -30,7 +30,7 @@ def duplicate_audit(declared: DeclaredFeeds) -> dg.AssetsDefinition:
         metadata={"dagster/column_schema": audit_schema(), **table_name(AUDIT)},
     )
     def audit_of_feeds(
-        context: dg.AssetExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+        context: dg.AssetExecutionContext, ecom_postgres: PostgresResource, ecom_landing: LandingZoneResource
     ) -> dg.MaterializeResult[None]:
         """Duplicates that came in, counted by cause, and whether any is stored; over the whole tables.
 
@@ -42,9 +42,9 @@ def duplicate_audit(declared: DeclaredFeeds) -> dg.AssetsDefinition:
         Of a table with more than `ECOM_WHOLE_CHECK_ROWS` rows the distinct keys are counted once a day;
         between, the unique index stands for them.
         """
-        settings = landing.settings
+        settings = ecom_landing.settings
         limit = whole_up_to(context.run, settings, declared)
-        with postgres.database.open() as connection:
+        with ecom_postgres.database.open() as connection:
             made = {table.feed.name: table for table in applied_tables(connection)}
         # The table of the first is made by the migrations; of others some may have none yet.
         tables = {name: table for name, table in declared.tables().items() if name == TOP_FEED} | made
@@ -53,12 +53,14 @@ def duplicate_audit(declared: DeclaredFeeds) -> dg.AssetsDefinition:
             of = "" if name == TOP_FEED else f"{name}: "
             try:
                 audit = record_duplicate_audit(
-                    postgres.database, table, context.run.run_id, whole_up_to=limit
+                    ecom_postgres.database, table, context.run.run_id, whole_up_to=limit
                 )
             except UNANSWERABLE as error:  # its checks fail; the others are counted all the same
                 counted[f"{of}not_counted"] = str(unanswered(AUDIT, error).found)
                 continue
             counted |= {of + figure: value for figure, value in asdict(audit).items()}
-        return dg.MaterializeResult(metadata=counted | table_metadata(postgres.database, settings, AUDIT))
+        return dg.MaterializeResult(
+            metadata=counted | table_metadata(ecom_postgres.database, settings, AUDIT)
+        )
 
     return audit_of_feeds

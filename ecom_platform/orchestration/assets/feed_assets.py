@@ -55,10 +55,10 @@ def feed_assets(
     @dg.multi_asset(name=step, specs=_specs(declared, upstream), can_subset=True, pool=POOL)
     def load(
         context: dg.AssetExecutionContext,
-        postgres: PostgresResource,
-        landing: LandingZoneResource,
-        pyspark: SparkResource,
-        workload: dg.ResourceParam[Workload],
+        ecom_postgres: PostgresResource,
+        ecom_landing: LandingZoneResource,
+        ecom_spark: SparkResource,
+        ecom_workload: dg.ResourceParam[Workload],
     ) -> Iterator[Any]:
         # In the order of their declarations: the chosen keys are a set.
         chosen = [name for name in declared.names if dg.AssetKey(name) in context.selected_asset_keys]
@@ -68,24 +68,24 @@ def feed_assets(
             for name in chosen:
                 context.log_event(dg.AssetObservation(asset_key=name, metadata=metadata))
 
-        with postgres.transaction() as connection:
-            produced = workload.whole_files(connection, context.run.run_id)
+        with ecom_postgres.transaction() as connection:
+            produced = ecom_workload.whole_files(connection, context.run.run_id)
             before = activity(connection)
-        with sampling(server_process(landing.settings)) as usage:
+        with sampling(server_process(ecom_landing.settings)) as usage:
             result = ingest(
-                landing.settings,
-                postgres.database,
-                lambda: pyspark.spark_session,
+                ecom_landing.settings,
+                ecom_postgres.database,
+                lambda: ecom_spark.spark_session,
                 context.run.run_id,
                 feeds=declared.chosen(context.selected_asset_keys),
                 produced=produced,
                 on_wait=lambda holder: context.log.warning(
                     f"Waiting for the ingest lock, held by {holder}; for "
-                    f"{spoken(landing.settings.lock_wait_seconds)} at most."
+                    f"{spoken(ecom_landing.settings.lock_wait_seconds)} at most."
                 ),
                 on_batch=observe,
             )
-        with postgres.transaction() as connection:
+        with ecom_postgres.transaction() as connection:
             if result.stream.batches:
                 measured = [*usage.metrics(), *_of_spark(result.stream)]
                 since = activity(connection).since(before).metrics()
@@ -95,10 +95,12 @@ def feed_assets(
             metadata = _of_feed(result, name, chosen) | _of_run(result.stream, progress)
             feed = declared.feeds.get(name)
             if feed is not None:
-                metadata |= table_metadata(postgres.database, landing.settings, feed.table, feed.schema)
+                metadata |= table_metadata(
+                    ecom_postgres.database, ecom_landing.settings, feed.table, feed.schema
+                )
                 if name not in result.unready:
-                    with postgres.transaction() as connection:
-                        rows = row_count(connection, FeedTable(feed), landing.settings.whole_check_rows)
+                    with ecom_postgres.transaction() as connection:
+                        rows = row_count(connection, FeedTable(feed), ecom_landing.settings.whole_check_rows)
                     metadata["dagster/row_count"] = rows
             yield dg.MaterializeResult(asset_key=name, metadata=metadata)
 

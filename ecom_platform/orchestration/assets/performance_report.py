@@ -32,9 +32,9 @@ def performance_report(upstream: Sequence[str] = ()) -> dg.AssetsDefinition:
     )
     def report_of_run(
         context: dg.AssetExecutionContext,
-        postgres: PostgresResource,
-        landing: LandingZoneResource,
-        workload: dg.ResourceParam[Workload],
+        ecom_postgres: PostgresResource,
+        ecom_landing: LandingZoneResource,
+        ecom_workload: dg.ResourceParam[Workload],
     ) -> dg.MaterializeResult[None]:
         """How the shop does and how the last load went: a page under `ECOM_HOME/reports`, and its plots here.
 
@@ -44,11 +44,11 @@ def performance_report(upstream: Sequence[str] = ()) -> dg.AssetsDefinition:
         nothing it is the report of the last one that did.
         """
         report = write_report(
-            postgres.database,
-            landing.settings.reports_dir,
+            ecom_postgres.database,
+            ecom_landing.settings.reports_dir,
             context.run.run_id,
-            workload.first_screen,
-            workload.tables,
+            ecom_workload.first_screen,
+            ecom_workload.tables,
         )
         return dg.MaterializeResult(metadata=_metadata(report))
 

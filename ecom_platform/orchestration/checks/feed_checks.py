@@ -191,16 +191,18 @@ def _of_feeds(
         can_subset=True,
     )
     def look(
-        context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+        context: dg.AssetCheckExecutionContext,
+        ecom_postgres: PostgresResource,
+        ecom_landing: LandingZoneResource,
     ) -> Iterator[Any]:
-        settings = landing.settings
+        settings = ecom_landing.settings
         limit = whole_up_to(context.run, settings, declared)
         chosen = {(key.asset_key.to_user_string(), key.name) for key in context.selected_asset_check_keys}
         for name in named:
             if not any(feed == name for feed, _ in chosen):
                 continue
             try:
-                findings = list(judge(_Look(postgres.database, settings, limit), name))
+                findings = list(judge(_Look(ecom_postgres.database, settings, limit), name))
             except audit.UNANSWERABLE as error:  # of this feed; the others are judged all the same
                 findings = [audit.unanswered(check, error) for check in named[name]]
             for finding in findings:

@@ -483,7 +483,7 @@ def test_the_answer_of_a_trace_is_in_the_log_and_in_metadata(
 
 
 def test_another_master_in_the_runs_config_is_refused() -> None:
-    pyspark = resources(load_settings({}), Workload(), PACKAGED_FEEDS)["pyspark"]
+    pyspark = resources(load_settings({}), Workload(), PACKAGED_FEEDS)["ecom_spark"]
     pyspark = type(pyspark)(spark_config={**pyspark.spark_config, "spark.master": "spark://elsewhere:7077"})
     with pytest.raises(SettingsError, match="spark://elsewhere:7077"):
         _ = pyspark.spark_session
