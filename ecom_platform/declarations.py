@@ -28,8 +28,6 @@ from ecom_platform.feeds.declaring import NAME, declared_feed, read_feed
 from ecom_platform.feeds.feed import Feed
 
 _ENDS = (".yaml", ".yml")
-# Deeper than any project; a folder that somebody names by mistake is not looked through for ever.
-_DEEPEST = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +128,20 @@ def _called(said: str) -> str:
 
 
 def _component_files(folder: Path) -> Iterator[Path]:
-    depth = len(folder.parts)
-    for parent, folders, names in os.walk(folder):
-        here = Path(parent)
-        deep = len(here.parts) - depth >= _DEEPEST
-        folders[:] = [] if deep else sorted(n for n in folders if not n.startswith((".", "__pycache__")))
+    """Those in ``folder`` and below it, in a fixed order. A folder of declarations with folders of other
+    things in it, samples perhaps, is not looked through: this is asked at every tick."""
+    plain = any(path.name not in COMPONENT_FILES for path in _yaml_files(folder))
+    looked_through = not plain or (folder / "__init__.py").exists()
+    seen: set[str] = set()
+    # As Dagster follows links.
+    for parent, below, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        skipped = real in seen or not looked_through
+        seen.add(real)
+        below[:] = [] if skipped else sorted(n for n in below if not n.startswith((".", "__pycache__")))
         file = next((name for name in COMPONENT_FILES if name in names), None)
-        if file is not None:
-            yield here / file
+        if file is not None and (not skipped or parent == str(folder)):
+            yield Path(parent) / file
 
 
 def _said_in(file: Path) -> list[ComponentFeeds]:

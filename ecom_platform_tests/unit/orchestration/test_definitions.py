@@ -377,7 +377,7 @@ def test_no_secret_is_in_what_dagster_keeps_and_shows(
         kept += dg.serialize_value(job.get_job_snapshot())
         kept += dg.serialize_value(job.get_config_schema_snapshot())
     assert "user_events" in kept
-    assert "pyspark" in kept
+    assert "ecom_spark" in kept
     assert PASSWORD not in kept
 
 
