@@ -154,7 +154,7 @@ def _said_in(file: Path) -> list[ComponentFeeds]:
 
 @lru_cache(maxsize=256)
 def _read_components(file: Path, content: bytes) -> list[ComponentFeeds]:
-    return read_component_file(content.decode("utf-8-sig", "replace"), str(file))
+    return read_component_file(content, str(file))
 
 
 def _is_component_file(path: Path) -> bool:

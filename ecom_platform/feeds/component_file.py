@@ -45,12 +45,13 @@ def is_component_file(text: str) -> bool:
     return _TYPE.search(text) is not None and _COLUMNS.search(text) is None
 
 
-def read_component_file(text: str, file: str) -> list[ComponentFeeds]:
-    """What each ``FeedComponent`` in it says, in their order; others' components are left alone."""
+def read_component_file(text: bytes | str, file: str) -> list[ComponentFeeds]:
+    """What each ``FeedComponent`` in it says, in their order; others' components are left alone. ``text`` has
+    the name of the type somewhere."""
     try:
         documents = read_documents(text, file)
     except DeclarationError as error:
-        return [ComponentFeeds(None, problem=error)] if COMPONENT in text else []
+        return [ComponentFeeds(None, problem=error)]
     return [
         _said_by(number, document)
         for number, document in enumerate(documents)

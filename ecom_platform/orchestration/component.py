@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, ModelWrapValidatorHandler, model_validato
 
 from ecom_platform.catalog import Catalog, catalog
 from ecom_platform.declarations import Source, of_component
-from ecom_platform.errors import SettingsError
+from ecom_platform.errors import SettingsError, UsageError
 from ecom_platform.feeds.component_file import COMPONENT, COMPONENT_FILES
 from ecom_platform.feeds.words import FeedWords
 from ecom_platform.orchestration.code_location import feed_definitions, platform_definitions
@@ -49,6 +49,18 @@ class FeedAttributes(FeedWords):
         return cls.model_construct()
 
 
+class FeedScaffolder(dg.Scaffolder[Any]):
+    """What `dg scaffold defs` writes: a component with an empty folder, no asset until a feed is in it."""
+
+    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
+        if request.scaffold_format != "yaml":
+            raise UsageError("A FeedComponent cannot be written in Python.", "Leave `--format` out.")
+        folder = request.target_path.parent if request.append else request.target_path
+        (folder / "feeds").mkdir(exist_ok=True)
+        dg.scaffold_component(request, {"feeds": "feeds"})
+
+
+@dg.scaffold_with(FeedScaffolder)
 @dataclass(frozen=True)
 class FeedComponent(dg.Component):
     """Feeds of files, each an asset with its checks: the table that ecom_platform loads from what lands.

@@ -51,11 +51,13 @@ import json
 
 import dagster as dg
 from bakery.definitions import defs
+from dagster.components.core.package_entry import discover_entry_point_package_objects
 from ecom_platform.settings import load_settings
 from ecom_platform.store.provision import provide
 
 repository = defs.get_repository_def()
 told = {
+    "types": [key.to_typename() for key in discover_entry_point_package_objects()],
     "assets": sorted(key.to_user_string() for key in repository.assets_defs_by_key),
     "checks": sorted(key.to_user_string() for found in defs.asset_checks for key in found.check_keys),
     "jobs": sorted(job.name for job in repository.get_all_jobs()),

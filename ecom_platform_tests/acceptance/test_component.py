@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ecom_platform.feeds.component_file import COMPONENT
 from ecom_platform_tests.acceptance.component_project import make_project
 from ecom_platform_tests.acceptance.installed import Installed, environment
 
@@ -53,6 +54,7 @@ def test_a_feed_of_another_project_and_what_follows_from_it(installed: Installed
         subprocess.run(command, shell=True, check=True, cwd=tmp_path)  # noqa: S602 (it is for a shell)
 
     told = watch(installed, tmp_path)
+    assert COMPONENT in told["types"]
     assert told["assets"] == [
         *("duplicate_audit", "orders", "orders_of_days", "performance_report", "revenue_by_status")
     ]

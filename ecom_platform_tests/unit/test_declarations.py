@@ -78,6 +78,15 @@ def test_a_file_that_is_no_yaml(tmp_path: Path, text: str, whose: list[str]) -> 
     assert all("it is no YAML" in str(one.problem) for one in declarations(tmp_path))
 
 
+def test_a_file_that_is_no_utf8(tmp_path: Path) -> None:
+    write(tmp_path, web__defs=TYPE + INLINE.format("visits"))
+    with (tmp_path / "web" / "defs.yaml").open("ab") as file:
+        file.write(b"# caf\xe9\n")
+    (broken,) = declarations(tmp_path)
+    assert broken.name == "web"
+    assert "line 3: it is not UTF-8." in str(broken.problem)
+
+
 def test_links_are_followed_and_end(tmp_path: Path) -> None:
     """As Dagster follows them."""
     defs = tmp_path / "defs"

@@ -67,3 +67,7 @@ RENAMED = (
     "A feed that is renamed or removed loses no file, and its rows no id; killed in between, it is finished "
     "by running it again"
 )
+OTHER_PROJECT = (
+    "In another Dagster project a feed is what it is here: loaded by the sensor, checked, and known to `ecom` "
+    "by the same declaration"
+)

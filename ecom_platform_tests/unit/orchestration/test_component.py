@@ -4,16 +4,20 @@ mistake breaks."""
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster.components.component_scaffolding import scaffold_object
 from dagster.components.core.component_tree import ComponentTreeException
 from dagster.components.core.package_entry import discover_package_objects
 
 from ecom_platform.catalog import catalog
+from ecom_platform.errors import UsageError
+from ecom_platform.feeds.component_file import COMPONENT
 from ecom_platform.orchestration.component import FeedAttributes
 from ecom_platform.orchestration.declared import AllBut, DeclaredFeeds
 from ecom_platform.settings import load_settings, usual_feeds_dir
@@ -255,6 +259,45 @@ def test_what_no_component_has_is_loaded_with_the_first() -> None:
     assert second.chosen(keys) == {"clicks"}
     assert whole.of_component(whole.names, leading=True).chosen(keys) == AllBut(frozenset())
     assert (first.first, second.first) == (dg.AssetKey("orders"), dg.AssetKey("orders"))
+
+
+def test_what_dg_scaffolds_loads(project: Project) -> None:
+    folder = project.defs / "sales"
+    scaffold_object(folder, COMPONENT, None, "yaml", project.folder)
+    assert project.assets() == {}
+    project.write("sales/feeds/orders.yaml", ORDERS)
+    assert project.feeds() == {"orders"}
+    with pytest.raises(UsageError, match="in Python"):
+        scaffold_object(folder, COMPONENT, None, "python", project.folder)
+
+
+class TestThePage:
+    """docs/components.md: what it shows is what there is."""
+
+    @pytest.fixture
+    def page(self) -> str:
+        return (Path(__file__).parents[3] / "docs" / "components.md").read_text("utf-8")
+
+    def test_its_files_load(self, project: Project, page: str) -> None:
+        folder, inline = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+        project.write("sales/defs.yaml", folder)
+        project.write("sales/feeds/orders.yaml", ORDERS)
+        project.write("web/defs.yaml", inline)
+        assert project.feeds() == {"orders", "visits"}
+
+    def test_it_names_all_that_there_is(self, project: Project, page: str) -> None:
+        project.component("sales", f"name: orders\n{ORDERS}")
+        found = project.load()
+        repository = found.get_repository_def()
+        there = {
+            "assets": OF_THE_LOCATION,
+            "jobs": {job.name for job in repository.get_all_jobs()} - {"__ASSET_JOB"},
+            "sensors": {sensor.name for sensor in repository.sensor_defs},
+            "schedules": {schedule.name for schedule in repository.schedule_defs},
+            "resources": set(found.resources or {}),
+        }
+        said = re.findall(rf"^\| ({'|'.join(there)}) (.*?) \|", page, re.MULTILINE)
+        assert {kind: set(re.findall(r"`(\w+)`", names)) for kind, names in said} == there
 
 
 def test_tools_are_shown_the_words_of_a_declaration() -> None:
