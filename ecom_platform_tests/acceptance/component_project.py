@@ -39,6 +39,17 @@ import dagster as dg
 def resources() -> dg.Definitions:
     return dg.Definitions(resources={"postgres": "the project's own"})
 """
+# Another component of one feed, its declaration inline.
+_VISITS = """\
+type: ecom_platform.components.FeedComponent
+
+attributes:
+  name: visits
+  columns:
+    page: {type: text, in: [home, NO, 010]}
+    visitor: bigint
+  identity: content
+"""
 ORDERS = """\
 Order No;Ordered;Customer;Status;Total
 A-1001;13.11.2026 09:43;17;paid;1.249,90
@@ -46,6 +57,7 @@ A-1002;13.11.2026 10:02;4;paid;19,95
 A-1003;14.11.2026 17:30;17;open;7,00
 A-1004;15.11.2026 08:11;;paid;7,00
 """
+VISITS = "page,visitor\nhome,17\nNO,17\n010,4\n8,4\n"
 PROGRAM = """\
 import json
 
@@ -98,7 +110,7 @@ print(json.dumps(told, default=str))
 
 
 def make_project(folder: Path) -> Path:
-    """The project, without any feed; returns the folder of its definitions."""
+    """The project, with one feed of which a file has landed; returns the folder of its definitions."""
     package = folder / "src" / "bakery"
     (package / "defs").mkdir(parents=True)
     (folder / "pyproject.toml").write_text(_PYPROJECT)
@@ -107,7 +119,11 @@ def make_project(folder: Path) -> Path:
     (package / "defs" / "__init__.py").touch()
     (package / "defs" / "resources.py").write_text(_RESOURCES)
     shutil.copy(EXAMPLE, package / "defs" / "downstream.py")
+    (package / "defs" / "web").mkdir()
+    (package / "defs" / "web" / "defs.yaml").write_text(_VISITS)
     (folder / "orders.csv").write_text(ORDERS)
+    (folder / ".ecom" / "landing" / "visits").mkdir(parents=True)
+    (folder / ".ecom" / "landing" / "visits" / "visits.csv").write_text(VISITS)
     (folder / "watch.py").write_text(PROGRAM)
     (folder / ".dagster").mkdir()
     return package / "defs"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ OF_THE_PLATFORM = {
     *("archive_matches_ledger", "disk_matches_ledger", "files_have_a_feed", "live_mode_is_alive"),
     "no_line_half_read",
 }
+
+
+def of_feeds(checks: Iterable[str]) -> set[str]:
+    return {check for check in checks if check.startswith(("orders:", "visits:"))}
 
 
 def watch(installed: Installed, project: Path) -> dict[str, Any]:
@@ -56,11 +61,11 @@ def test_a_feed_of_another_project_and_what_follows_from_it(installed: Installed
     told = watch(installed, tmp_path)
     assert COMPONENT in told["types"]
     assert told["assets"] == [
-        *("duplicate_audit", "orders", "orders_of_days", "performance_report", "revenue_by_status")
+        *("duplicate_audit", "orders", "orders_of_days", "performance_report", "revenue_by_status", "visits")
     ]
-    assert {check for check in told["checks"] if check.startswith("orders:")} == {
-        f"orders:{check}" for check in OF_THE_FEED | OF_THE_PLATFORM
-    }
+    checks = {f"orders:{check}" for check in OF_THE_FEED | OF_THE_PLATFORM}
+    checks |= {f"visits:{check}" for check in OF_THE_FEED}
+    assert of_feeds(told["checks"]) == checks
     assert {"revenue_by_status:nothing_is_left_out", "orders_of_days:each_order_has_a_day"} < set(
         told["checks"]
     )
@@ -74,16 +79,17 @@ def test_a_feed_of_another_project_and_what_follows_from_it(installed: Installed
     loaded, followed = told["ran"]
     assert loaded["success"] and followed["success"]
     # Of the project's own assets none: when they follow is its affair.
-    assert set(loaded["assets"]) == {"duplicate_audit", "orders", "performance_report"}
-    assert loaded["assets"]["orders"]["rows_inserted"] == 4
-    assert {check for check in loaded["checks"] if check.startswith("orders:")} == {
-        f"orders:{check}" for check in OF_THE_FEED | OF_THE_PLATFORM
-    }
+    assert set(loaded["assets"]) == {"duplicate_audit", "orders", "performance_report", "visits"}
+    rows = {name: loaded["assets"][name]["rows_inserted"] for name in ("orders", "visits")}
+    assert rows == {"orders": 4, "visits": 3}
+    assert of_feeds(loaded["checks"]) == checks
+    # 8 is no value of the list: Dagster's own reader would have made it of 010.
+    assert {check for check, passed in loaded["checks"].items() if not passed} == {"visits:few_rows_rejected"}
     assert set(followed["checks"]) == {
         "revenue_by_status:nothing_is_left_out",
         "orders_of_days:each_order_has_a_day",
     }
-    assert all([*loaded["checks"].values(), *followed["checks"].values()])
+    assert all(followed["checks"].values())
     assert told["revenue"] == [["open", 1, "7.00"], ["paid", 3, "1276.85"]]
     assert followed["assets"]["orders_of_days"]["orders"] == 4
     assert followed["assets"]["orders_of_days"]["days"] == {

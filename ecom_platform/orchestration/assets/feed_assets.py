@@ -181,7 +181,12 @@ def _of_feed(result: IngestResult, name: str, chosen: Sequence[str]) -> dict[str
         metadata["refused"] = dg.MetadataValue.json(refused)
     if result.waiting and name == chosen[0]:
         metadata["waiting"] = dg.MetadataValue.json(result.waiting)
-    quarantined = {file: why for file, why in result.quarantined.items() if feed_of(file) == name}
+    # What is of no feed that is an asset here, such as a damaged file at the top, is shown at the first too.
+    quarantined = {
+        file: why
+        for file, why in result.quarantined.items()
+        if (feed_of(file) if feed_of(file) in chosen else chosen[0]) == name
+    }
     if quarantined:
         metadata["quarantined"] = dg.MetadataValue.json(quarantined)
     if name in result.unready:

@@ -68,6 +68,6 @@ RENAMED = (
     "by running it again"
 )
 OTHER_PROJECT = (
-    "In another Dagster project a feed is what it is here: loaded by the sensor, checked, and known to `ecom` "
-    "by the same declaration"
+    "In another Dagster project a feed is what it is here: loaded by the sensor, checked, and known to "
+    "`ecom` by the same declaration"
 )
