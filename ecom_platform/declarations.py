@@ -83,6 +83,11 @@ def of_component(file: Path, number: int) -> list[Declaration]:
     return [found for feeds in _said_in(file) if feeds.number in (number, None) for found in _of(file, feeds)]
 
 
+def is_read(file: Path, number: int) -> bool:
+    """Whether that document is a component as we know it: by the one name of its type."""
+    return any(said.number in (number, None) for said in _said_in(file))
+
+
 def folders(folder: Path) -> list[Path]:
     """Those whose files are declarations: ``folder`` itself, and those that components below it name."""
     named = (component_folder(file) for file in _component_files(folder))

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
-from pydantic import BaseModel, Field, ModelWrapValidatorHandler, model_validator
+from pydantic import BaseModel, ModelWrapValidatorHandler, model_validator
 
 from ecom_platform.catalog import Catalog, catalog
-from ecom_platform.declarations import Source, of_component
+from ecom_platform.declarations import Source, is_read, of_component
 from ecom_platform.errors import SettingsError, UsageError
 from ecom_platform.feeds.component_file import COMPONENT, COMPONENT_FILES
 from ecom_platform.feeds.words import FeedWords
@@ -29,24 +29,34 @@ from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.workload import Workload
 from ecom_platform.settings import Settings, load_settings, usual_feeds_dir
 
+_OF_A_COMPONENT = {
+    "feeds": "A folder of declarations, one `NAME.yaml` each, in place of all other words.",
+    "name": "What asset, table and landing folder are called.",
+}
 
-class FeedAttributes(FeedWords):
-    """What may stand under `attributes`, for the tools that show it.
+
+class FeedAttributes(BaseModel):
+    """What may stand under `attributes`: the words of a declaration, for the tools that show them.
 
     Dagster hands over values that its own reader made of the text, `8` for `010`, and would let one mistake
-    break the whole code location. So nothing is judged here: the component reads the file again.
+    break the whole code location. So nothing is judged here, nor said of types: the component reads the file
+    again.
     """
-
-    name: str | None = Field(None, description="What asset, table and landing folder are called.")
-    feeds: str | None = Field(
-        None, description="A folder of declarations, one `NAME.yaml` each, in place of all other words."
-    )
-    columns: dict[str, Any] = Field({}, description="The columns of the table, in its order.")
 
     @model_validator(mode="wrap")
     @classmethod
     def _as_it_stands(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ARG003
         return cls.model_construct()
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        words = {field.alias or name: field.description for name, field in FeedWords.model_fields.items()}
+        words = {**_OF_A_COMPONENT, **words}
+        return {
+            "type": "object",
+            "properties": {word: {"description": said} for word, said in words.items()},
+            "additionalProperties": False,
+        }
 
 
 class FeedScaffolder(dg.Scaffolder[Any]):
@@ -117,7 +127,13 @@ class FeedComponent(dg.Component):
         ]
 
     def _require_found(self, settings: Settings, found: Catalog) -> None:
-        """Sensor, runs and `ecom` look for declarations in one folder: what is elsewhere would be nowhere."""
+        """Sensor, runs and `ecom` look for declarations in one folder, by the name of the type: what is
+        elsewhere, or of a class of somebody's own, would be an asset here and unknown there."""
+        if not is_read(self.file, self.number):
+            raise SettingsError(
+                f"{self.file}: the type of a component of feeds is not called {COMPONENT}.",
+                f"Say `type: {COMPONENT}`.",
+            )
         for declaration in of_component(self.file, self.number):
             if declaration.name not in found.sources:
                 raise SettingsError(

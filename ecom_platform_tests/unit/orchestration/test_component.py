@@ -38,7 +38,7 @@ class Project:
     """A project without feeds: what is written into the folder of its definitions is loaded."""
 
     def __init__(self, folder: Path, package: str) -> None:
-        self.folder = folder
+        self.folder, self.package = folder, package
         self.defs = folder / package / "defs"
         self.defs.mkdir(parents=True)
         for module in (self.defs.parent, self.defs):
@@ -241,6 +241,17 @@ def test_declarations_are_looked_for_in_one_folder(project: Project, monkeypatch
     with pytest.raises(ComponentTreeException) as caught:
         project.load()
     assert f"elsewhere, and the feed orders is declared in {orders}" in str(caught.value.__cause__)
+
+
+def test_a_type_by_another_name(project: Project) -> None:
+    """Dagster finds the class there as well; `ecom` would not know the feed."""
+    own = "from ecom_platform.components import FeedComponent\n\n\nclass Mine(FeedComponent): ...\n"
+    project.write("mine.py", own)
+    for name in ("ecom_platform.orchestration.component.FeedComponent", f"{project.package}.defs.mine.Mine"):
+        project.write("sales/defs.yaml", f"type: {name}\nattributes: {{feeds: .}}\n")
+        with pytest.raises(ComponentTreeException) as caught:
+            project.load()
+        assert f"Say `type: {COMPONENT}`" in str(caught.value.__cause__)
 
 
 def test_what_no_component_has_is_loaded_with_the_first() -> None:
