@@ -90,13 +90,13 @@ def is_read(file: Path, number: int) -> bool:
 
 def folders(folder: Path) -> list[Path]:
     """Those whose files are declarations: ``folder`` itself, and those that components below it name."""
-    named = (component_folder(file) for file in _component_files(folder))
-    return list(dict.fromkeys([folder, *(found for found in named if found is not None)]))
+    named = (found for file in _component_files(folder) for found in component_folders(file))
+    return list(dict.fromkeys([folder, *named]))
 
 
-def component_folder(file: Path) -> Path | None:
-    """The folder of declarations that a file of components names; ``None`` where it names none."""
-    return next((file.parent / said.folder for said in _said_in(file) if said.folder is not None), None)
+def component_folders(file: Path) -> list[Path]:
+    """The folders of declarations that a file of components names."""
+    return [file.parent / said.folder for said in _said_in(file) if said.folder is not None]
 
 
 def _of_file(file: Path) -> Iterator[Declaration]:
@@ -106,7 +106,7 @@ def _of_file(file: Path) -> Iterator[Declaration]:
 
 def _of(file: Path, said: ComponentFeeds) -> Iterator[Declaration]:
     # What has no name of its own is called as its folder is, so that it is an asset which says what is wrong.
-    called = _called(said.name or file.parent.name)
+    called = _called(said.name or f"{file.parent.name}_{said.number + 1 if said.number else ''}")
     if said.problem is not None:
         yield Declaration(called, Source(file, said.number), said.problem)
     elif said.folder is None:

@@ -114,7 +114,7 @@ class _Component:
 
     @classmethod
     def of(cls, folder: Path, name: str) -> _Component:
-        from ecom_platform.declarations import component_folder, declarations
+        from ecom_platform.declarations import component_folders, declarations
         from ecom_platform.feeds.component_file import COMPONENT, COMPONENT_FILES
 
         whole = folder.absolute()
@@ -125,7 +125,7 @@ class _Component:
         file = next((folder / one for one in COMPONENT_FILES if (folder / one).exists()), None)
         if file is None:
             return cls(folder / COMPONENT_FILES[0], folder / "feeds", definitions)
-        feeds = component_folder(file)
+        feeds = next(iter(component_folders(file)), None)
         if feeds is None:
             raise UsageError(
                 f"{file} is there already, is not replaced, and names no folder of feeds.",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from ecom_platform.catalog import Catalog
+from ecom_platform.catalog import RESERVED, Catalog
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.store.feed_table import FeedTable
 
@@ -55,8 +55,10 @@ class DeclaredFeeds:
 
     @property
     def names(self) -> list[str]:
-        """Of every feed, also of those whose declaration has a mistake."""
-        every = list(dict.fromkeys([*self.catalog.feeds, *self.catalog.problems]))
+        """Of every feed, also of those whose declaration has a mistake; not where that is the name, which is
+        one of ours."""
+        broken = [name for name in self.catalog.problems if name not in RESERVED]
+        every = list(dict.fromkeys([*self.catalog.feeds, *broken]))
         return every if self.only is None else [name for name in every if name in self.only]
 
     @property

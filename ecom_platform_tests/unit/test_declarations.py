@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.declarations import component_folder, declarations, folders, of_component
+from ecom_platform.declarations import component_folders, declarations, folders, of_component
 
 TYPE = "type: ecom_platform.components.FeedComponent\n"
 INLINE = "attributes: {{name: {}, columns: {{a: text}}, identity: content}}\n"
@@ -52,8 +52,8 @@ def test_components_at_every_depth_but_what_is_hidden(tmp_path: Path) -> None:
         [],
         ["offers"],
     ]
-    assert component_folder(file) == tmp_path / "sales" / ".." / "shared"
-    assert folders(tmp_path) == [tmp_path, component_folder(file)]
+    assert component_folders(file) == [tmp_path / "sales" / ".." / "shared"]
+    assert folders(tmp_path) == [tmp_path, *component_folders(file)]
 
 
 def test_a_feed_may_be_called_defs(tmp_path: Path) -> None:

@@ -243,6 +243,21 @@ def test_declarations_are_looked_for_in_one_folder(project: Project, monkeypatch
     assert f"elsewhere, and the feed orders is declared in {orders}" in str(caught.value.__cause__)
 
 
+def test_a_name_of_ours_is_told_and_is_no_asset(project: Project) -> None:
+    """There would be two of that name, and no code location."""
+    project.component("sales", "feeds: feeds")
+    project.write("sales/feeds/orders.yaml", ORDERS)
+    project.write("sales/feeds/duplicate_audit.yaml", ORDERS)
+    dg.Definitions.validate_loadable(project.load())
+    assert project.feeds() == {"orders"}
+    assert set(catalog(load_settings()).problems) == {"duplicate_audit"}
+
+
+def test_two_without_a_name_in_one_file(project: Project) -> None:
+    project.component("web", ORDERS, f"---\n{TYPE}attributes: {{columns: {{a: text}}}}\n")
+    assert project.feeds() == {"web", "web_2"}
+
+
 def test_a_type_by_another_name(project: Project) -> None:
     """Dagster finds the class there as well; `ecom` would not know the feed."""
     own = "from ecom_platform.components import FeedComponent\n\n\nclass Mine(FeedComponent): ...\n"
