@@ -1,16 +1,16 @@
 """Which feeds there are: those that the package brings and those of ``ECOM_FEEDS_DIR``.
 
-Belongs here: reading the declarations' files. Does not belong here: what a declaration may say (``feeds``),
-or the tables that follow from it (``store.feed_tables``).
+Belongs here: which declarations can be used together. Does not belong here: where they stand
+(``declarations``), what one may say (``feeds``), or the tables that follow from it (``store.feed_tables``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import cache
 
+from ecom_platform.declarations import Declaration, Source, declarations
 from ecom_platform.errors import FeedError, UsageError
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Feed
@@ -38,26 +38,34 @@ RESERVED = frozenset(path.stem for path in PACKAGED) | frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The feeds by name, and what is wrong with the declarations that cannot be used, by theirs."""
+    """The feeds by name, and what is wrong with the declarations that cannot be used, by theirs.
+
+    ``sources``: where each stands that the package does not bring; of one that is declared twice, the first.
+    """
 
     feeds: dict[str, Feed]
     problems: dict[str, FeedError] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
 
 
 def catalog(settings: Settings) -> Catalog:
     """What the package brings and what ``ECOM_FEEDS_DIR`` has; a mistake in one file stops no other."""
     found = Catalog(dict(packaged()))
-    paths = _files(settings.feeds_dir)
-    for path in paths:
-        name = path.stem
+    by_name: dict[str, list[Declaration]] = {}
+    for declaration in declarations(settings.feeds_dir):
+        by_name.setdefault(declaration.name, []).append(declaration)
+    for name, (declaration, *twins) in by_name.items():
+        found.sources[name] = declaration.source
         try:
-            twin = next((other for other in paths if other.stem == name and other != path), None)
-            if twin is not None:
-                raise FeedError(f"{path} and {twin} both declare the feed {name}.", "Leave one of them.")
-            feed = _read(path, _content(path))
+            if twins:
+                raise FeedError(
+                    f"{declaration.source} and {twins[0].source} both declare the feed {name}.",
+                    "Leave one of them.",
+                )
+            feed = declaration.read(RESERVED)
             if feed.schema is None and feed.table in RESERVED:
                 raise FeedError(
-                    f"{path}: the table {feed.table} of the feed {name} is one of ours.",
+                    f"{declaration.source}: the table {feed.table} of the feed {name} is one of ours.",
                     "Give it another name (`table: …`).",
                 )
             found.feeds[name] = feed
@@ -67,12 +75,6 @@ def catalog(settings: Settings) -> Catalog:
             found.problems[name] = error
     _refuse_shared_tables(found)
     return found
-
-
-@lru_cache(maxsize=1024)
-def _read(path: Path, content: bytes) -> Feed:
-    """Declarations are asked for again and again; reading one takes milliseconds."""
-    return read_feed(content, str(path), path.stem, RESERVED)
 
 
 def declared_feed(settings: Settings, name: str | None = None) -> Feed:
@@ -104,20 +106,6 @@ def require_known(names: Iterable[str], known: Collection[str]) -> None:
                 f"No feed is called {name!r}.",
                 f"There are {', '.join(sorted(known))}; see `ecom feeds list`.",
             )
-
-
-def _files(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
-    except OSError:
-        return []
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise FeedError(f"{path} cannot be read: {error.strerror or error}.", "Make it readable.") from error
 
 
 def _refuse_shared_tables(found: Catalog) -> None:

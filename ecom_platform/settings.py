@@ -42,6 +42,8 @@ _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _HOST = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?$")
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
+# The folder of declarations where ECOM_FEEDS_DIR is not set, by :func:`usual_feeds_dir`.
+_usual_feeds_dir = [Path("feeds")]
 # Retired variables that this process has warned of.
 _warned: set[str] = set()
 
@@ -482,7 +484,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(
         home=home,
         landing_dir=reader.path("ECOM_LANDING_DIR", home / "landing"),
-        feeds_dir=reader.path("ECOM_FEEDS_DIR", Path("feeds")),
+        feeds_dir=reader.path("ECOM_FEEDS_DIR", _usual_feeds_dir[0]),
         postgres_url=reader.with_password(postgres_url, password),
         spark_postgres_url=reader.with_password(spark_postgres_url, password),
         postgres_schema=schema,
@@ -528,6 +530,12 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             " ".join(dict.fromkeys(reader.problems)), "Correct the environment or .env and try again."
         )
     return settings
+
+
+def usual_feeds_dir(folder: Path) -> None:
+    """From now on, in this process, declarations are in ``folder`` where ``ECOM_FEEDS_DIR`` is not set: for a
+    code location that has them among its own definitions."""
+    _usual_feeds_dir[0] = folder
 
 
 def load_alert_settings(

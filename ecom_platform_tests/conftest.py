@@ -39,7 +39,7 @@ from ecom_platform_tests.waiting import wait_until
 # Or programs and servers of their own and whole Dagster runs, which take a second each.
 HEAVY = {"spark_settings", "starts_spark", "starts_dagster", "starts_programs"}
 # What is made once and used by tests of several modules: they run in one process.
-SHARED = ("spark_settings", "dev")
+SHARED = ("spark_settings", "dev", "installed")
 
 # What whoever started the tests ignores (`nohup`, a background job of a shell), programs would inherit as
 # ignored; a handler they do not inherit.

@@ -7,6 +7,7 @@ what a file is (``files.drafting``), or reading it (``files.rehearsal``).
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +46,22 @@ def feeds() -> None:
     "--set", "said", multiple=True, metavar="[COLUMN.]WORD=VALUE", help="Say what is not to be found out."
 )
 @click.option("--prove", is_flag=True, help="Read all of files that are larger than 64 MB.")
+@click.option(
+    "--component",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write it for another Dagster project: into a folder of its definitions, with a defs.yaml.",
+)
 @json_option
-def init(files: tuple[Path, ...], name: str | None, said: tuple[str, ...], prove: bool, as_json: bool) -> int:
+def init(
+    files: tuple[Path, ...],
+    name: str | None,
+    said: tuple[str, ...],
+    prove: bool,
+    folder: Path | None,
+    as_json: bool,
+) -> int:
     """Write the declaration of a feed from files of it; every row that was read loads with it."""
     from ecom_platform.catalog import RESERVED
     from ecom_platform.feeds.inference.column_names import feed_name
@@ -57,11 +72,14 @@ def init(files: tuple[Path, ...], name: str | None, said: tuple[str, ...], prove
     settings = load_settings()
     words = SaidWords.parse(said)
     name = name or feed_name(files[0].name.removesuffix(".gz").rpartition(".")[0] or files[0].name, RESERVED)
-    target = settings.feeds_dir / f"{name}.yaml"
+    component = None if folder is None else _Component.of(folder, name)
+    target = (settings.feeds_dir if component is None else component.feeds) / f"{name}.yaml"
     _require_new(target)
     drafted = draft_feed(files, name, words, prove=prove)
+    if component is not None:
+        component.make()
     _write(target, drafted.draft.text())
-    following = _next_commands(settings, name, files)
+    following = _next_commands(settings, name, files, component)
     if as_json:
         print_json({"success": True, **_drafted_as_json(drafted, target), "next": following})
     else:
@@ -85,6 +103,51 @@ def _require_new(target: Path) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Component:
+    """A folder among the definitions of a Dagster project: its `defs.yaml`, and the folder ``feeds`` that it
+    names. ``definitions`` is what ``ECOM_FEEDS_DIR`` has to be for `ecom` to know it."""
+
+    file: Path
+    feeds: Path
+    definitions: Path
+
+    @classmethod
+    def of(cls, folder: Path, name: str) -> _Component:
+        from ecom_platform.declarations import component_folders, declarations
+        from ecom_platform.feeds.component_file import COMPONENT, COMPONENT_FILES
+
+        whole = folder.absolute()
+        definitions = next((one for one in whole.parents if one.name == "defs"), whole.parent)
+        other = next((one for one in declarations(definitions) if one.name == name), None)
+        if other is not None:
+            raise UsageError(f"The feed {name} is declared in {other.source}.", "Give another --name.")
+        file = next((folder / one for one in COMPONENT_FILES if (folder / one).exists()), None)
+        if file is None:
+            return cls(folder / COMPONENT_FILES[0], folder / "feeds", definitions)
+        feeds = next(iter(component_folders(file)), None)
+        if feeds is None:
+            raise UsageError(
+                f"{file} is there already, is not replaced, and names no folder of feeds.",
+                f"Give another folder, or let it be `type: {COMPONENT}` with `attributes: {{feeds: feeds}}`.",
+            )
+        return cls(file, feeds, definitions)
+
+    def make(self) -> None:
+        """What is there already stays as it is. Killed in between, the next call goes on."""
+        from ecom_platform.feeds.component_file import COMPONENT
+
+        try:
+            self.feeds.mkdir(parents=True, exist_ok=True)
+            if not self.file.exists():
+                with self.file.open("x", encoding="utf-8") as file:
+                    file.write(f"type: {COMPONENT}\n\nattributes:\n  feeds: {self.feeds.name}\n")
+        except OSError as error:
+            raise StorageError(
+                f"{self.file} cannot be written: {error.strerror or error}.", "Give another folder."
+            ) from error
+
+
 def _write(target: Path, text: str) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -99,13 +162,17 @@ def _write(target: Path, text: str) -> None:
         ) from error
 
 
-def _next_commands(settings: Settings, name: str, files: tuple[Path, ...]) -> list[str]:
-    folder = settings.landing_dir / name
-    if folder.is_absolute() and folder.is_relative_to(Path.cwd()):
-        folder = folder.relative_to(Path.cwd())
-    place = shlex.quote(str(folder))
+def _next_commands(
+    settings: Settings, name: str, files: tuple[Path, ...], component: _Component | None
+) -> list[str]:
+    place = shlex.quote(_shown(settings.landing_dir / name))
     copied = " ".join(shlex.quote(str(file)) for file in files)
-    return [f"mkdir -p {place}", f"cp {copied} {place}/", "ecom ingest"]
+    where = "" if component is None else f"ECOM_FEEDS_DIR={shlex.quote(_shown(component.definitions))} "
+    return [f"mkdir -p {place}", f"cp {copied} {place}/", f"{where}ecom ingest"]
+
+
+def _shown(folder: Path) -> str:
+    return str(folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder)
 
 
 def _drafted_as_json(drafted: Drafted, target: Path) -> dict[str, Any]:
@@ -260,7 +327,7 @@ def list_feeds(as_json: bool) -> int:
 
     settings = load_settings()
     found = catalog(settings)
-    listed = [_listed(settings, found, name) for name in sorted({*found.feeds, *found.problems})]
+    listed = [_listed(found, name) for name in sorted({*found.feeds, *found.problems})]
     if as_json:
         print_json({"success": not found.problems, "feeds": listed})
     else:
@@ -284,12 +351,11 @@ def _short(listed: dict[str, Any]) -> dict[str, Any]:
 _LISTED = ("name", "table", "identity", "file", "state")
 
 
-def _listed(settings: Settings, found: Catalog, name: str) -> dict[str, Any]:
+def _listed(found: Catalog, name: str) -> dict[str, Any]:
     from ecom_platform.feeds.packaged import PACKAGED
 
-    own = (settings.feeds_dir / f"{name}{end}" for end in (".yaml", ".yml"))
-    file = next((path for path in own if path.exists()), None)
-    file = file or next((path for path in PACKAGED if path.stem == name), None)
+    source = found.sources.get(name)
+    file = source or next((path for path in PACKAGED if path.stem == name), None)
     problem: FeedError | None = found.problems.get(name)
     feed = found.feeds.get(name)
     return {

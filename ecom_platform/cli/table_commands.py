@@ -5,6 +5,7 @@ Belongs here: arguments and what is printed. Does not belong here: the work, whi
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ from ecom_platform.cli.feeds import feeds
 from ecom_platform.cli.on_call import json_option, zone_of
 from ecom_platform.errors import UsageError
 from ecom_platform.processes.output import print_json
-from ecom_platform.settings import load_settings
+from ecom_platform.settings import Settings, load_settings
 
 __all__ = ["feeds"]
 
@@ -118,8 +119,9 @@ def add_column(name: str, column: str, type_: str, source: str | None, as_json: 
     settings = load_settings()
     declared = catalog(settings)
     require_known([name], {*declared.feeds, *declared.problems})
+    folder = _folder_of(settings, name)
     with provide(settings) as database:
-        wait, folder = settings.lock_wait_seconds, settings.feeds_dir
+        wait = settings.lock_wait_seconds
         done = add(database, zone_of(settings), folder, declared, name, column, type_, wait, source=source)
     if as_json:
         print_json({"success": True, **done.as_json()})
@@ -138,9 +140,10 @@ def rename(old: str, new: str, as_json: bool) -> int:
     from ecom_platform.tables.renaming import rename as call
 
     settings = load_settings()
+    folder = _folder_of(settings, old, new)
     with provide(settings) as database:
         zone = zone_of(settings)
-        done = call(database, zone, settings.feeds_dir, old, new, settings.lock_wait_seconds)
+        done = call(database, zone, folder, old, new, settings.lock_wait_seconds)
     if as_json:
         declaration = str(done.declaration)
         print_json({"success": True, "feed": new, "table": done.table, "declaration": declaration})
@@ -162,13 +165,14 @@ def remove(name: str, drop_table: bool, yes: bool, as_json: bool) -> int:
     from ecom_platform.tables.removing import survey
 
     settings = load_settings()
+    folder = _folder_of(settings, name)
     with provide(settings) as database:
         zone = zone_of(settings)
-        found = survey(database, zone, settings.feeds_dir, name)
+        found = survey(database, zone, folder, name)
         removable = yes and (drop_table or found.has.nothing)
         if removable:
             wait = settings.lock_wait_seconds
-            found = take_out(database, zone, settings.feeds_dir, name, wait, drop_table=drop_table)
+            found = take_out(database, zone, folder, name, wait, drop_table=drop_table)
     answer = {"success": removable, "removed": removable, **found.as_json()}
     said = f"Removed: {found}." if removable else f"This removes {found}."
     if not removable:
@@ -180,6 +184,26 @@ def remove(name: str, drop_table: bool, yes: bool, as_json: bool) -> int:
     if as_json:
         print_json(answer)
     return 0 if removable else UsageError.exit_code
+
+
+def _folder_of(settings: Settings, *names: str) -> Path:
+    """The folder that has the declaration of one of these feeds as a file of its own, to be moved there."""
+    from ecom_platform.catalog import catalog
+    from ecom_platform.declarations import folders
+
+    sources = catalog(settings).sources
+    shared = next((name for name in names if name in sources and sources[name].is_shared), None)
+    if shared is not None:
+        raise UsageError(
+            f"The feed {shared} is declared in {sources[shared]}, with what else stands there.",
+            f"Put its declaration into a file of its own first: `feeds: feeds`, and feeds/{shared}.yaml.",
+        )
+    found = folders(settings.feeds_dir)
+    # By the first part of a name: killed halfway, the file is called otherwise.
+    having = (
+        one for one in found if one.is_dir() and any(p.name.split(".")[0] in names for p in one.iterdir())
+    )
+    return next(having, settings.feeds_dir)
 
 
 @click.command()

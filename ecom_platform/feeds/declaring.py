@@ -37,7 +37,11 @@ def read_feed(text: bytes | str, file: str, name: str, reserved: Collection[str]
 
     ``reserved`` are names that a feed must not have. Raises :class:`DeclarationError` with every mistake.
     """
-    document = read_document(text, file)
+    return declared_feed(read_document(text, file), name, reserved)
+
+
+def declared_feed(document: Document, name: str, reserved: Collection[str] = ()) -> Feed:
+    """The same of a document that is read already."""
     data, problems = _rejoined(document)
     data = _written_out(data)
     problems += [*_wrong_name(document, name, reserved), *_wrong_columns(document, data)]
@@ -50,7 +54,7 @@ def read_feed(text: bytes | str, file: str, name: str, reserved: Collection[str]
     if not problems:
         feed = _feed(words, name)
         problems += [
-            Mistake(file, document.line_of(path), message, remedy)
+            Mistake(document.file, document.line_of(path), message, remedy)
             for path, message, remedy in broken_rules(feed, words)
         ]
     if problems:
@@ -59,16 +63,17 @@ def read_feed(text: bytes | str, file: str, name: str, reserved: Collection[str]
 
 
 def _wrong_name(document: Document, name: str, reserved: Collection[str]) -> Iterable[Mistake]:
+    line = document.lines.get(("name",), 1)
     if not NAME.fullmatch(name):
         yield Mistake(
             document.file,
-            1,
+            line,
             f"{name!r} is no name of a feed",
             "A name (of the file, or --name) is a letter, then lower-case letters, digits, _: 41 at most.",
         )
     elif name in reserved:
         yield Mistake(
-            document.file, 1, f"{name} is the name of a table or an asset of ours", "Choose another."
+            document.file, line, f"{name} is the name of a table or an asset of ours", "Choose another."
         )
 
 

@@ -10,6 +10,8 @@ errors: a declaration is read once by a person, and means what it says where it 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
@@ -42,19 +44,19 @@ class Document:
             path = path[:-1]
         return self.lines.get(path, 1)
 
+    def part(self, word: str, without: Collection[str] = ()) -> Document:
+        """The mapping under ``word``, less some of its words, as a document; lines are those of the file."""
+        data = {name: value for name, value in self.data[word].items() if name not in without}
+        return Document(
+            self.file, data, {path[1:]: n for path, n in self.lines.items() if path[:1] == (word,)}
+        )
+
 
 def read_document(text: bytes | str, file: str) -> Document:
     """The document in ``text``. Raises :class:`DeclarationError` with everything that is wrong with it as
     YAML."""
-    try:
-        decoded = text if isinstance(text, str) else text[: MAX_BYTES + 1].decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = text[: error.start].count(b"\n") + 1 if isinstance(text, bytes) else 1
-        raise _refused(file, line, "it is not UTF-8", "Save it as UTF-8.") from error
-    if len(decoded) > MAX_BYTES:
-        raise _refused(file, 1, f"it is larger than {MAX_BYTES:,} bytes", "Is it the right file?")
     reader = _NodeReader(file)
-    root = reader.compose(decoded)
+    root = reader.compose(_decoded(text, file))
     if root is None:
         raise _refused(file, 1, "it is empty", "See docs/feed-reference.md for what it has to say.")
     if not isinstance(root, yaml.MappingNode):
@@ -65,6 +67,31 @@ def read_document(text: bytes | str, file: str) -> Document:
     return Document(file, data, reader.lines)
 
 
+def read_documents(text: bytes | str, file: str) -> list[Document]:
+    """The documents that ``---`` divides; one that is no mapping has no words. Raises
+    :class:`DeclarationError` as :func:`read_document` does."""
+    readers = []
+    for node in _NodeReader(file).compose_all(_decoded(text, file)):
+        reader = _NodeReader(file)
+        data = reader.value(node, ()) if isinstance(node, yaml.MappingNode) else {}
+        readers.append((reader, Document(file, data, reader.lines)))
+    problems = [problem for reader, _ in readers for problem in reader.problems]
+    if problems:
+        raise DeclarationError(problems)
+    return [document for _, document in readers]
+
+
+def _decoded(text: bytes | str, file: str) -> str:
+    try:
+        decoded = text if isinstance(text, str) else text[: MAX_BYTES + 1].decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = text[: error.start].count(b"\n") + 1 if isinstance(text, bytes) else 1
+        raise _refused(file, line, "it is not UTF-8", "Save it as UTF-8.") from error
+    if len(decoded) > MAX_BYTES:
+        raise _refused(file, 1, f"it is larger than {MAX_BYTES:,} bytes", "Is it the right file?")
+    return decoded
+
+
 class _NodeReader:
     def __init__(self, file: str) -> None:
         self._file = file
@@ -72,13 +99,24 @@ class _NodeReader:
         self.problems: list[Mistake] = []
 
     def compose(self, text: str) -> yaml.Node | None:
+        with self._told(text):
+            node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+        return node
+
+    def compose_all(self, text: str) -> list[yaml.Node]:
+        with self._told(text):
+            return list(yaml.compose_all(text, Loader=_Loader))
+
+    @contextmanager
+    def _told(self, text: str) -> Iterator[None]:
+        """Around a call of the parser: what it says, in our words."""
         try:
             # Anchors and the like are seen before a loader would follow them.
             for event in yaml.parse(text, Loader=_Loader):
                 self._look_at(event)
             if self.problems:
                 raise DeclarationError(self.problems)
-            node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+            yield
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             said = " ".join(part for part in (error.context, error.problem) if part)
@@ -87,7 +125,6 @@ class _NodeReader:
             ) from error
         except yaml.YAMLError as error:
             raise _refused(self._file, 1, f"it is no YAML: {str(error).splitlines()[0]}", _REMEDY) from error
-        return node
 
     def _look_at(self, event: yaml.Event) -> None:
         line = event.start_mark.line + 1

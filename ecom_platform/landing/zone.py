@@ -32,6 +32,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ecom_platform import durable
+from ecom_platform.declarations import declarations
 from ecom_platform.errors import StorageError
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.settings import Settings
@@ -279,12 +280,8 @@ def make_room(path: Path) -> None:
 
 
 def declared_names(folder: Path) -> set[str]:
-    """The names of the feeds that have a file in the folder of declarations, whether it can be used."""
-    try:
-        names = {path.stem for path in folder.iterdir() if path.suffix in (".yaml", ".yml")}
-    except OSError:
-        return set()
-    return {name for name in names if _FEED.fullmatch(name)}
+    """The names of the feeds that have a declaration in the folder, whether it can be used."""
+    return {found.name for found in declarations(folder) if _FEED.fullmatch(found.name)}
 
 
 def _refuse_to_replace(source: Path, target: Path) -> None:

@@ -6,6 +6,7 @@ Belongs here: gathering. Does not belong here: deciding anything, or knowing whi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 
@@ -35,26 +36,41 @@ MODULE = "ecom_platform.definitions"
 def definitions(settings: Settings, workload: Workload) -> dg.Definitions:
     """Everything that the UI shows, of the feeds that are declared now."""
     declared = DeclaredFeeds(catalog(settings))
-    checks = [
-        *feed_checks(declared, workload.row_rules),
-        *platform_checks(declared, dg.AssetKey(AUDIT)),
-    ]
-    evaluated = [key for check in checks for key in check.check_keys]
-    engine = dg.Definitions(
-        assets=[
-            feed_assets(declared, workload.upstream),
-            duplicate_audit(declared),
-            performance_report(workload.upstream.get(REPORT, ())),
-        ],
-        asset_checks=checks,
-        jobs=[ingest_job, *MAINTENANCE_JOBS],
-        sensors=[new_csv_files, live_mode_sensor, ledger_age],
-        resources=resources(settings, workload, replace(declared, checks=evaluated)),
-        # One run is one process and one Spark session; a process a step takes four times as long.
-        executor=dg.in_process_executor,
-    )
     return dg.Definitions.merge(
-        engine, workload.definitions, daily(declared, workload.tables), platform_alerts()
+        feed_definitions(declared, workload),
+        platform_definitions(settings, declared, workload),
+        workload.definitions,
+        # One run is one process and one Spark session; a process a step takes four times as long.
+        dg.Definitions(executor=dg.in_process_executor),
+    )
+
+
+def feed_definitions(
+    declared: DeclaredFeeds, workload: Workload, step: Callable[[str], str] = str
+) -> dg.Definitions:
+    """Of each feed its asset and its checks. ``step``: by its usual name, what a step is called."""
+    return dg.Definitions(
+        assets=[feed_assets(declared, workload.upstream, step("load"))],
+        asset_checks=feed_checks(declared, workload.row_rules, step),
+    )
+
+
+def platform_definitions(settings: Settings, declared: DeclaredFeeds, workload: Workload) -> dg.Definitions:
+    """What a code location has once, however many feeds there are: jobs, sensors, schedules, resources."""
+    checks = platform_checks(declared, dg.AssetKey(AUDIT))
+    evaluated = [
+        key for check in [*feed_checks(declared, workload.row_rules), *checks] for key in check.check_keys
+    ]
+    return dg.Definitions.merge(
+        dg.Definitions(
+            assets=[duplicate_audit(declared), performance_report(workload.upstream.get(REPORT, ()))],
+            asset_checks=checks,
+            jobs=[ingest_job, *MAINTENANCE_JOBS],
+            sensors=[new_csv_files, live_mode_sensor, ledger_age],
+            resources=resources(settings, workload, replace(declared, checks=evaluated)),
+        ),
+        daily(declared, workload.tables),
+        platform_alerts(),
     )
 
 

@@ -9,12 +9,12 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 
-from ecom_platform.catalog import Catalog
+from ecom_platform.catalog import RESERVED, Catalog
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.store.feed_table import FeedTable
 
@@ -24,21 +24,42 @@ ALL_FEEDS = dg.AssetSelection.tag(*next(iter(FEED_TAG.items())))
 
 
 @dataclass(frozen=True, slots=True)
+class AllBut:
+    """Every feed that there is by now, but those of these names."""
+
+    names: frozenset[str]
+
+    def __contains__(self, name: object) -> bool:
+        return name not in self.names
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredFeeds:
-    """What ``catalog`` had when the code location was loaded. There is always a feed: one is packaged."""
+    """What ``catalog`` had when the code location was loaded, of which ``only`` are assets of it: all, unless
+    that is said. There is always one.
+
+    ``whole`` are the feeds of the code location where these are those of one of its components; what no
+    component has, such as what was declared since, is loaded with the feeds of the ``leading`` one.
+    """
 
     catalog: Catalog
     # Those that a run which loads, or looks at what was loaded, evaluates of them.
     checks: Sequence[dg.AssetCheckKey] = ()
+    only: Sequence[str] | None = None
+    whole: DeclaredFeeds | None = None
+    leading: bool = True
 
     @property
     def feeds(self) -> dict[str, Feed]:
-        return self.catalog.feeds
+        return {name: self.catalog.feeds[name] for name in self.names if name in self.catalog.feeds}
 
     @property
     def names(self) -> list[str]:
-        """Of every feed, also of those whose declaration has a mistake."""
-        return list(dict.fromkeys([*self.catalog.feeds, *self.catalog.problems]))
+        """Of every feed, also of those whose declaration has a mistake; not where that is the name, which is
+        one of ours."""
+        broken = [name for name in self.catalog.problems if name not in RESERVED]
+        every = list(dict.fromkeys([*self.catalog.feeds, *broken]))
+        return every if self.only is None else [name for name in every if name in self.only]
 
     @property
     def keys(self) -> list[dg.AssetKey]:
@@ -47,12 +68,19 @@ class DeclaredFeeds:
     @property
     def first(self) -> dg.AssetKey:
         """The asset that checks of the platform as a whole are shown at."""
-        return self.keys[0]
+        return (self.whole or self).keys[0]
 
     def tables(self) -> dict[str, FeedTable]:
-        return {name: FeedTable(feed) for name, feed in self.catalog.feeds.items()}
+        return {name: FeedTable(feed) for name, feed in self.feeds.items()}
 
-    def chosen(self, keys: Iterable[dg.AssetKey]) -> Collection[str] | None:
+    def of_component(self, names: Collection[str], *, leading: bool) -> DeclaredFeeds:
+        """Those of one component of the code location."""
+        return DeclaredFeeds(self.catalog, self.checks, tuple(names), self, leading)
+
+    def chosen(self, keys: Iterable[dg.AssetKey]) -> Container[str] | None:
         """The feeds among ``keys``; ``None`` where these are all, and what is declared since as well."""
         names = {key.to_user_string() for key in keys}
-        return None if names >= set(self.names) else names & set(self.names)
+        if not names >= set(self.names) or not self.leading:
+            return names & set(self.names)
+        others = () if self.whole is None else self.whole.names
+        return AllBut(frozenset(others) - set(self.names)) if others else None

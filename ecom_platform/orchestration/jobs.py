@@ -17,11 +17,16 @@ LIVE_TAG = "ecom/live"
 # On the runs of jobs that load what has landed.
 LOADS = {"ecom/loads": "yes"}
 
+# On assets that are brought up to date by every run that loads.
+FOLLOWS_TAG = {"ecom/follows": "yes"}
+
 ingest_job = dg.define_asset_job(
     INGEST_JOB,
-    selection=ALL_FEEDS.downstream(),
+    # Not all that is downstream: what another project makes of a feed may have partitions, or take an hour.
+    selection=ALL_FEEDS | dg.AssetSelection.tag(*next(iter(FOLLOWS_TAG.items()))),
     description="Load what has landed, audit, check; generates nothing: `ecom ingest`.",
     tags=LOADS,
+    executor_def=dg.in_process_executor,
 )
 
 

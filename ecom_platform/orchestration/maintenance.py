@@ -83,12 +83,12 @@ def _ingest(
 def trace_event_or_file(
     context: dg.OpExecutionContext,
     config: TraceConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
 ) -> None:
     """What became of a row, a file or a line of one. The run succeeds, whatever the answer."""
-    with postgres.database.open() as connection:
-        answer = trace(connection, landing.zone, config.wanted, catalog(landing.settings).feeds)
+    with ecom_postgres.database.open() as connection:
+        answer = trace(connection, ecom_landing.zone, config.wanted, catalog(ecom_landing.settings).feeds)
     context.log.info("\n".join([answer.verdict, *(str(fact) for fact in answer.facts)]))
     context.add_output_metadata(
         {"known": answer.known, "verdict": answer.verdict, "facts": dg.MetadataValue.json(answer.facts)}
@@ -99,72 +99,74 @@ def trace_event_or_file(
 def reload_archived_files(
     context: dg.OpExecutionContext,
     config: ReloadConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
     pyspark: SparkResource,
-    workload: dg.ResourceParam[Workload],
+    ecom_workload: dg.ResourceParam[Workload],
 ) -> None:
     """Bring archived files back and load them: deleted rows return, the rest are duplicates."""
     if config.since:
-        names = reload_since(postgres.database, landing.zone, utc("since", config.since))
+        names = reload_since(ecom_postgres.database, ecom_landing.zone, utc("since", config.since))
     else:
-        names = reload_files(postgres.database, landing.zone, config.files)
+        names = reload_files(ecom_postgres.database, ecom_landing.zone, config.files)
     context.log.info(f"{len(names)} files land again: {', '.join(names[:20])}")
-    _ingest(context, postgres, landing, pyspark, workload)
+    _ingest(context, ecom_postgres, ecom_landing, pyspark, ecom_workload)
 
 
 @dg.op(pool=POOL)
 def reconcile_disk_and_ledger(
     context: dg.OpExecutionContext,
     config: ReconcileConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
     pyspark: SparkResource,
-    workload: dg.ResourceParam[Workload],
+    ecom_workload: dg.ResourceParam[Workload],
 ) -> None:
     """After a database was restored: load again what its ledger does not know."""
-    with ingest_lock(postgres.database, landing.settings.lock_wait_seconds):
-        done = reconcile(postgres.database, landing.zone, adopt=config.adopt)
+    with ingest_lock(ecom_postgres.database, ecom_landing.settings.lock_wait_seconds):
+        done = reconcile(ecom_postgres.database, ecom_landing.zone, adopt=config.adopt)
     context.log.info(f"{done}")
-    _ingest(context, postgres, landing, pyspark, workload)
+    _ingest(context, ecom_postgres, ecom_landing, pyspark, ecom_workload)
 
 
 @dg.op
 def replay_rejected_rows(
     context: dg.OpExecutionContext,
     config: ReplayConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
 ) -> None:
     """Load rejects that have become valid, or their corrected rows."""
     if config.fixed is not None:
-        corrections = file_below(landing.settings.corrections_dir, config.fixed)
-        feed = declared_feed(landing.settings, config.feed)
-        done = replay_corrected(postgres.database, corrections, feed, landing.zone)
+        corrections = file_below(ecom_landing.settings.corrections_dir, config.fixed)
+        feed = declared_feed(ecom_landing.settings, config.feed)
+        done = replay_corrected(ecom_postgres.database, corrections, feed, ecom_landing.zone)
     else:
-        done = replay_as_they_are(postgres.database, landing.zone, catalog(landing.settings).feeds)
+        done = replay_as_they_are(
+            ecom_postgres.database, ecom_landing.zone, catalog(ecom_landing.settings).feeds
+        )
     context.log.info(f"{dict(done.verdicts)}; unmatched: {done.unmatched}")
 
 
-@dg.job(name="trace")
+@dg.job(name="trace", executor_def=dg.in_process_executor)
 def trace_job() -> None:
     """What became of an event or a file: file, line, batch, run, verdict."""
     trace_event_or_file()
 
 
-@dg.job(name="reload")
+@dg.job(name="reload", executor_def=dg.in_process_executor)
 def reload_job() -> None:
     """Load archived files again."""
     reload_archived_files()
 
 
-@dg.job(name="reconcile")
+@dg.job(name="reconcile", executor_def=dg.in_process_executor)
 def reconcile_job() -> None:
     """Bring disk and ledger in agreement after a database was restored, then ingest."""
     reconcile_disk_and_ledger()
 
 
-@dg.job(name="replay_rejects")
+@dg.job(name="replay_rejects", executor_def=dg.in_process_executor)
 def replay_rejects_job() -> None:
     """Load rejects that have become valid."""
     replay_rejected_rows()

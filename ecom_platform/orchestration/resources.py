@@ -102,12 +102,17 @@ class SparkResource(LazyPySparkResource):
 
 
 def resources(settings: Settings, workload: Workload, declared: DeclaredFeeds) -> dict[str, Any]:
-    """The resources of the code location, by the names that assets ask for."""
+    """The resources of the code location, by the names that assets ask for. They begin with ours: a project
+    that has feeds among its definitions may well have a ``postgres`` of its own."""
     return {
-        "workload": dg.ResourceDefinition.hardcoded_resource(workload, "What runs on the engine beside it."),
-        "declared": dg.ResourceDefinition.hardcoded_resource(declared, "The feeds, as they were declared."),
-        "postgres": PostgresResource(),
-        "landing": LandingZoneResource(),
+        "ecom_workload": dg.ResourceDefinition.hardcoded_resource(
+            workload, "What runs on the engine beside it."
+        ),
+        "ecom_declared": dg.ResourceDefinition.hardcoded_resource(
+            declared, "The feeds, as they were declared."
+        ),
+        "ecom_postgres": PostgresResource(),
+        "ecom_landing": LandingZoneResource(),
         # What depends on the process is added when the JVM starts; this is what the UI shows.
         "pyspark": SparkResource(
             spark_config={"spark.app.name": spark.APPLICATION_NAME, "spark.master": settings.spark_master}

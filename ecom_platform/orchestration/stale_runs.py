@@ -94,7 +94,9 @@ def _gone(instance: dg.DagsterInstance, home: Path, run: dg.DagsterRun) -> bool:
     seen = presence(home, run.run_id)
     if seen is Presence.UNKNOWN:
         return _gone_before_it_appeared(instance, run)
-    return seen is Presence.GONE
+    # Where each step is a process, as in jobs of other projects, the step that held the lock has ended, and
+    # the run goes on.
+    return seen is Presence.GONE and not _speaks(instance, run)
 
 
 def _gone_before_it_appeared(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
@@ -104,6 +106,12 @@ def _gone_before_it_appeared(instance: dg.DagsterInstance, run: dg.DagsterRun) -
     """
     spoken = _pid(instance, run)
     return spoken is not None and not _is_there(*spoken)
+
+
+def _speaks(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether the process that the run's first event names is still there."""
+    spoken = _pid(instance, run)
+    return spoken is not None and _is_there(*spoken)
 
 
 def _pid(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, float] | None:
@@ -120,7 +128,9 @@ def _pid(instance: dg.DagsterInstance, run: dg.DagsterRun) -> tuple[int, float] 
 def _is_there(pid: int, spoken_of_at: float) -> bool:
     """Whether the process that an event of that time speaks of lives: not one that has its pid by now."""
     try:
-        return psutil.Process(pid).create_time() <= spoken_of_at + _CLOCKS_SECONDS
+        process = psutil.Process(pid)
+        ended = process.status() == psutil.STATUS_ZOMBIE
+        return not ended and process.create_time() <= spoken_of_at + _CLOCKS_SECONDS
     except psutil.NoSuchProcess:
         return False
     except psutil.AccessDenied:

@@ -59,8 +59,8 @@ def _generator(config: RawEventsConfig, default_rows: int, now: datetime) -> Gen
 def raw_events(
     context: dg.AssetExecutionContext,
     config: RawEventsConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
 ) -> dg.MaterializeResult[None]:
     """CSV files of e-commerce events in the landing folder, 30,000 events unless told otherwise.
 
@@ -74,16 +74,18 @@ def raw_events(
 
     To choose the number of events, the seed or the time: the arrow beside *Materialize*, *Open launchpad*.
     """
-    require_shop(landing.settings, postgres.database)
+    require_shop(ecom_landing.settings, ecom_postgres.database)
     now = datetime.now(UTC)
-    generator = _generator(config, landing.settings.rows_per_file, now)
-    folder = landing.zone.landing
-    with postgres.transaction() as connection:
-        identity.verify(connection, landing.zone)  # events for another database would never be loaded by this
+    generator = _generator(config, ecom_landing.settings.rows_per_file, now)
+    folder = ecom_landing.zone.landing
+    with ecom_postgres.transaction() as connection:
+        identity.verify(
+            connection, ecom_landing.zone
+        )  # events for another database would never be loaded by this
     started = time.perf_counter()
     files = write_files(generator, folder, now)
     seconds = time.perf_counter() - started
-    with postgres.transaction() as connection:
+    with ecom_postgres.transaction() as connection:
         generations.record(connection, _generation(context.run_id, generator, files, seconds))
         record(connection, context.run_id, _metrics(generator.events, seconds))
     return dg.MaterializeResult(
@@ -128,20 +130,22 @@ def _generation(
 
 @dg.asset_check(asset=raw_events, blocking=True)
 def files_hold_generated_events(
-    context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+    context: dg.AssetCheckExecutionContext, ecom_postgres: PostgresResource, ecom_landing: LandingZoneResource
 ) -> Any:
     """The files hold exactly as many events as were generated; nothing is loaded otherwise.
 
     If it fails, files were changed or removed before they were loaded: materialise again.
     """
-    with postgres.transaction() as connection:
+    with ecom_postgres.transaction() as connection:
         generation = generations.latest(connection, context.run.run_id)
-        counts = count_records(connection, landing.zone, generation.file_names) if generation else {}
+        counts = count_records(connection, ecom_landing.zone, generation.file_names) if generation else {}
     return check_result(findings.generated_files(generation, counts))
 
 
 @dg.asset_check(asset=USER_EVENTS)
-def generated_events_stored_once(context: dg.AssetCheckExecutionContext, postgres: PostgresResource) -> Any:
+def generated_events_stored_once(
+    context: dg.AssetCheckExecutionContext, ecom_postgres: PostgresResource
+) -> Any:
     """Every generated event is in the table exactly once, whichever run loaded it.
 
     The events are drawn again from the recorded seed, so the answer does not rest on the files
@@ -150,7 +154,7 @@ def generated_events_stored_once(context: dg.AssetCheckExecutionContext, postgre
     If it fails, rows were deleted from the table, or given another id: `ecom reload FILE…` brings those of
     the files that are named with it back.
     """
-    with postgres.transaction() as connection:
+    with ecom_postgres.transaction() as connection:
         generation = generations.latest(connection, context.run.run_id)
         return check_result(findings.stored_once(connection, _redraw(generation) if generation else ()))
 

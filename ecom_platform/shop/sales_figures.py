@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ecom_platform.errors import UsageError
 from ecom_platform.orchestration.declared import DeclaredFeeds
-from ecom_platform.orchestration.jobs import whole_up_to
+from ecom_platform.orchestration.jobs import FOLLOWS_TAG, whole_up_to
 from ecom_platform.orchestration.metadata import (
     GROUP,
     OWNERS,
@@ -120,6 +120,7 @@ def _spec(table: str, schema: dg.TableSchema, description: str) -> dg.AssetSpec:
         kinds={"postgres", "sql"},
         code_version="2",
         metadata={"dagster/column_schema": schema, **table_name(table)},
+        tags=FOLLOWS_TAG,
     )
 
 
@@ -152,12 +153,12 @@ _LINEAGE = {HOURLY_SALES: _SALES_LINEAGE, CONVERSION_FUNNEL: _FUNNEL_LINEAGE}
 def sales_figures(
     context: dg.AssetExecutionContext,
     config: RecountConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Both sales tables, side by side."""
     rollups = sorted(key.to_user_string() for key in context.selected_asset_keys)
-    for rollup, done in refresh_all(postgres.database, rollups, config.days()):
+    for rollup, done in refresh_all(ecom_postgres.database, rollups, config.days()):
         metadata: dict[str, Any] = {
             "changed_events": done.events,
             "changed_files": done.files,
@@ -166,9 +167,10 @@ def sales_figures(
             "dagster/column_lineage": column_lineage(USER_EVENTS, _LINEAGE[rollup]),
         }
         yield dg.MaterializeResult(
-            asset_key=rollup, metadata=metadata | table_metadata(postgres.database, landing.settings, rollup)
+            asset_key=rollup,
+            metadata=metadata | table_metadata(ecom_postgres.database, ecom_landing.settings, rollup),
         )
-    remember_first_day(postgres.database, landing.settings.home)
+    remember_first_day(ecom_postgres.database, ecom_landing.settings.home)
 
 
 _REMEDY = (
@@ -197,14 +199,14 @@ SALES_CHECKS = {HOURLY_SALES: "revenue_reconciles", CONVERSION_FUNNEL: "funnel_r
 @dg.multi_asset_check(name="sales_reconcile", specs=_CHECK_SPECS, can_subset=True)
 def sales_reconcile(
     context: dg.AssetCheckExecutionContext,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
-    declared: dg.ResourceParam[DeclaredFeeds],
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
+    ecom_declared: dg.ResourceParam[DeclaredFeeds],
 ) -> Iterator[Any]:
     """Both at once, each on a connection of its own."""
-    limit = whole_up_to(context.run, landing.settings, declared)
+    limit = whole_up_to(context.run, ecom_landing.settings, ecom_declared)
     selected = {key.asset_key.to_user_string(): key.name for key in context.selected_asset_check_keys}
-    for rollup, finding in reconciles_all(postgres.database, selected, whole_up_to=limit):
+    for rollup, finding in reconciles_all(ecom_postgres.database, selected, whole_up_to=limit):
         yield check_result(finding, asset=rollup)
 
 
@@ -212,11 +214,11 @@ def sales_reconcile(
 def recount_days(
     context: dg.OpExecutionContext,
     config: RecountConfig,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
 ) -> None:
     """Count days of both sales tables anew from the events."""
-    for rollup, done in refresh_all(postgres.database, ROLLUPS, config.days()):
+    for rollup, done in refresh_all(ecom_postgres.database, ROLLUPS, config.days()):
         metadata: dict[str, Any] = {
             "changed_events": done.events,
             "recounted_events": done.recounted,
@@ -224,8 +226,8 @@ def recount_days(
         }
         context.log_event(dg.AssetMaterialization(rollup, metadata=metadata))
     # A materialization without a look at its check would turn a failed one grey.
-    limit = landing.settings.whole_check_rows
-    for rollup, finding in reconciles_all(postgres.database, SALES_CHECKS, whole_up_to=limit):
+    limit = ecom_landing.settings.whole_check_rows
+    for rollup, finding in reconciles_all(ecom_postgres.database, SALES_CHECKS, whole_up_to=limit):
         result = check_result(finding, asset=rollup)
         evaluation = dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(rollup),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -73,7 +73,7 @@ def ingest(
     session: Callable[[], SparkSession],
     run_id: str,
     *,
-    feeds: Collection[str] | None = None,
+    feeds: Container[str] | None = None,
     produced: Collection[str] = (),
     on_wait: Callable[[str], None] = lambda holder: None,
     on_batch: Callable[[StreamResult], None] = lambda result: None,

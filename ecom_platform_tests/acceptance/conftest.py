@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from ecom_platform_tests.acceptance import ui
+from ecom_platform_tests.acceptance.installed import Installed, install
 from ecom_platform_tests.receivers import Receiver, webhook
 
 
@@ -29,6 +30,12 @@ def dev(
     with ui.ecom_dev(tmp_path_factory.mktemp("dev") / "home", ECOM_ALERT_URLS=hook.url) as running:
         yield running
     running.wait_until_gone()
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """An environment that has the wheel, for all tests of it."""
+    return install(tmp_path_factory.mktemp("wheel"))
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:

@@ -6,69 +6,18 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ecom_platform_tests.acceptance import ui
-from ecom_platform_tests.packaging import TOP, build_wheel, copy_source
+from ecom_platform_tests.acceptance.installed import Installed
+from ecom_platform_tests.packaging import TOP
 
 pytestmark = pytest.mark.usefixtures("starts_spark", "starts_dagster")
 
 # Those that must fit each other to the patch.
 _FAMILY = ("dagster", "dagster-webserver", "dagster-pyspark", "dagster-postgres", "pyspark")
-
-
-def environment() -> dict[str, str]:
-    """As of a person who has set nothing: what is imported once is compiled once."""
-    return {n: v for n, v in ui.clean_environment().items() if n != "PYTHONDONTWRITEBYTECODE"}
-
-
-@dataclass(frozen=True)
-class Installed:
-    """An environment that has the wheel and whatever a resolver chose for it."""
-
-    folder: Path
-
-    @property
-    def python(self) -> Path:
-        return self.folder / "bin" / "python"
-
-    def ecom(self, home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [self.folder / "bin" / "ecom", *arguments],
-            env=environment(),
-            cwd=home,
-            capture_output=True,
-            text=True,
-            timeout=900,
-        )
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
-    folder = tmp_path_factory.mktemp("wheel")
-    wheel = build_wheel(copy_source(folder), folder)
-    environment = folder / "environment"
-    uv = [sys.executable, "-m", "uv"]
-    install = [*uv, "pip", "install", "--quiet", "--python", str(environment / "bin" / "python"), str(wheel)]
-    for command in (
-        [*uv, "venv", "--quiet", "--python", sys.executable, str(environment)],
-        [*install, *(f"--find-links={built.parent}" for built in built_before(uv))],
-    ):
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
-        assert done.returncode == 0, done.stderr
-    yield Installed(environment)
-
-
-def built_before(uv: list[str]) -> list[Path]:
-    """Spark's wheel, if `make setup` has built it: it comes as a source archive of 450 MB, and not every
-    index lets uv see that it has it already. Which version is taken is the resolver's choice all the same."""
-    cache = subprocess.run([*uv, "cache", "dir"], capture_output=True, text=True, check=True, timeout=240)
-    built = (Path(cache.stdout.strip()).glob(f"sdists-*/{index}/pyspark/*/*/*.whl") for index in ("*", "*/*"))
-    return sorted(path for found in built for path in found)[-1:]
 
 
 def test_a_resolver_chooses_what_is_tested(installed: Installed) -> None:

@@ -156,9 +156,9 @@ class TestWhileNothingIsLoaded:
 
         def tick() -> list[dg.AssetCheckEvaluation]:
             resources = {
-                "postgres": PostgresResource(),
-                "landing": LandingZoneResource(),
-                "declared": PACKAGED_FEEDS,
+                "ecom_postgres": PostgresResource(),
+                "ecom_landing": LandingZoneResource(),
+                "ecom_declared": PACKAGED_FEEDS,
             }
             with (
                 dg.DagsterInstance.ephemeral() as instance,

@@ -60,9 +60,9 @@ class Live:
             instance=self.instance,
             cursor=self._cursor,
             resources={
-                "postgres": PostgresResource(),
-                "workload": workload,
-                "declared": (defs.resources or {})["declared"],
+                "ecom_postgres": PostgresResource(),
+                "ecom_workload": workload,
+                "ecom_declared": (defs.resources or {})["ecom_declared"],
             },
         ) as context:
             result: Any = live_mode(context)

@@ -86,7 +86,7 @@ class Platform:
             (self.zone.landing / name).write_bytes(csv_file(line()))
 
     def tick(self) -> dg.SensorResult:
-        resources = {"workload": Workload(tables=["sales"]), "declared": self.declared}
+        resources = {"ecom_workload": Workload(tables=["sales"]), "ecom_declared": self.declared}
         with dg.build_sensor_context(self.instance, self.cursor, resources=resources) as context:
             result = new_csv_files(context)
         assert isinstance(result, dg.SensorResult)
@@ -504,6 +504,30 @@ class TestStaleRuns:
             finally:
                 process.kill()
         assert end_stale_runs(platform.instance) == [run.run_id]
+
+    def test_a_run_whose_step_has_ended(self, platform: Platform) -> None:
+        """Where each step is a process, the step that loaded is gone while others are at work."""
+        run = platform.run(Status.STARTED)
+        platform.instance.add_run_tags(run.run_id, {".dagster/grpc_info": json.dumps({"socket": "/s"})})
+        run = platform.instance.get_run_by_id(run.run_id) or run
+        step = (
+            "import sys; from pathlib import Path;"
+            "from ecom_platform.orchestration.presence import appear; appear(Path(sys.argv[1]), sys.argv[2])"
+        )
+        command = [sys.executable, "-c", step, platform.instance.root_directory, run.run_id]
+        subprocess.run(command, check=True, timeout=240)
+        with subprocess.Popen(["sleep", "60"]) as process:
+            try:
+                platform.instance.report_engine_event(
+                    "Started process for run", run, EngineEventData.in_process(process.pid)
+                )
+                assert end_stale_runs(platform.instance) == []
+            finally:
+                process.kill()
+                zombie = psutil.Process(process.pid)
+                wait_until(lambda: zombie.status() == psutil.STATUS_ZOMBIE)
+            # Nobody has asked for its exit code yet.
+            assert end_stale_runs(platform.instance) == [run.run_id]
 
     def test_a_pid_that_is_somebody_elses_by_now(self, platform: Platform) -> None:
         run = platform.run(Status.STARTED)

@@ -296,7 +296,7 @@ class TestTheSensor:
 
     def tick(self) -> dg.SensorResult:
         declared = DeclaredFeeds(catalog(load_settings()))
-        resources = {"workload": Workload(), "declared": declared}
+        resources = {"ecom_workload": Workload(), "ecom_declared": declared}
         with (
             dg.DagsterInstance.ephemeral() as instance,
             dg.build_sensor_context(instance, "-", resources=resources) as context,

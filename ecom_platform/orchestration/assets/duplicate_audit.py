@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.orchestration.declared import DeclaredFeeds
-from ecom_platform.orchestration.jobs import whole_up_to
+from ecom_platform.orchestration.jobs import FOLLOWS_TAG, whole_up_to
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, audit_schema, table_metadata, table_name
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.store.audit import UNANSWERABLE, record_duplicate_audit, unanswered
@@ -25,10 +26,11 @@ def duplicate_audit(declared: DeclaredFeeds) -> dg.AssetsDefinition:
         owners=OWNERS,
         kinds={"postgres", "sql"},
         code_version="1",
+        tags=FOLLOWS_TAG,
         metadata={"dagster/column_schema": audit_schema(), **table_name(AUDIT)},
     )
     def audit_of_feeds(
-        context: dg.AssetExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+        context: dg.AssetExecutionContext, ecom_postgres: PostgresResource, ecom_landing: LandingZoneResource
     ) -> dg.MaterializeResult[None]:
         """Duplicates that came in, counted by cause, and whether any is stored; over the whole tables.
 
@@ -40,24 +42,25 @@ def duplicate_audit(declared: DeclaredFeeds) -> dg.AssetsDefinition:
         Of a table with more than `ECOM_WHOLE_CHECK_ROWS` rows the distinct keys are counted once a day;
         between, the unique index stands for them.
         """
-        settings = landing.settings
+        settings = ecom_landing.settings
         limit = whole_up_to(context.run, settings, declared)
-        with postgres.database.open() as connection:
+        with ecom_postgres.database.open() as connection:
             made = {table.feed.name: table for table in applied_tables(connection)}
         # The table of the first is made by the migrations; of others some may have none yet.
-        first = next(iter(declared.feeds))
-        tables = {first: declared.tables()[first]} | made
+        tables = {name: table for name, table in declared.tables().items() if name == TOP_FEED} | made
         counted: dict[str, Any] = {}
         for name, table in tables.items():
-            of = "" if name == first else f"{name}: "
+            of = "" if name == TOP_FEED else f"{name}: "
             try:
                 audit = record_duplicate_audit(
-                    postgres.database, table, context.run.run_id, whole_up_to=limit
+                    ecom_postgres.database, table, context.run.run_id, whole_up_to=limit
                 )
             except UNANSWERABLE as error:  # its checks fail; the others are counted all the same
                 counted[f"{of}not_counted"] = str(unanswered(AUDIT, error).found)
                 continue
             counted |= {of + figure: value for figure, value in asdict(audit).items()}
-        return dg.MaterializeResult(metadata=counted | table_metadata(postgres.database, settings, AUDIT))
+        return dg.MaterializeResult(
+            metadata=counted | table_metadata(ecom_postgres.database, settings, AUDIT)
+        )
 
     return audit_of_feeds

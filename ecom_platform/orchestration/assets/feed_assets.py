@@ -43,20 +43,22 @@ Rows that were refused, and why: `ecom rejects list`. Where one row came from: `
 """
 
 
-def feed_assets(declared: DeclaredFeeds, upstream: Mapping[str, Sequence[str]]) -> dg.AssetsDefinition:
-    """An asset of each declared feed. One step loads those that are chosen, since one stream does.
+def feed_assets(
+    declared: DeclaredFeeds, upstream: Mapping[str, Sequence[str]], step: str = "load"
+) -> dg.AssetsDefinition:
+    """An asset of each declared feed. One step, ``step``, loads those that are chosen, since one stream does.
 
     ``upstream``: by feed, the assets that come before it. They are said here, where the step is made: arrows
     that are drawn to a finished step of several assets do not decide when it is executed.
     """
 
-    @dg.multi_asset(name="load", specs=_specs(declared, upstream), can_subset=True, pool=POOL)
+    @dg.multi_asset(name=step, specs=_specs(declared, upstream), can_subset=True, pool=POOL)
     def load(
         context: dg.AssetExecutionContext,
-        postgres: PostgresResource,
-        landing: LandingZoneResource,
+        ecom_postgres: PostgresResource,
+        ecom_landing: LandingZoneResource,
         pyspark: SparkResource,
-        workload: dg.ResourceParam[Workload],
+        ecom_workload: dg.ResourceParam[Workload],
     ) -> Iterator[Any]:
         # In the order of their declarations: the chosen keys are a set.
         chosen = [name for name in declared.names if dg.AssetKey(name) in context.selected_asset_keys]
@@ -66,24 +68,24 @@ def feed_assets(declared: DeclaredFeeds, upstream: Mapping[str, Sequence[str]]) 
             for name in chosen:
                 context.log_event(dg.AssetObservation(asset_key=name, metadata=metadata))
 
-        with postgres.transaction() as connection:
-            produced = workload.whole_files(connection, context.run.run_id)
+        with ecom_postgres.transaction() as connection:
+            produced = ecom_workload.whole_files(connection, context.run.run_id)
             before = activity(connection)
-        with sampling(server_process(landing.settings)) as usage:
+        with sampling(server_process(ecom_landing.settings)) as usage:
             result = ingest(
-                landing.settings,
-                postgres.database,
+                ecom_landing.settings,
+                ecom_postgres.database,
                 lambda: pyspark.spark_session,
                 context.run.run_id,
                 feeds=declared.chosen(context.selected_asset_keys),
                 produced=produced,
                 on_wait=lambda holder: context.log.warning(
                     f"Waiting for the ingest lock, held by {holder}; for "
-                    f"{spoken(landing.settings.lock_wait_seconds)} at most."
+                    f"{spoken(ecom_landing.settings.lock_wait_seconds)} at most."
                 ),
                 on_batch=observe,
             )
-        with postgres.transaction() as connection:
+        with ecom_postgres.transaction() as connection:
             if result.stream.batches:
                 measured = [*usage.metrics(), *_of_spark(result.stream)]
                 since = activity(connection).since(before).metrics()
@@ -93,10 +95,12 @@ def feed_assets(declared: DeclaredFeeds, upstream: Mapping[str, Sequence[str]]) 
             metadata = _of_feed(result, name, chosen) | _of_run(result.stream, progress)
             feed = declared.feeds.get(name)
             if feed is not None:
-                metadata |= table_metadata(postgres.database, landing.settings, feed.table, feed.schema)
+                metadata |= table_metadata(
+                    ecom_postgres.database, ecom_landing.settings, feed.table, feed.schema
+                )
                 if name not in result.unready:
-                    with postgres.transaction() as connection:
-                        rows = row_count(connection, FeedTable(feed), landing.settings.whole_check_rows)
+                    with ecom_postgres.transaction() as connection:
+                        rows = row_count(connection, FeedTable(feed), ecom_landing.settings.whole_check_rows)
                     metadata["dagster/row_count"] = rows
             yield dg.MaterializeResult(asset_key=name, metadata=metadata)
 
@@ -134,7 +138,7 @@ def _broken(name: str, error: FeedError) -> dg.AssetSpec:
     """
     return dg.AssetSpec(
         name,
-        description=f"**Its declaration cannot be used.** {error}\n\n{error.remedy}",
+        description=f"**Its declaration cannot be used.** {error.message}\n\n{error.remedy}",
         owners=OWNERS,
         group_name=GROUP,
         kinds={"spark", "postgres"},
@@ -177,7 +181,12 @@ def _of_feed(result: IngestResult, name: str, chosen: Sequence[str]) -> dict[str
         metadata["refused"] = dg.MetadataValue.json(refused)
     if result.waiting and name == chosen[0]:
         metadata["waiting"] = dg.MetadataValue.json(result.waiting)
-    quarantined = {file: why for file, why in result.quarantined.items() if feed_of(file) == name}
+    # What is of no feed that is an asset here, such as a damaged file at the top, is shown at the first too.
+    quarantined = {
+        file: why
+        for file, why in result.quarantined.items()
+        if (feed_of(file) if feed_of(file) in chosen else chosen[0]) == name
+    }
     if quarantined:
         metadata["quarantined"] = dg.MetadataValue.json(quarantined)
     if name in result.unready:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from ecom_platform.orchestration.assets.duplicate_audit import AUDIT
+from ecom_platform.orchestration.jobs import FOLLOWS_TAG
 from ecom_platform.orchestration.metadata import GROUP, OWNERS
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.workload import Workload
@@ -27,12 +28,13 @@ def performance_report(upstream: Sequence[str] = ()) -> dg.AssetsDefinition:
         owners=OWNERS,
         kinds={"postgres", "python"},
         code_version="1",
+        tags=FOLLOWS_TAG,
     )
     def report_of_run(
         context: dg.AssetExecutionContext,
-        postgres: PostgresResource,
-        landing: LandingZoneResource,
-        workload: dg.ResourceParam[Workload],
+        ecom_postgres: PostgresResource,
+        ecom_landing: LandingZoneResource,
+        ecom_workload: dg.ResourceParam[Workload],
     ) -> dg.MaterializeResult[None]:
         """How the shop does and how the last load went: a page under `ECOM_HOME/reports`, and its plots here.
 
@@ -42,11 +44,11 @@ def performance_report(upstream: Sequence[str] = ()) -> dg.AssetsDefinition:
         nothing it is the report of the last one that did.
         """
         report = write_report(
-            postgres.database,
-            landing.settings.reports_dir,
+            ecom_postgres.database,
+            ecom_landing.settings.reports_dir,
             context.run.run_id,
-            workload.first_screen,
-            workload.tables,
+            ecom_workload.first_screen,
+            ecom_workload.tables,
         )
         return dg.MaterializeResult(metadata=_metadata(report))
 

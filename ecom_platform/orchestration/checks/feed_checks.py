@@ -96,8 +96,11 @@ class _Look:
 _Judge = Callable[[_Look, str], Iterable[Finding]]
 
 
-def feed_checks(declared: DeclaredFeeds, named_rules: Mapping[str, Rules]) -> list[dg.AssetChecksDefinition]:
-    """``named_rules``: by feed, rules about its rows under names of their own, and what each promises."""
+def feed_checks(
+    declared: DeclaredFeeds, named_rules: Mapping[str, Rules], step: Callable[[str], str] = str
+) -> list[dg.AssetChecksDefinition]:
+    """``named_rules``: by feed, rules about its rows under names of their own, and what each promises.
+    ``step``: by its usual name, what a step is called."""
     rules = {name: named_rules.get(name, _AS_DECLARED) for name in declared.feeds}
     tables = declared.tables()
 
@@ -145,21 +148,22 @@ def feed_checks(declared: DeclaredFeeds, named_rules: Mapping[str, Rules]) -> li
     unique = {name: {audit.unique_check(table): _UNIQUE} for name, table in tables.items()}
     # What the package brings is held by the migrations and by its own tests.
     theirs = [name for name in declared.names if name not in packaged()]
-    checks = [
-        _of_feeds("row_rules", by_rule, row_rules, declared),
-        _of_feeds("unique_keys", unique, unique_keys, declared),
-        _of_feeds("counts", _each(tables, "counts_reconcile", _RECONCILE), counts, declared),
-        _of_feeds("matches", _each(tables, "table_matches_ledger", _MATCHES), matches, declared),
-        _of_feeds("rejects", _each(tables, "few_rows_rejected", _FEW), few_rejects, declared, warn=True),
-        _of_feeds("usual", _each(tables, USUAL_CHECK, _USUAL), usual, declared, warn=True),
+    # By step: the checks of each feed, who judges, and whether they only warn.
+    steps: dict[str, tuple[Mapping[str, Mapping[str, str]], _Judge, bool]] = {
+        "row_rules": (by_rule, row_rules, False),
+        "unique_keys": (unique, unique_keys, False),
+        "counts": (_each(tables, "counts_reconcile", _RECONCILE), counts, False),
+        "matches": (_each(tables, "table_matches_ledger", _MATCHES), matches, False),
+        "rejects": (_each(tables, "few_rows_rejected", _FEW), few_rejects, True),
+        "usual": (_each(tables, USUAL_CHECK, _USUAL), usual, True),
+        "recent": (_each(windows, "loaded_recently", _RECENT), recent, True),
+        "loadable": (_each(theirs, LOADABLE_CHECK, _LOADABLE), loadable, False),
+    }
+    return [
+        _of_feeds(step(name), named, judge, declared, warn=warn)
+        for name, (named, judge, warn) in steps.items()
+        if any(named.values())
     ]
-    if windows:
-        named = _each(windows, "loaded_recently", _RECENT)
-        checks.append(_of_feeds("recent", named, recent, declared, warn=True))
-    if theirs:
-        named = _each(theirs, LOADABLE_CHECK, _LOADABLE)
-        checks.append(_of_feeds("loadable", named, loadable, declared))
-    return checks
 
 
 def _each(feeds: Iterable[str], check: str, description: str) -> dict[str, dict[str, str]]:
@@ -187,16 +191,18 @@ def _of_feeds(
         can_subset=True,
     )
     def look(
-        context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+        context: dg.AssetCheckExecutionContext,
+        ecom_postgres: PostgresResource,
+        ecom_landing: LandingZoneResource,
     ) -> Iterator[Any]:
-        settings = landing.settings
+        settings = ecom_landing.settings
         limit = whole_up_to(context.run, settings, declared)
         chosen = {(key.asset_key.to_user_string(), key.name) for key in context.selected_asset_check_keys}
         for name in named:
             if not any(feed == name for feed, _ in chosen):
                 continue
             try:
-                findings = list(judge(_Look(postgres.database, settings, limit), name))
+                findings = list(judge(_Look(ecom_postgres.database, settings, limit), name))
             except audit.UNANSWERABLE as error:  # of this feed; the others are judged all the same
                 findings = [audit.unanswered(check, error) for check in named[name]]
             for finding in findings:

@@ -75,40 +75,44 @@ def platform_checks(declared: DeclaredFeeds, audited: dg.AssetKey) -> list[dg.As
         can_subset=True,
     )
     def kept_files(
-        context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+        context: dg.AssetCheckExecutionContext,
+        ecom_postgres: PostgresResource,
+        ecom_landing: LandingZoneResource,
     ) -> Iterator[Any]:
         """Both in one step."""
         selected = {key.name for key in context.selected_asset_check_keys}
-        whole = whole_up_to(context.run, landing.settings, declared) is None
-        with postgres.transaction() as connection:
+        whole = whole_up_to(context.run, ecom_landing.settings, declared) is None
+        with ecom_postgres.transaction() as connection:
             if "archive_matches_ledger" in selected:
-                yield check_result(archive_matches_ledger(connection, landing.zone, whole=whole))
+                yield check_result(archive_matches_ledger(connection, ecom_landing.zone, whole=whole))
             if "no_line_half_read" in selected:
                 yield check_result(no_line_half_read(connection, _tables(connection, declared)))
 
     @dg.asset_check(asset=asset, description=_DISK)
     def disk_matches_ledger(
-        context: dg.AssetCheckExecutionContext, postgres: PostgresResource, landing: LandingZoneResource
+        context: dg.AssetCheckExecutionContext,
+        ecom_postgres: PostgresResource,
+        ecom_landing: LandingZoneResource,
     ) -> Any:
-        limit = whole_up_to(context.run, landing.settings, declared)
+        limit = whole_up_to(context.run, ecom_landing.settings, declared)
         return check_result(
-            accounting.disk_matches_ledger(postgres.database, landing.zone, whole_up_to=limit)
+            accounting.disk_matches_ledger(ecom_postgres.database, ecom_landing.zone, whole_up_to=limit)
         )
 
     @dg.asset_check(asset=asset, name=ALIVE_CHECK, description=_ALIVE)
-    def live_mode_is_alive(postgres: PostgresResource) -> Any:
-        with postgres.transaction() as connection:
+    def live_mode_is_alive(ecom_postgres: PostgresResource) -> Any:
+        with ecom_postgres.transaction() as connection:
             return check_result(live_status.alive(live_status.newest(connection)))
 
     @dg.asset_check(asset=asset, name=HAVE_A_FEED_CHECK, description=_HAVE_A_FEED)
-    def have_a_feed(landing: LandingZoneResource) -> Any:
-        settings = landing.settings
-        found = files_have_a_feed(landing.zone, catalog(settings).feeds, settings.settle_seconds)
+    def have_a_feed(ecom_landing: LandingZoneResource) -> Any:
+        settings = ecom_landing.settings
+        found = files_have_a_feed(ecom_landing.zone, catalog(settings).feeds, settings.settle_seconds)
         return check_result(found, dg.AssetCheckSeverity.WARN)
 
     @dg.asset_check(asset=audited, description=_AUDITED)
-    def audit_finds_no_duplicates(postgres: PostgresResource) -> Any:
-        with postgres.transaction() as connection:
+    def audit_finds_no_duplicates(ecom_postgres: PostgresResource) -> Any:
+        with ecom_postgres.transaction() as connection:
             names = [table.feed.name for table in _tables(connection, declared)]
             findings = [(name, audit.newest_audit(connection, name)) for name in names]
         return check_result(audit.of_all_feeds(findings))

@@ -26,20 +26,20 @@ _TOLD = "told"
 )
 def ledger_age(
     context: dg.SensorEvaluationContext,
-    postgres: PostgresResource,
-    landing: LandingZoneResource,
-    declared: dg.ResourceParam[DeclaredFeeds],
+    ecom_postgres: PostgresResource,
+    ecom_landing: LandingZoneResource,
+    ecom_declared: dg.ResourceParam[DeclaredFeeds],
 ) -> Any:
-    database, zone = postgres.database, landing.zone
+    database, zone = ecom_postgres.database, ecom_landing.zone
     if newest_is_known(database, zone):
         return dg.SensorResult(skip_reason="The ledger knows the newest file on disk.", cursor="")
-    finding = disk_matches_ledger(database, zone, whole_up_to=landing.settings.whole_check_rows)
+    finding = disk_matches_ledger(database, zone, whole_up_to=ecom_landing.settings.whole_check_rows)
     if finding.passed or context.cursor == _TOLD:
         return dg.SensorResult(skip_reason=str(finding.found), cursor=context.cursor)
     result = check_result(finding)
     evaluation = dg.AssetCheckEvaluation(
         check_name=finding.check,
-        asset_key=declared.first,
+        asset_key=ecom_declared.first,
         passed=False,
         severity=result.severity,
         description=result.description,

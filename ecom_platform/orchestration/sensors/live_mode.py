@@ -37,11 +37,11 @@ SECONDS = 60
 )
 def live_mode(
     context: dg.SensorEvaluationContext,
-    postgres: PostgresResource,
-    workload: dg.ResourceParam[Workload],
-    declared: dg.ResourceParam[DeclaredFeeds],
+    ecom_postgres: PostgresResource,
+    ecom_workload: dg.ResourceParam[Workload],
+    ecom_declared: dg.ResourceParam[DeclaredFeeds],
 ) -> Any:
-    with postgres.transaction() as connection:
+    with ecom_postgres.transaction() as connection:
         status = live_status.newest(connection)
         figures = live_status.recent_figures(connection, SECONDS)
     result = check_result(live_status.alive(status))
@@ -50,14 +50,16 @@ def live_mode(
     memory = before.after(status, passed=bool(result.passed))
     live = status is not None and status.expected
     requests = []
-    if look_is_due(context.instance, [*declared.checks, *workload.checks], live=live, unseen=memory.unseen):
+    if look_is_due(
+        context.instance, [*ecom_declared.checks, *ecom_workload.checks], live=live, unseen=memory.unseen
+    ):
         requests = [dg.RunRequest(tags={LIVE_TAG: memory.run_id or ""})]
         memory = replace(memory, unseen=False)
     if not live and not known_to_fail and not requests and memory == before:
         return dg.SkipReason("No live mode: none was started, or the last one was stopped.")
     evaluation = dg.AssetCheckEvaluation(
         check_name=ALIVE_CHECK,
-        asset_key=declared.first,
+        asset_key=ecom_declared.first,
         passed=result.passed,
         severity=result.severity,
         description=result.description,
@@ -65,7 +67,7 @@ def live_mode(
     )
     events: list[Any] = [evaluation]
     if status is not None and status.expected:
-        events.append(dg.AssetObservation(declared.first, metadata=_metadata(status, figures)))
+        events.append(dg.AssetObservation(ecom_declared.first, metadata=_metadata(status, figures)))
     return dg.SensorResult(requests, asset_events=events, cursor=memory.dump())
 
 

@@ -75,8 +75,8 @@ _NAMED_FEEDS = 5
 )
 def new_csv_files(
     context: dg.SensorEvaluationContext,
-    workload: dg.ResourceParam[Workload],
-    declared: dg.ResourceParam[DeclaredFeeds],
+    ecom_workload: dg.ResourceParam[Workload],
+    ecom_declared: dg.ResourceParam[DeclaredFeeds],
 ) -> dg.SensorResult:
     """Loads what has landed: one run of `ingest` for every file that waits, of the feeds they are of.
 
@@ -92,13 +92,15 @@ def new_csv_files(
     state = survey(context.instance, settings)
     decision = arrivals.decide(state)
     # While a run is under way nothing was looked at, and it has the check as well.
-    events = [] if state.under_way else told_of_files_without_feed(settings, state.without_feed, declared)
+    events = (
+        [] if state.under_way else told_of_files_without_feed(settings, state.without_feed, ecom_declared)
+    )
     if isinstance(decision, Launch):
         context.log.info(decision.reason)
         cursor = _end_given_up(context.cursor, state)
         request = dg.RunRequest(
             tags={WAITING_TAG: decision.fingerprint},
-            asset_selection=_selection(decision, declared, workload),
+            asset_selection=_selection(decision, ecom_declared, ecom_workload),
         )
         return dg.SensorResult([request], cursor=cursor, asset_events=events)
     if isinstance(decision, Skip):

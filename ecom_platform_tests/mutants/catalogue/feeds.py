@@ -8,6 +8,9 @@ _FEEDS = "ecom_platform_tests/integration/test_feeds.py"
 _ASSETS = "ecom_platform_tests/integration/test_feed_assets.py"
 _CORRECTIONS = "ecom_platform_tests/integration/test_feed_corrections.py"
 _DRAFTING = "ecom_platform_tests/unit/files/test_drafting.py"
+_COMPONENT = "ecom_platform/orchestration/component.py"
+_COMPONENT_TESTS = "ecom_platform_tests/unit/orchestration/test_component.py"
+_SENSOR = "ecom_platform_tests/integration/test_new_csv_files.py"
 
 MUTANTS = (
     Mutant(
@@ -141,5 +144,37 @@ MUTANTS = (
         original="            if unclear:\n",
         mutated="            if not unclear:\n",
         tests=(f"{_DRAFTING}::test_decimals_or_thousands",),
+    ),
+    Mutant(
+        name="each component brings the sensors of the location",
+        promise=promises.OTHER_PROJECT,
+        file=_COMPONENT,
+        original="        if not leading:\n            return feeds\n",
+        mutated="",
+        tests=(f"{_COMPONENT_TESTS}::test_several_components_share_what_is_the_locations",),
+    ),
+    Mutant(
+        name="what no component has is loaded by nobody",
+        promise=promises.OTHER_PROJECT,
+        file="ecom_platform/orchestration/declared.py",
+        original="        if not names >= set(self.names) or not self.leading:\n",
+        mutated="        if self.whole is not None:\n",
+        tests=(f"{_COMPONENT_TESTS}::test_what_no_component_has_is_loaded_with_the_first",),
+    ),
+    Mutant(
+        name="a template in a declaration is taken for its text",
+        promise=promises.OTHER_PROJECT,
+        file="ecom_platform/feeds/component_file.py",
+        original="        if _IN_BRACES.search(value):\n",
+        mutated="        if False:\n",
+        tests=(f"{_COMPONENT_TESTS}::test_what_no_feed_can_be_made_of",),
+    ),
+    Mutant(
+        name="a run is over when the step that loaded has ended",
+        promise=promises.OTHER_PROJECT,
+        file="ecom_platform/orchestration/stale_runs.py",
+        original="    return seen is Presence.GONE and not _speaks(instance, run)\n",
+        mutated="    return seen is Presence.GONE\n",
+        tests=(f"{_SENSOR}::TestStaleRuns::test_a_run_whose_step_has_ended",),
     ),
 )

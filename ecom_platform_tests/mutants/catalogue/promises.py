@@ -71,3 +71,7 @@ NEWEST = (
     "Of rows of one key the newest is stored, whatever is loaded first (`on_conflict: update`); what is "
     "brought back is no newer than it was"
 )
+OTHER_PROJECT = (
+    "In another Dagster project a feed is what it is here: loaded by the sensor, checked, and known to "
+    "`ecom` by the same declaration"
+)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ecom_platform.cli import app
+from ecom_platform.feeds.component_file import read_component_file
 from ecom_platform.processes import output
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -94,6 +95,78 @@ def test_init_as_json(terminal: Terminal) -> None:
         "cp visits.csv .ecom/landing/seen/",
         "ecom ingest",
     ]
+
+
+class TestComponent:
+    """`init --component`: a folder among the definitions of another Dagster project."""
+
+    def init(self, terminal: Terminal, file: str, folder: str, *more: str) -> tuple[int, dict[str, Any]]:
+        return terminal.as_json("feeds", "init", file, "--component", folder, *more)
+
+    def test_the_folder_is_written(self, terminal: Terminal) -> None:
+        terminal.write("visits.csv", VISITS)
+        code, found = self.init(terminal, "visits.csv", "src/shop/defs/web")
+        assert (code, found["declaration"]) == (0, "src/shop/defs/web/feeds/visits.yaml")
+        assert found["next"][-1] == "ECOM_FEEDS_DIR=src/shop/defs ecom ingest"
+        written = (terminal.folder / "src/shop/defs/web/defs.yaml").read_text()
+        assert written == "type: ecom_platform.components.FeedComponent\n\nattributes:\n  feeds: feeds\n"
+        assert not (terminal.folder / "feeds").exists()
+        assert read_component_file(written, "defs.yaml")[0].folder == "feeds"
+
+    def test_ecom_knows_it_then(self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+        terminal.write("visits.csv", VISITS)
+        self.init(terminal, "visits.csv", "defs/web")
+        monkeypatch.setenv("ECOM_FEEDS_DIR", "defs")
+        _, found = terminal.as_json("feeds", "list")
+        assert [feed["name"] for feed in found["feeds"]] == ["user_events", "visits"]
+        assert found["feeds"][1]["file"].endswith("defs/web/feeds/visits.yaml")
+        assert terminal.as_json("feeds", "check", "visits", "visits.csv")[0] == 0
+
+    def test_another_into_the_same_folder(self, terminal: Terminal) -> None:
+        terminal.write("visits.csv", VISITS)
+        (terminal.folder / "defs/web").mkdir(parents=True)
+        own = "type: ecom_platform.components.FeedComponent\nattributes: {feeds: mine}  # my own\n"
+        file = terminal.write("defs/web/defs.yaml", own)
+        assert self.init(terminal, "visits.csv", "defs/web")[1]["declaration"] == "defs/web/mine/visits.yaml"
+        assert self.init(terminal, "visits.csv", "defs/web", "--name", "seen")[0] == 0
+        assert file.read_text() == own
+
+    @pytest.mark.parametrize(
+        "theirs", ["type: shop.Other\n", "type: ecom_platform.components.FeedComponent\n"]
+    )
+    def test_nothing_is_replaced(self, terminal: Terminal, theirs: str) -> None:
+        terminal.write("visits.csv", VISITS)
+        (terminal.folder / "defs/web").mkdir(parents=True)
+        file = terminal.write("defs/web/defs.yaml", theirs)
+        code, found = self.init(terminal, "visits.csv", "defs/web")
+        assert (code, file.read_text()) == (2, theirs)
+        assert "names no folder of feeds" in found["error"]["message"]
+        assert [path.name for path in file.parent.iterdir()] == ["defs.yaml"]
+
+    def test_a_name_that_another_component_has(self, terminal: Terminal) -> None:
+        terminal.write("visits.csv", VISITS)
+        self.init(terminal, "visits.csv", "src/defs/web")
+        code, found = self.init(terminal, "visits.csv", "src/defs/shop/more")
+        assert code == 2
+        assert "src/defs/web/feeds/visits.yaml" in found["error"]["message"]
+        assert not (terminal.folder / "src/defs/shop").exists()
+
+    def test_what_cannot_be_drafted_writes_nothing(self, terminal: Terminal) -> None:
+        terminal.write("a.csv", "n,at\n1,01/02/2024\n")
+        assert self.init(terminal, "a.csv", "defs/web")[0] == 2
+        assert not (terminal.folder / "defs").exists()
+
+    @pytest.mark.parametrize("command", [("rename", "visits", "views"), ("remove", "visits")])
+    def test_one_that_has_no_file_of_its_own(
+        self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    ) -> None:
+        (terminal.folder / "defs/web").mkdir(parents=True)
+        said = "attributes: {name: visits, columns: {page: text}, identity: content}\n"
+        terminal.write("defs/web/defs.yaml", f"type: ecom_platform.components.FeedComponent\n{said}")
+        monkeypatch.setenv("ECOM_FEEDS_DIR", "defs")
+        code, found = terminal.as_json("feeds", *command)
+        assert code == 2
+        assert "defs/web/defs.yaml, with what else stands there" in found["error"]["message"]
 
 
 def test_a_declaration_is_never_replaced(terminal: Terminal) -> None:

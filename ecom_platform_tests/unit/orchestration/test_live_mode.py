@@ -46,9 +46,9 @@ def tick(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> 
                 instance=instance,
                 cursor=cursor,
                 resources={
-                    "postgres": PostgresResource(),
-                    "workload": Workload(),
-                    "declared": PACKAGED_FEEDS,
+                    "ecom_postgres": PostgresResource(),
+                    "ecom_workload": Workload(),
+                    "ecom_declared": PACKAGED_FEEDS,
                 },
             ) as context,
         ):
