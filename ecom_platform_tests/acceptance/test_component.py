@@ -33,7 +33,11 @@ def of_feeds(checks: Iterable[str]) -> set[str]:
 
 def watch(installed: Installed, project: Path) -> dict[str, Any]:
     """What a code server and a daemon find and do."""
-    variables = {"PYTHONPATH": str(project / "src"), "DAGSTER_HOME": str(project / ".dagster")}
+    variables = {
+        "PYTHONPATH": str(project / "src"),
+        "DAGSTER_HOME": str(project / ".dagster"),
+        "ECOM_SETTLE_SECONDS": "0",  # nobody writes on
+    }
     done = subprocess.run(
         [installed.python, "watch.py"],
         env={**environment(), **variables},
