@@ -36,12 +36,16 @@ MODULE = "ecom_platform.definitions"
 def definitions(settings: Settings, workload: Workload) -> dg.Definitions:
     """Everything that the UI shows, of the feeds that are declared now."""
     declared = DeclaredFeeds(catalog(settings))
+    platform = platform_definitions(settings, declared, workload)
     return dg.Definitions.merge(
         feed_definitions(declared, workload),
-        platform_definitions(settings, declared, workload),
+        platform,
         workload.definitions,
-        # One run is one process and one Spark session; a process a step takes four times as long.
-        dg.Definitions(executor=dg.in_process_executor),
+        # One run is one process and one Spark session; a process a step takes four times as long. The session
+        # has the name here, too, that Dagster's own package gives it.
+        dg.Definitions(
+            executor=dg.in_process_executor, resources={"pyspark": (platform.resources or {})["ecom_spark"]}
+        ),
     )
 
 

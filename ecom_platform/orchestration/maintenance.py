@@ -101,7 +101,7 @@ def reload_archived_files(
     config: ReloadConfig,
     ecom_postgres: PostgresResource,
     ecom_landing: LandingZoneResource,
-    pyspark: SparkResource,
+    ecom_spark: SparkResource,
     ecom_workload: dg.ResourceParam[Workload],
 ) -> None:
     """Bring archived files back and load them: deleted rows return, the rest are duplicates."""
@@ -110,7 +110,7 @@ def reload_archived_files(
     else:
         names = reload_files(ecom_postgres.database, ecom_landing.zone, config.files)
     context.log.info(f"{len(names)} files land again: {', '.join(names[:20])}")
-    _ingest(context, ecom_postgres, ecom_landing, pyspark, ecom_workload)
+    _ingest(context, ecom_postgres, ecom_landing, ecom_spark, ecom_workload)
 
 
 @dg.op(pool=POOL)
@@ -119,14 +119,14 @@ def reconcile_disk_and_ledger(
     config: ReconcileConfig,
     ecom_postgres: PostgresResource,
     ecom_landing: LandingZoneResource,
-    pyspark: SparkResource,
+    ecom_spark: SparkResource,
     ecom_workload: dg.ResourceParam[Workload],
 ) -> None:
     """After a database was restored: load again what its ledger does not know."""
     with ingest_lock(ecom_postgres.database, ecom_landing.settings.lock_wait_seconds):
         done = reconcile(ecom_postgres.database, ecom_landing.zone, adopt=config.adopt)
     context.log.info(f"{done}")
-    _ingest(context, ecom_postgres, ecom_landing, pyspark, ecom_workload)
+    _ingest(context, ecom_postgres, ecom_landing, ecom_spark, ecom_workload)
 
 
 @dg.op

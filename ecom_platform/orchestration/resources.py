@@ -114,7 +114,7 @@ def resources(settings: Settings, workload: Workload, declared: DeclaredFeeds) -
         "ecom_postgres": PostgresResource(),
         "ecom_landing": LandingZoneResource(),
         # What depends on the process is added when the JVM starts; this is what the UI shows.
-        "pyspark": SparkResource(
+        "ecom_spark": SparkResource(
             spark_config={"spark.app.name": spark.APPLICATION_NAME, "spark.master": settings.spark_master}
         ),
     }

@@ -57,7 +57,7 @@ def feed_assets(
         context: dg.AssetExecutionContext,
         ecom_postgres: PostgresResource,
         ecom_landing: LandingZoneResource,
-        pyspark: SparkResource,
+        ecom_spark: SparkResource,
         ecom_workload: dg.ResourceParam[Workload],
     ) -> Iterator[Any]:
         # In the order of their declarations: the chosen keys are a set.
@@ -75,7 +75,7 @@ def feed_assets(
             result = ingest(
                 ecom_landing.settings,
                 ecom_postgres.database,
-                lambda: pyspark.spark_session,
+                lambda: ecom_spark.spark_session,
                 context.run.run_id,
                 feeds=declared.chosen(context.selected_asset_keys),
                 produced=produced,

@@ -377,6 +377,7 @@ def test_no_secret_is_in_what_dagster_keeps_and_shows(
         kept += dg.serialize_value(job.get_job_snapshot())
         kept += dg.serialize_value(job.get_config_schema_snapshot())
     assert "user_events" in kept
+    assert "ecom_spark" in kept
     assert "pyspark" in kept
     assert PASSWORD not in kept
 
@@ -483,7 +484,7 @@ def test_the_answer_of_a_trace_is_in_the_log_and_in_metadata(
 
 
 def test_another_master_in_the_runs_config_is_refused() -> None:
-    pyspark = resources(load_settings({}), Workload(), PACKAGED_FEEDS)["pyspark"]
+    pyspark = resources(load_settings({}), Workload(), PACKAGED_FEEDS)["ecom_spark"]
     pyspark = type(pyspark)(spark_config={**pyspark.spark_config, "spark.master": "spark://elsewhere:7077"})
     with pytest.raises(SettingsError, match="spark://elsewhere:7077"):
         _ = pyspark.spark_session
