@@ -58,6 +58,17 @@ columns:
 primary_key: [product, step]
 numbered: true
 """,
+    # Of each product the newest row stays, whichever file is loaded first.
+    "prices": """
+delimiter: pipe
+columns:
+  product: bigint
+  step: text
+  at: {type: timestamptz, time_format: epoch_s}
+  price: {type: "numeric(10,2)", min: 0}
+primary_key: [product]
+on_conflict: update
+""",
 }
 FEEDS = {name: read_feed(text, f"{name}.yaml", name) for name, text in DECLARATIONS.items()}
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -188,6 +199,8 @@ def compare_feed(database: Database, feed: Feed, loaded: Mapping[int, Path]) -> 
     """Hold the feed's table, rejects and ledger against its files; ``loaded`` maps ledger ids to bytes."""
     now = datetime.now(UTC)
     files = {file_id: list(_read(feed, path.read_bytes(), now)) for file_id, path in loaded.items()}
+    if feed.on_conflict == "update":
+        return _compare_newest(database, feed, files)
     comparison = Comparison(sum(map(len, files.values())), 0, 0, [])
     stored = _stored(database, feed)
     _compare_table(comparison, feed, files, loaded, stored)
@@ -213,6 +226,52 @@ def compare_feed(database: Database, feed: Feed, loaded: Mapping[int, Path]) -> 
             )
     strangers = (set(ledger) | set(rejects) | set(stored)) - set(files)
     comparison.differences += [f"{feed.name}: file {file_id} was not loaded" for file_id in sorted(strangers)]
+    return comparison
+
+
+def _compare_newest(database: Database, feed: Feed, files: Mapping[int, list[_Record]]) -> Comparison:
+    """Of each key the row of the file that landed last, and of that the last one; the ledger's sums."""
+    comparison = Comparison(sum(map(len, files.values())), 0, 0, [])
+    with database.open() as connection:
+        order = {
+            file_id: (landed, landing)
+            for file_id, landed, landing in connection.execute(
+                "SELECT file_id, coalesce(ordered_at, landed_at), coalesce(ordered_as, file_id)"
+                " FROM ingested_files WHERE state = 'loaded' AND feed = %s",
+                (feed.name,),
+            )
+        }
+        sums = {
+            row[0]: tuple(row[1:])
+            for row in connection.execute(
+                "SELECT file_id, rows_read, rows_inserted + rows_updated + rows_stale + rows_duplicate,"
+                " rows_rejected, rows_inserted FROM ingested_files WHERE state = 'loaded' AND feed = %s",
+                (feed.name,),
+            )
+        }
+    comparison.differences += [
+        f"{feed.name}: file {file_id} is on one side only" for file_id in sorted(order.keys() ^ files.keys())
+    ]
+    key = [feed.names.index(name) for name in feed.primary_key]
+    newest: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+    for file_id in sorted(files.keys() & order.keys(), key=order.__getitem__):
+        records = files[file_id]
+        refused = sum(record.values is None for record in records)
+        if sums[file_id][:3] != (len(records), len(records) - refused, refused):
+            comparison.differences.append(f"{feed.name}: file {file_id}: the ledger says {sums[file_id]}")
+        for record in records:
+            if record.values is not None:
+                newest[tuple(record.values[place] for place in key)] = record.values
+    stored = sum(_stored(database, feed).values(), Counter())
+    expected = Counter(newest.values())
+    lost, doubled = expected - stored, stored - expected
+    comparison.lost += lost.total()
+    comparison.doubled += doubled.total()
+    for what, rows in (("is not stored", lost), ("is stored and not the newest", doubled)):
+        comparison.differences += [f"{feed.name}: {row} {what}" for row, _ in rows.most_common(5)]
+    inserted = sum(counts[3] for counts in sums.values())
+    if inserted != len(newest):
+        comparison.differences.append(f"{feed.name}: {inserted} rows inserted, {len(newest)} keys")
     return comparison
 
 
