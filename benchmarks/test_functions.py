@@ -11,7 +11,8 @@ import pytest
 
 from benchmarks import workload
 from ecom_platform.feeds.rows import Fault, RowType
-from ecom_platform.files.feed_decoding import FeedChunk, FeedDecoder, FileFacts
+from ecom_platform.files.chunks import FeedChunk, FileFacts
+from ecom_platform.files.feed_decoding import FeedDecoder
 from ecom_platform.shop.event import FEED
 from ecom_platform.shop.generator import GeneratorConfig, generate_tables, write_files
 

@@ -11,7 +11,8 @@ import pytest
 
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.rows import Fault, RowType
-from ecom_platform.files.feed_decoding import DEFAULT_CHUNK_BYTES, FeedChunk, FeedDecoder, FileFacts
+from ecom_platform.files.chunks import DEFAULT_CHUNK_BYTES, FeedChunk, FileFacts
+from ecom_platform.files.feed_decoding import FeedDecoder
 from ecom_platform.shop.event import FEED
 
 DECODER = FeedDecoder(FEED)

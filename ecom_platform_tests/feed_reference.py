@@ -35,14 +35,15 @@ def row(feed: Feed, texts: Sequence[str], now: datetime) -> tuple[Any, ...]:
             raise Wrong(wrong.args[0], column.name) from wrong
     for column in feed.columns:
         there = values[column.name] is not None
-        if not there and _any(column.required_when, values):
+        if not there and holds(column.required_when, values):
             raise Wrong("required", column.name)
-        if there and _any(column.absent_when, values):
+        if there and holds(column.absent_when, values):
             raise Wrong("must_be_absent", column.name)
     return tuple(values[column.name] for column in feed.columns)
 
 
-def _any(whens: Sequence[When], values: Mapping[str, Any]) -> bool:
+def holds(whens: Sequence[When], values: Mapping[str, Any]) -> bool:
+    """Whether one of the conditions is that of these values."""
     return any(values[when.column] in when.values for when in whens)
 
 

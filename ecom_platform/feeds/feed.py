@@ -110,6 +110,11 @@ class Feed:
     roles: dict[str, str] = field(default_factory=dict)
 
     @property
+    def has_header(self) -> bool:
+        """Whether its files begin with the names of their columns, in the order of the fields."""
+        return self.format == "csv" and self.dialect.header
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The names of the columns, in the order of the table."""
         return tuple(column.name for column in self.columns)

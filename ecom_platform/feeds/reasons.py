@@ -18,6 +18,12 @@ class Reason(StrEnum):
     UNBALANCED_QUOTES = "unbalanced_quotes"
     MISSING_FIELDS = "missing_fields"
     EXTRA_FIELDS = "extra_fields"
+    INVALID_JSON = "invalid_json"
+    DUPLICATE_KEY = "duplicate_key"
+    LONE_SURROGATE = "lone_surrogate"
+    NOT_AN_OBJECT = "not_an_object"
+    NOT_A_LIST = "not_a_list"
+    NESTED_VALUE = "nested_value"
     EMPTY_VALUE = "empty_value"
     NOT_A_UUID = "not_a_uuid"
     NOT_A_NUMBER = "not_a_number"
@@ -45,15 +51,34 @@ class Reason(StrEnum):
 
 _DESCRIPTIONS: dict[Reason, str] = {
     Reason.ROW_TOO_LONG: "The line is longer than 1 MiB.",
-    Reason.NUL_BYTE: "The record contains a NUL byte, which PostgreSQL cannot store in text.",
+    Reason.NUL_BYTE: (
+        "The record contains a NUL byte (in JSON also as `\\u0000`), which PostgreSQL cannot store in text."
+    ),
     Reason.INVALID_UTF8: "The record is not valid UTF-8; for files of Windows: `encoding: [utf-8, cp1252]`.",
     Reason.UNBALANCED_QUOTES: (
         "A quote opens inside a value, is followed by something other than the delimiter or the line end, is "
         "not closed within 64 KiB, or has what looks like another row before it closes; this line alone is "
         "refused."
     ),
-    Reason.MISSING_FIELDS: "The record has fewer fields than the file has columns.",
-    Reason.EXTRA_FIELDS: "The record has more fields than the file has columns.",
+    Reason.MISSING_FIELDS: (
+        "The record has fewer fields than the file has columns; a line of JSON has nothing at the column's "
+        "`from`, which `missing: null` permits where the column may be null."
+    ),
+    Reason.EXTRA_FIELDS: (
+        "The record has more fields than the file has columns; a line of JSON has a key that is not declared "
+        "(`extra: store` or `ignore` permits that), or two of the names of one column."
+    ),
+    Reason.INVALID_JSON: (
+        "The line is no JSON: it is cut off, breaks the grammar, or is nested more than 200 deep."
+    ),
+    Reason.DUPLICATE_KEY: "A key stands twice in one object of the line, so nobody knows which is meant.",
+    Reason.LONE_SURROGATE: "A text of the line has half of a character: `\\ud83d` without its other half.",
+    Reason.NOT_AN_OBJECT: "The line, or what a column's `from` goes through, is JSON and no object.",
+    Reason.NOT_A_LIST: "What `explode` names is no list.",
+    Reason.NESTED_VALUE: (
+        "There is an object or a list where the column takes one value: `from: a.b` takes what is in it, the "
+        "type jsonb all of it."
+    ),
     Reason.EMPTY_VALUE: "There is no value where every row has to have one.",
     Reason.NOT_A_UUID: "The value is not a UUID of 36 characters: 8-4-4-4-12 hexadecimal digits.",
     Reason.NOT_A_NUMBER: "The value is not a plain decimal number (no sign +, exponent or blanks).",

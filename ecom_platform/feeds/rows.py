@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,14 @@ class Fault:
     value: str | None = field(default=None, compare=False)
 
 
+# What stands in the place of a column: a text, nothing, or what is wrong with it whatever the column's type.
+Text: TypeAlias = "str | Fault | None"
+
+
+def _shown(text: Text) -> str:
+    return text if isinstance(text, str) else ""
+
+
 class RowType:
     """The rows of one feed; made once, since a declaration is read once."""
 
@@ -60,34 +69,41 @@ class RowType:
             ]
         )
 
-    def judge(self, texts: Sequence[str], now: datetime) -> tuple[Value, ...] | Fault:
+    def judge(self, texts: Sequence[Text], now: datetime) -> tuple[Value, ...] | Fault:
         """The values of a record, whose ``texts`` are in the order of the declaration.
 
         ``now`` is an aware time, for bounds that move with it.
         """
         values: list[Value] = []
         for kind, text in zip(self.types, texts, strict=True):
+            if isinstance(text, Fault):
+                return Fault(text.reason, kind.column.name, text.value)
             value = kind.parse(text, now)
             if isinstance(value, Reason):
-                return Fault(value, kind.column.name, text)
+                return Fault(value, kind.column.name, text or "")
             values.append(value)
         for number, required, absent in self._spanning:
             name, there = self.feed.columns[number].name, values[number] is not None
             if not there and self._holds(required, values):
-                return Fault(Reason.REQUIRED, name, texts[number])
+                return Fault(Reason.REQUIRED, name, _shown(texts[number]))
             if there and self._holds(absent, values):
-                return Fault(Reason.MUST_BE_ABSENT, name, texts[number])
+                return Fault(Reason.MUST_BE_ABSENT, name, _shown(texts[number]))
         return tuple(values)
 
     def _holds(self, whens: Sequence[When], values: Sequence[Value]) -> bool:
         return any(values[self._at[when.column]] in when.values for when in whens)
 
-    def convert(self, columns: Sequence[Places], now: datetime) -> tuple[list[pa.Array], Array]:
-        """All columns, in the order of the declaration, and the rows that are certainly right throughout."""
+    def convert(
+        self, columns: Sequence[Places], now: datetime, no_value: Sequence[Array | None] = ()
+    ) -> tuple[list[pa.Array], Array]:
+        """All columns, in the order of the declaration, and the rows that are certainly right throughout.
+
+        ``no_value``: for each column the rows in which the file itself says that there is no value.
+        """
         arrays: list[pa.Array] = []
         accepted = np.ones(len(columns[0].begins), dtype=np.bool_)
-        for kind, places in zip(self.types, columns, strict=True):
-            array, right = kind.convert(places, now)
+        for kind, places, none in zip(self.types, columns, no_value or [None] * len(columns), strict=True):
+            array, right = kind.convert(places, now, none)
             arrays.append(array)
             accepted &= right
         for number, required, absent in self._spanning:

@@ -41,8 +41,12 @@ _CHECKS_OF_EVERY_FEED = frozenset(
 def broken_rules(feed: Feed, words: FeedWords) -> Iterator[Broken]:
     """Every rule that the declaration breaks."""
     yield from _identity(feed, words)
-    yield from _dialect(feed)
-    yield from _places(feed)
+    if feed.format == "csv":
+        yield from _dialect(feed)
+        yield from _places(feed)
+    else:
+        yield from _of_separated_text(feed, words)
+    yield from _exploded(feed)
     yield from _sources(feed)
     yield from _roles(feed)
     for column in feed.columns:
@@ -132,6 +136,61 @@ def _dialect(feed: Feed) -> Iterator[Broken]:
                 f"{word} is the delimiter, and there is no quote to tell them apart",
                 "Correct one.",
             )
+
+
+# Words about how lines of separated text are written.
+_OF_SEPARATED_TEXT = ("delimiter", "quote", "escape", "encoding", "header", "skip", "width")
+
+
+def _of_separated_text(feed: Feed, words: FeedWords) -> Iterator[Broken]:
+    """Words that say nothing of a file of another format."""
+    for word in _OF_SEPARATED_TEXT:
+        if word in words.model_fields_set:
+            yield (
+                (word,),
+                f"{word}: it goes with separated text, and the format is {feed.format}",
+                "Leave it out.",
+            )
+    for column in feed.columns:
+        if column.at is not None:
+            yield (
+                ("columns", column.name, "at"),
+                f"columns.{column.name}.at: in a file of the format {feed.format} columns have names",
+                "Leave it out, and say `from: NAME` where the file calls it otherwise.",
+            )
+    if not feed.dialect.decimal:
+        yield ("decimal",), "decimal: none leaves nothing before decimals", "Name the character."
+
+
+def _exploded(feed: Feed) -> Iterator[Broken]:
+    """A path of which some column reads; and keys on the way are not empty."""
+    if feed.explode is not None and feed.format != "jsonl":
+        yield (
+            ("explode",),
+            f"explode: it goes with `format: jsonl`, and the format is {feed.format}",
+            "Leave it out.",
+        )
+        return
+    if feed.format != "jsonl":
+        return
+    names = {name for column in feed.columns for name in _names(column)}
+    for name in sorted(names | ({feed.explode} if feed.explode is not None else set())):
+        if not all(name.split(".")):
+            yield (
+                ("columns",),
+                f"the path {name!r} has a point that nothing stands before or behind",
+                "Correct it.",
+            )
+    if feed.explode is not None and not any(f"{name}.".startswith(f"{feed.explode}.") for name in names):
+        yield (
+            ("explode",),
+            f"explode: no column reads from {feed.explode}, so its elements would all be the same row",
+            f"Say of a column `from: {feed.explode}.KEY`.",
+        )
+
+
+def _names(column: Column) -> tuple[str, ...]:
+    return column.concat.columns if column.concat else column.sources or (column.name,)
 
 
 def _places(feed: Feed) -> Iterator[Broken]:

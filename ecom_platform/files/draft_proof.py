@@ -22,8 +22,9 @@ from ecom_platform.feeds.feed import Column, Feed
 from ecom_platform.feeds.inference.amounts import amount
 from ecom_platform.feeds.inference.draft import Draft, one_line
 from ecom_platform.feeds.reasons import Reason
-from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts, look_over
+from ecom_platform.files.chunks import FileFacts
 from ecom_platform.files.opening import open_events
+from ecom_platform.files.readers import decoder_of, look_over
 from ecom_platform.files.samples import Sample
 
 # Rounds of widening; after so many, whatever does not load becomes text at once.
@@ -115,7 +116,7 @@ class DraftProof:
 
     def _refused(self, feed: Feed) -> Counter[tuple[str | None, Reason]]:
         # What rows are known by refuses none of them, and takes longer than the rest.
-        decoder, now = FeedDecoder(replace(feed, identity=None)), datetime.now(UTC)
+        decoder, now = decoder_of(replace(feed, identity=None)), datetime.now(UTC)
         found = Counter[tuple[str | None, Reason]]()
         self.rows = 0
         self._examples = {}

@@ -29,10 +29,11 @@ from ecom_platform.feeds.inference.remarks import about_few_rows, about_keys, ab
 from ecom_platform.feeds.inference.said import SaidWords, says_no_zone
 from ecom_platform.feeds.inference.undecided import UndecidedError
 from ecom_platform.feeds.reasons import Reason
+from ecom_platform.files.chunks import FileFacts
 from ecom_platform.files.dialect_guess import DialectGuess, guess_dialect, other_ways, whole_records
 from ecom_platform.files.draft_proof import DraftProof, sources
 from ecom_platform.files.encoding import UTF8, MixedEncoding, decide
-from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts
+from ecom_platform.files.feed_decoding import FeedDecoder
 from ecom_platform.files.samples import Sample, take_sample
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 

@@ -1,4 +1,4 @@
-"""The bytes of a file of any feed -> chunks of typed rows and rejects, in bounded memory.
+"""The bytes of a file of separated text -> chunks of typed rows and rejects, in bounded memory.
 
 Belongs here: bringing header, lines and types together, so that every record ends in exactly one of rows
 and rejects, and giving each row the id that its feed declares. Does not belong here: the grammar of lines
@@ -7,14 +7,11 @@ and rejects, and giving each row the id that its feed declares. Does not belong 
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 import numpy as np
@@ -27,76 +24,32 @@ from ecom_platform.feeds.places import Array
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.rows import Fault, RowType
 from ecom_platform.feeds.types.column_type import Value
+from ecom_platform.files.chunks import (
+    DEFAULT_CHUNK_BYTES,
+    EXTRA,
+    LINE,
+    MAX_RAW_BYTES,
+    MAX_VALUE,
+    ROW_ID,
+    FeedChunk,
+    FileFacts,
+    RefusedRecord,
+    require_chunk_bytes,
+)
 from ecom_platform.files.column_texts import column_texts
-from ecom_platform.files.encoding import UTF8, MixedEncoding, Recoded, decide
+from ecom_platform.files.encoding import UTF8, Recoded
 from ecom_platform.files.file_columns import FileColumns, HeaderMismatch, by_header, without_header
 from ecom_platform.files.header_lines import grammar_of, names_for, skip_titles
-from ecom_platform.files.opening import GuardedStream, WithoutMark, header_line, open_events
+from ecom_platform.files.opening import GuardedStream, WithoutMark, header_line
 from ecom_platform.files.record_ids import RecordIds
 from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
-DEFAULT_CHUNK_BYTES = 4 << 20
-MAX_CHUNK_BYTES = 1 << 30  # offsets into the text of a chunk have 32 bits
-MAX_RAW_BYTES = 8_192
-MAX_VALUE = 200
-
-_ROW_ID, _EXTRA, _LINE = "row_id", "extra", "line_number"
 _READ_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedRecord:
-    """A record that is not loaded. ``raw`` is cut at ``MAX_RAW_BYTES`` and has no line end. ``value`` is the
-    text in ``column``, cut at ``MAX_VALUE``; ``None`` where the record as a whole is at fault."""
-
-    line_number: int
-    raw: bytes
-    reason: Reason
-    column: str | None
-    value: str | None = field(default=None, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class FeedChunk:
-    """Some records of a file: ``rows`` with the columns of the table and ``line_number``, and ``rejects``,
-    each in file order. ``header`` has the names of the columns as they stand in the file."""
-
-    rows: pa.RecordBatch
-    rejects: list[RefusedRecord]
-    records: int
-    header: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """What has to be known of a file before its first row: its encoding, and what its content is known by."""
-
-    encoding: str
-    fingerprint: bytes
-
-
-def look_over(feed: Feed, path: Path) -> FileFacts:
-    """Read a file through, as far as its feed demands. Raises :class:`UnreadableFile` and OSError."""
-    encoding, fingerprint = feed.dialect.encodings[0], b""
-    if len(feed.dialect.encodings) > 1:
-        with open_events(path) as source:
-            try:
-                encoding = decide(cast(BinaryIO, GuardedStream(source.stream)), feed.dialect.encodings)
-            except MixedEncoding as error:
-                raise UnreadableFile(FileReason.MIXED_ENCODING, str(error)) from error
-    if feed.identity == "position":
-        digest = hashlib.sha256()
-        with open_events(path) as source:
-            stream = GuardedStream(source.stream)
-            while block := stream.read(_READ_BYTES):
-                digest.update(block)
-        fingerprint = digest.digest()
-    return FileFacts(encoding, fingerprint)
-
-
 class FeedDecoder:
-    """Reads the files of one feed."""
+    """Reads the files of one feed that are separated text."""
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
@@ -116,8 +69,7 @@ class FeedDecoder:
         of the file is 1. Raises :class:`UnreadableFile`, perhaps in mid-file. ``one_by_one`` is a seam for
         tests: every row takes the row path.
         """
-        if not 1 <= chunk_bytes <= MAX_CHUNK_BYTES:
-            raise ValueError(f"chunk_bytes is {chunk_bytes}; it must be between 1 and {MAX_CHUNK_BYTES}.")
+        require_chunk_bytes(chunk_bytes)
         return self._chunks(stream, facts, now, chunk_bytes, one_by_one=one_by_one)
 
     def _chunks(
@@ -233,7 +185,7 @@ class _BlockReading:
         self._rejects.sort(key=lambda reject: reject.line_number)
         if self._ids.needed:
             lines, hashed = self._ids.hashes(block, whole)
-            rows = rows.append_column(_ROW_ID, self._ids.ids(lines, hashed, rows))
+            rows = rows.append_column(ROW_ID, self._ids.ids(lines, hashed, rows))
         return FeedChunk(rows, self._rejects, len(block.plain) + len(block.records), self._columns.header)
 
     @cached_property
@@ -244,8 +196,8 @@ class _BlockReading:
     def _schema(self) -> pa.Schema:
         schema = self._rows.schema
         if self._stores_extra:
-            schema = schema.append(pa.field(_EXTRA, pa.string()))
-        return schema.append(pa.field(_LINE, pa.int64(), nullable=False))
+            schema = schema.append(pa.field(EXTRA, pa.string()))
+        return schema.append(pa.field(LINE, pa.int64(), nullable=False))
 
     def _certain_rows(self) -> pa.RecordBatch:
         """The plain lines that the vectorised path accepts; the others are judged one by one."""
@@ -335,7 +287,7 @@ class _BlockReading:
         arrays.append(arrow.fixed_width(lines, pa.int64()))
         judged = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
         both = pa.concat_batches([certain, judged])
-        order = np.argsort(arrow.to_integers(both[_LINE]), kind="stable")
+        order = np.argsort(arrow.to_integers(both[LINE]), kind="stable")
         return both.take(arrow.fixed_width(order, pa.int64()))
 
 

@@ -1,8 +1,7 @@
-"""The ids of a file's rows, where its feed has no key of its own.
+"""The ids of rows of separated text, where their feed has no key of its own.
 
-Belongs here: which fields of a record it is known by, for all records of a block; the numbers of equal ones
-go from block to block. Does not belong here: the form of what is hashed and of ids (``feeds.row_ids``),
-counting (``feeds.numbering``).
+Belongs here: which fields of a record it is known by, for all records of a block. Does not belong here: what
+ids of all formats have in common (``file_ids``), the form of what is hashed (``feeds.row_ids``).
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ from itertools import chain
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ecom_platform.feeds import arrow, row_ids
-from ecom_platform.feeds.numbering import Numbering
 from ecom_platform.feeds.places import Array
 from ecom_platform.files.column_texts import column_texts
 from ecom_platform.files.file_columns import FileColumns
+from ecom_platform.files.file_ids import NUMBERED, POSITION, FileIds
 from ecom_platform.files.splitting import Block, Record
 
 # Neither a mark between fields nor one that is escaped: no plain line holds one.
@@ -26,29 +24,19 @@ _ROW_END = b"\n"
 _LINES_AT_A_TIME = 8_192
 
 
-class RecordIds:
+class RecordIds(FileIds):
     """The ids of one file's rows; its blocks are handed over in order."""
 
     def __init__(self, columns: FileColumns, fingerprint: bytes) -> None:
         feed = columns.feed
-        self._kind = feed.identity or ("numbered" if feed.numbered else None)
-        self._fingerprint = fingerprint
-        self._numbering = Numbering()
-        if self._kind == "numbered":
+        super().__init__(feed, fingerprint)
+        if self._kind == NUMBERED:
             at = {column.name: number for number, column in enumerate(feed.columns)}
             self._hashed = [(name, columns.places[at[name]], "") for name in feed.primary_key]
         else:
             self._hashed = columns.hashed
         self._names = [name for name, _, _ in self._hashed]
         self._fields = _single_fields([places for _, places, _ in self._hashed])
-        role = feed.roles.get("time")
-        self.time_column = next((n for n, column in enumerate(feed.columns) if column.name == role), None)
-        self._days = self.time_column is not None and feed.columns[self.time_column].type == "date"
-
-    @property
-    def needed(self) -> bool:
-        """Whether the feed has no key of its own."""
-        return self._kind is not None
 
     def hashes(self, block: Block, records: Sequence[Record]) -> tuple[Array, Array]:
         """Of all records of a block that have fields, plain ones first: their lines, and what they are
@@ -56,17 +44,11 @@ class RecordIds:
         lines = block.plain + block.first_line
         if records:
             lines = np.concatenate([lines, np.array([record.line for record in records], dtype=np.int64)])
-        if self._kind == "position":
-            return lines, row_ids.of_places(self._fingerprint, lines)
+        if self._kind == POSITION:
+            return lines, self.by_place(lines)
         own = [self._form(record.fields or ()) for record in records]
         parts = [row_ids.hashes(forms, self._names) for forms in chain(self._plain_forms(block), [own])]
-        found = np.concatenate(parts)
-        if not records:
-            return lines, row_ids.numbered(found, self._numbering.next(found))
-        in_order = np.argsort(lines, kind="stable")
-        numbers = np.empty(len(lines), dtype=np.int64)
-        numbers[in_order] = self._numbering.next(found[in_order])
-        return lines, row_ids.numbered(found, numbers)
+        return lines, self.numbered(lines, np.concatenate(parts))
 
     def _plain_forms(self, block: Block) -> Iterator[list[bytes]]:
         """The forms of a block's plain lines, many at a time."""
@@ -85,22 +67,6 @@ class RecordIds:
             for _, places, joined in self._hashed
         )
         return row_ids.content_form_of(texts)
-
-    def ids(self, lines: Array, hashed: Array, rows: pa.RecordBatch) -> pa.Array:
-        """The ids of ``rows``, whose lines are among ``lines``."""
-        wanted = arrow.to_integers(rows["line_number"])
-        if not np.array_equal(wanted, lines):
-            order = np.argsort(lines, kind="stable")
-            hashed = hashed[order[np.searchsorted(lines[order], wanted)]]
-        return row_ids.row_ids(hashed, self._milliseconds(rows))
-
-    def _milliseconds(self, rows: pa.RecordBatch) -> Array | None:
-        if self.time_column is None:
-            return None
-        moments = rows.column(self.time_column)
-        values = pc.fill_null(moments.cast(pa.int32() if self._days else pa.int64()), 0).to_numpy()
-        moments_ms: Array = values.astype(np.int64) * 86_400_000 if self._days else values // 1_000
-        return moments_ms
 
 
 def _single_fields(columns: Sequence[Sequence[int]]) -> list[int] | None:

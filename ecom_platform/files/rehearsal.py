@@ -17,8 +17,9 @@ import pyarrow as pa
 from ecom_platform.feeds.expectations import expected_of
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.reasons import Reason
-from ecom_platform.files.feed_decoding import FeedChunk, FeedDecoder, RefusedRecord, look_over
+from ecom_platform.files.chunks import FeedChunk, RefusedRecord
 from ecom_platform.files.opening import open_events
+from ecom_platform.files.readers import decoder_of, look_over
 from ecom_platform.files.samples import unlike
 from ecom_platform.files.unreadable import UnreadableFile
 
@@ -137,7 +138,7 @@ def _chunks(feed: Feed, path: Path) -> Iterator[FeedChunk]:
     with open_events(real) as source:
         # What rows are known by refuses none of them, and takes longer than the rest.
         known_by_nothing = replace(feed, identity=None, numbered=False)
-        yield from FeedDecoder(known_by_nothing).decode(source.stream, facts, datetime.now(UTC))
+        yield from decoder_of(known_by_nothing).decode(source.stream, facts, datetime.now(UTC))
 
 
 def _different(keys: list[pa.RecordBatch]) -> int:

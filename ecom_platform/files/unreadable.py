@@ -21,6 +21,7 @@ class FileReason(StrEnum):
     NOT_A_FILE = "not_a_file"
     READ_ERROR = "read_error"
     MIXED_ENCODING = "mixed_encoding"
+    NOT_JSON_LINES = "not_json_lines"
 
     @property
     def description(self) -> str:
@@ -29,12 +30,13 @@ class FileReason(StrEnum):
 
 
 _FILE_DESCRIPTIONS: dict[FileReason, str] = {
-    FileReason.EMPTY_FILE: "The file has no header: it is empty or holds only blank lines.",
+    FileReason.EMPTY_FILE: "The file has no header and no line: it is empty or holds only blank lines.",
     FileReason.WRONG_HEADER: "The header does not have the names that the feed's declaration asks for.",
     FileReason.NOT_UTF8_HEADER: "The header is not valid UTF-8.",
     FileReason.CORRUPT_GZIP: "The compressed data is damaged, cut off or not gzip at all.",
     FileReason.NOT_A_FILE: "A symbolic link, a folder, a pipe or a device took the place of the file.",
     FileReason.MIXED_ENCODING: "Some of the file is UTF-8 and at least as much of it is not.",
+    FileReason.NOT_JSON_LINES: "The file is JSON and has no object a line: an array, or one over several.",
     FileReason.READ_ERROR: "The disk or the server of the folder fails to give it, also when asked again.",
 }
 

@@ -25,8 +25,9 @@ from ecom_platform.catalog import packaged
 from ecom_platform.errors import UsageError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
-from ecom_platform.files.feed_decoding import MAX_RAW_BYTES, FeedDecoder
+from ecom_platform.files.chunks import MAX_RAW_BYTES, Place
 from ecom_platform.files.opening import open_events
+from ecom_platform.files.readers import decoder_of
 from ecom_platform.files.unreadable import UnreadableFile
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.fragments import Fragments
@@ -104,7 +105,7 @@ def _replay_feed(
         if reject.file_id not in headers:
             headers[reject.file_id] = reject.header or _header_on_disk(reading, zone, feed, reject.file_id)
         header = headers[reject.file_id]
-        if header is None and feed.dialect.header:
+        if header is None and feed.has_header:
             # By any other order values of one column would be taken for those of another.
             result.verdicts[ReplayVerdict.ORDER_UNKNOWN] += 1
             continue
@@ -124,12 +125,12 @@ def _replay_from_files(
     for file_id, rejects in by_file.items():
         try:
             path = _as_loaded(reading, zone, file_id)
-            rows = rows_at(table.feed, path, (reject.line_number for reject in rejects))
+            rows = rows_at(table.feed, path, map(_place, rejects))
         except (OSError, UnreadableFile):
             result.verdicts[ReplayVerdict.FILE_GONE] += len(rejects)
             continue
         for reject in rejects:
-            result.verdicts[_store(database, table, reject, rows.get(reject.line_number))] += 1
+            result.verdicts[_store(database, table, reject, rows.get(_place(reject)))] += 1
 
 
 def replay_corrected(
@@ -142,6 +143,7 @@ def replay_corrected(
     """
     feed = feed or packaged()[TOP_FEED]
     result, fragments, table = Replayed(), Fragments(feed), FeedTable(feed)
+    _require_correctable(feed, table)
     rows = _read_corrections(corrections, fragments)
     taken: list[tuple[OpenReject, dict[str, str]]] = []
     with database.open(autocommit=True) as reading:
@@ -162,6 +164,17 @@ def replay_corrected(
     return result
 
 
+def _require_correctable(feed: Feed, table: FeedTable) -> None:
+    """Raises :class:`UsageError` where no row of a file of corrections can stand in the place of another."""
+    if feed.explode is not None and table.derived and feed.identity != "content":
+        raise UsageError(
+            f"A row of {feed.name} is known by its place among the elements of its line: no correction can "
+            "take that.",
+            f"Correct the line in its file, and drop that into {feed.name}/; rows that are known by their "
+            "place are all new then: `ecom unload` the old file first.",
+        )
+
+
 def _store_in_files(
     database: Database,
     reading: Connection,
@@ -176,7 +189,7 @@ def _store_in_files(
         by_file[reject.file_id].append((reject, row))
     for file_id, corrected in by_file.items():
         replacements = {
-            reject: Replacement(reject.line_number, reject.raw.count(b"\n") + 1, line)
+            reject: Replacement(_place(reject), reject.raw.count(b"\n") + 1, line)
             for reject, row in corrected
             if len(reject.raw) < MAX_RAW_BYTES
             and (line := fragments.line(reject.header or (), row)) is not None
@@ -207,7 +220,7 @@ def _store_replacements(
     taken: dict[OpenReject, Replacement] = {}
     texts: set[str] = set()
     for reject, replacement in replacements.items():
-        row = rows.get(reject.line_number)
+        row = rows.get(_place(reject))
         verdict = _store(database, table, reject, row, one_more=table.feed.identity == "content")
         if verdict is not ReplayVerdict.NUMBER_TAKEN:
             result.verdicts[verdict] += 1
@@ -216,6 +229,11 @@ def _store_replacements(
         texts.add(replacement.text)
         taken[reject] = replace(replacement, copies=replacement.copies + more)
     return taken
+
+
+def _place(reject: OpenReject) -> int:
+    """Where the refused record is in its file, as one number."""
+    return Place(reject.line_number, reject.element).number
 
 
 def _store(
@@ -255,7 +273,7 @@ def _header_on_disk(
     """Of a file that was loaded before the ledger kept it; ``None`` if the file is gone."""
     try:
         with open_events(_path(connection, zone, file_id)) as source:
-            return FeedDecoder(feed).header(source.stream)
+            return decoder_of(feed).header(source.stream)
     except (OSError, UnreadableFile):
         return None
 

@@ -13,12 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 
 from ecom_platform.feeds.feed import Column, Dialect, Feed
+from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.rows import RowType
-from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts
+from ecom_platform.files.chunks import FileFacts
+from ecom_platform.files.json_columns import JsonColumns
+from ecom_platform.files.json_values import LineParser, json_text
+from ecom_platform.files.readers import decoder_of
 from ecom_platform.files.unreadable import UnreadableFile
 
 _FACTS = FileFacts("utf-8", b"")
@@ -34,7 +39,7 @@ class Fragments:
     def names(self) -> tuple[str, ...]:
         """The columns of a file of corrections: as the feed's files call them, or as they are declared where
         files have no header."""
-        if not self.feed.dialect.header:
+        if self.feed.format == "csv" and not self.feed.dialect.header:
             return self.feed.names
         found: dict[str, None] = {}
         for column in self.feed.columns:
@@ -44,6 +49,8 @@ class Fragments:
     def as_it_is(self, header: Sequence[str] | None, raw: bytes) -> pa.RecordBatch | None:
         """The row in the bytes of a record, or ``None`` if it is (still) not one. ``header`` has the columns
         of its file, in order; where the feed's files have none, it is not asked for."""
+        if self.feed.format == "jsonl":
+            return _decoded(self.feed, raw + b"\n")
         dialect = replace(self.feed.dialect, skip=0, encodings=("utf-8",))
         lines = [raw]
         if dialect.header:
@@ -59,19 +66,37 @@ class Fragments:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(names)
         writer.writerow([values[name] for name in names])
-        return _decoded(replace(self.feed, dialect=dialect, columns=self._columns), text.getvalue().encode())
+        feed = replace(self.feed, format="csv", explode=None, dialect=dialect, columns=self._columns)
+        return _decoded(feed, text.getvalue().encode())
 
     @property
     def _columns(self) -> tuple[Column, ...]:
-        """By name, also where files have no header."""
+        """By name, also where files have no header; an empty text is no value where a file has other means to
+        say that."""
+        if self.feed.format != "csv":
+            return tuple(replace(column, nulls=(*column.nulls, "")) for column in self.feed.columns)
         return tuple(
             column if column.concat or self.feed.dialect.header else replace(column, at=None, sources=())
             for column in self.feed.columns
         )
 
+    def texts(self, raw: bytes) -> dict[str, str]:
+        """The texts in the bytes of a refused line of JSON, by the names of the columns; none of what is no
+        text, and none at all where the bytes are no object."""
+        record = LineParser().parse(raw)
+        columns = JsonColumns(self.feed)
+        rows = record if isinstance(record, Reason) else columns.rows(record)
+        row = None if isinstance(rows, Reason) else next(rows, None)
+        texts = row[1].texts if row is not None else ()
+        return {
+            name: text for name, text in zip(self.feed.names, texts, strict=False) if isinstance(text, str)
+        }
+
     def line(self, header: Sequence[str], values: Mapping[str, str]) -> str | None:
         """These values as a line of a file with this header; ``None`` where no line can have them."""
         dialect = self.feed.dialect
+        if self.feed.format == "jsonl":
+            return self._json_line(values)
         if dialect.header:
             fields = [values.get(name, "") for name in self._called(header)]
         else:
@@ -80,6 +105,26 @@ class Fragments:
                 fields[(column.at or number + 1) - 1] = values.get(column.name, "")
         line = line_of(dialect, fields)
         return None if line is None else line.decode()
+
+    def _json_line(self, values: Mapping[str, str]) -> str | None:
+        """Every value as the text that it is; of an exploded line one element."""
+        types = {name: column.type for column in self.feed.columns for name in (_first_name(column),)}
+        record: dict[str, Any] = {}
+        for name, text in values.items():
+            value: Any = text
+            if not text:
+                value = None
+            elif types.get(name) == "jsonb":
+                # As one member of an object, of which it is parsed without loss.
+                parsed = LineParser().parse(f'{{"":{text}}}'.encode())
+                if isinstance(parsed, Reason) or len(parsed) != 1:
+                    return None
+                value = parsed[""]
+            _put(record, name.split("."), value)
+        if self.feed.explode is not None:
+            path = self.feed.explode.split(".")
+            _put(record, path, [_got(record, path)])
+        return json_text(record)
 
     def _called(self, header: Sequence[str]) -> list[str]:
         """The names of a header as :attr:`names` has them: a column may have another one in each file."""
@@ -108,6 +153,19 @@ class Fragments:
         return looks_like_row
 
 
+def _put(record: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for key in path[:-1]:
+        inside = record.setdefault(key, {})
+        record = inside if isinstance(inside, dict) else record
+    record[path[-1]] = value
+
+
+def _got(record: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        record = record.get(key) if isinstance(record, dict) else None
+    return record
+
+
 def _first_name(column: Column) -> str:
     return column.sources[0] if column.sources else column.name
 
@@ -131,7 +189,7 @@ def line_of(dialect: Dialect, fields: Sequence[str]) -> bytes | None:
 
 def _decoded(feed: Feed, content: bytes) -> pa.RecordBatch | None:
     try:
-        chunks = list(FeedDecoder(feed).decode(io.BytesIO(content), _FACTS, datetime.now(UTC)))
+        chunks = list(decoder_of(feed).decode(io.BytesIO(content), _FACTS, datetime.now(UTC)))
     except UnreadableFile:
         return None
     whole = len(chunks) == 1 and chunks[0].rows.num_rows == 1 and not chunks[0].rejects

@@ -23,8 +23,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts, look_over
+from ecom_platform.files.chunks import FileFacts, Place
 from ecom_platform.files.opening import header_line, open_events
+from ecom_platform.files.readers import decoder_of, look_over
 from ecom_platform.files.splitting import MAX_LINE_BYTES
 from ecom_platform.files.unreadable import UnreadableFile
 
@@ -55,7 +56,7 @@ class Searched:
     def stands_in_the_text(self) -> bool:
         """Whether a line that has the key has its text, and begins where a line does."""
         dialect = self._feed.dialect
-        plain = dialect.header and not dialect.skip and not dialect.escape
+        plain = self._feed.has_header and not dialect.skip and not dialect.escape
         return plain and dialect.encodings == ("utf-8",) and self._column in self._feed.names
 
     def by_lines(self, path: Path) -> list[tuple[int, pa.RecordBatch]] | None:
@@ -82,11 +83,11 @@ class Searched:
 
     def _rows(self, stream: BinaryIO, facts: FileFacts) -> Iterator[tuple[int, pa.RecordBatch]]:
         wanted = pa.scalar(self._key.bytes, pa.binary(16))
-        for chunk in FeedDecoder(self._feed).decode(stream, facts, datetime.now(UTC)):
+        for chunk in decoder_of(self._feed).decode(stream, facts, datetime.now(UTC)):
             rows = chunk.rows.filter(pc.equal(chunk.rows[self._column], wanted))
             for position in range(rows.num_rows):
                 row = rows.slice(position, 1)
-                yield row["line_number"][0].as_py(), row
+                yield Place.of(self._feed, row["line_number"][0].as_py()).line, row
 
 
 def _lines_with(stream: BinaryIO, key: bytes, number: int) -> Iterator[list[tuple[int, bytes]]]:

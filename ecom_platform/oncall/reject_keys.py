@@ -19,7 +19,7 @@ from uuid import UUID
 
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.reasons import Reason
-from ecom_platform.files.feed_decoding import MAX_RAW_BYTES
+from ecom_platform.files.chunks import MAX_RAW_BYTES
 from ecom_platform.files.splitting import Grammar, split_quoted
 from ecom_platform.oncall.fragments import Fragments
 from ecom_platform.store.rejects import OpenReject
@@ -110,12 +110,15 @@ class RowKeys:
 
     def unknown(self, reject: OpenReject) -> bool:
         """Whether there is no telling which field of the reject is which column."""
-        return self._feed.dialect.header and reject.header is None
+        return self._feed.has_header and reject.header is None
 
     def of_reject(self, reject: OpenReject) -> Key | None:
         """The key in the places of its columns; ``None`` where there is none, or no telling where it is."""
         if not self._columns:
             return None
+        if self._feed.format != "csv":
+            texts = self._fragments.texts(reject.raw)
+            return self._key([texts.get(column.name, "") for column in self._columns])
         header = self._header(reject)
         fields = self._fields(reject.raw, len(header))
         if not self.unknown(reject):
@@ -134,6 +137,8 @@ class RowKeys:
 
     def holds_several(self, reject: OpenReject) -> bool:
         """Whether the bytes are of more than one row, or may be: of a long one only the beginning is kept."""
+        if self._feed.format != "csv":
+            return False  # a line is one record, whatever is in it
         header = self._header(reject)
         delimiter = self._feed.dialect.delimiter.encode()
         lines = [line for line in _LINE_END.split(reject.raw) if line.strip()]

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import pyarrow as pa
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.files.feed_decoding import FeedChunk, FeedDecoder, look_over
+from ecom_platform.files.chunks import FeedChunk, Place
 from ecom_platform.files.opening import open_events
+from ecom_platform.files.readers import decoder_of, look_over
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What stands in a file in the place of the record that begins at ``line`` and has so many ``lines``.
+    """What stands in a file in the place of the record that begins at ``line`` (the number of a
+    :class:`Place`) and has so many ``lines``.
 
     ``copies``: where it is read at the end of the file, the how-manieth there it is of its like.
     """
@@ -41,15 +43,30 @@ class Replacement:
     copies: int = 1
 
 
-def rows_at(feed: Feed, path: Path, lines: Iterable[int]) -> dict[int, pa.RecordBatch]:
-    """The valid rows of a file that begin at these lines, one each.
+def rows_of_line(feed: Feed, path: Path, line: int) -> list[pa.RecordBatch]:
+    """The valid rows that begin at a line of a file: one, or where lines are exploded any number.
 
     Raises :class:`UnreadableFile` and OSError.
     """
-    wanted = set(lines)
+    facts = look_over(feed, path)
+    rows = []
+    with open_events(path) as source:
+        for chunk in decoder_of(feed).decode(source.stream, facts, datetime.now(UTC)):
+            for position, number in enumerate(chunk.rows["line_number"].to_pylist()):
+                if Place.of(feed, number).line == line:
+                    rows.append(chunk.rows.slice(position, 1))
+    return rows
+
+
+def rows_at(feed: Feed, path: Path, places: Iterable[int]) -> dict[int, pa.RecordBatch]:
+    """The valid rows of a file at these places, one each, by the number of the :class:`Place`.
+
+    Raises :class:`UnreadableFile` and OSError.
+    """
+    wanted = set(places)
     facts = look_over(feed, path)
     with open_events(path) as source:
-        return _found(FeedDecoder(feed).decode(source.stream, facts, datetime.now(UTC)), wanted)
+        return _found(decoder_of(feed).decode(source.stream, facts, datetime.now(UTC)), wanted)
 
 
 def rows_replaced(feed: Feed, path: Path, replacements: Iterable[Replacement]) -> dict[int, pa.RecordBatch]:
@@ -64,11 +81,12 @@ def rows_replaced(feed: Feed, path: Path, replacements: Iterable[Replacement]) -
     with open_events(path) as source:
         edited = _Edited(source.stream, facts.encoding, by_line, at_the_end=at_the_end)
         stream = cast(BinaryIO, io.BufferedReader(edited))
-        chunks = FeedDecoder(feed).decode(stream, facts, datetime.now(UTC))
+        chunks = decoder_of(feed).decode(stream, facts, datetime.now(UTC))
         rows: dict[int, pa.RecordBatch] = {}
+        only = None if feed.explode is None else 1
         for chunk in chunks:
-            rows |= _found([chunk], set(edited.places))
-    return {edited.places[line]: row for line, row in rows.items()}
+            rows |= _found([chunk], {Place(line, only).number for line in edited.places})
+    return {edited.places[Place.of(feed, number).line]: row for number, row in rows.items()}
 
 
 def _found(chunks: Iterable[FeedChunk], wanted: set[int]) -> dict[int, pa.RecordBatch]:

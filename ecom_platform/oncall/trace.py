@@ -24,7 +24,7 @@ from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.files.unreadable import UnreadableFile
 from ecom_platform.landing.zone import LandingZone, file_number, numbered
 from ecom_platform.oncall.lines import rows_with
-from ecom_platform.oncall.reread import rows_at
+from ecom_platform.oncall.reread import rows_of_line
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection
 from ecom_platform.store.feed_table import FeedTable
@@ -123,20 +123,49 @@ def trace_line(
         _reject_fact(row)
         for row in queries("oncall").reject_at(connection, file_id=file["file_id"], line=line)
     ]
+    feed = feeds.get(feed_of(file["file"]))
+    if feed is not None and feed.explode is not None:
+        return _trace_exploded(connection, feed, shown, file, line, rejects)
     if rejects and rejects[-1]["replayed_at"] is None:
         return Trace(True, f"{shown} was refused: {rejects[-1]['reason']}.", rejects)
-    feed = feeds.get(feed_of(file["file"]))
     if feed is None:
         return Trace(False, f"{shown}: its feed has no declaration that can be used.", [file, *rejects])
     if rejects:
         return Trace(True, f"{shown} was refused ({rejects[-1]['reason']}) and loaded by a replay.", rejects)
     try:
-        row = rows_at(feed, Path(file["path"] or ""), [line]).get(line)
+        rows = rows_of_line(feed, Path(file["path"] or ""), line)
     except (OSError, UnreadableFile):
         return Trace(False, f"{shown}: the file is not in the archive any more.", [file])
-    if row is None:
+    if not rows:
         return Trace(False, f"{shown}: no record that could be loaded begins there.", [file])
-    return _trace_of_record(connection, FeedTable(feed), shown, file, line, row)
+    return _trace_of_record(connection, FeedTable(feed), shown, file, line, rows[0])
+
+
+def _trace_exploded(
+    connection: Connection,
+    feed: Feed,
+    shown: str,
+    file: dict[str, Any],
+    line: int,
+    rejects: list[dict[str, Any]],
+) -> Trace:
+    """Of a line of which each element is a row."""
+    try:
+        rows = rows_of_line(feed, Path(file["path"] or ""), line)
+    except (OSError, UnreadableFile):
+        return Trace(bool(rejects), f"{shown}: the file is not in the archive any more.", [file, *rejects])
+    table = FeedTable(feed)
+    facts = [
+        fact for row in rows for fact in _trace_of_record(connection, table, shown, file, line, row).facts
+    ]
+    stored = [fact for fact in facts if fact["stored_from_file_id"] == file["file_id"]]
+    elsewhere = [fact for fact in facts if fact["stored"] and fact not in stored]
+    refused = [reject for reject in rejects if reject["replayed_at"] is None]
+    verdict = (
+        f"{shown}: of {len(facts) + len(refused):,} rows {len(stored):,} are stored in {table.qualified}, "
+        f"{len(elsewhere):,} are duplicates of other files' rows, {len(refused):,} were refused."
+    )
+    return Trace(bool(facts or rejects), verdict, [*facts, *rejects])
 
 
 def _trace_of_record(

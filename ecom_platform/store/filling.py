@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.types.column_types import column_type_of
-from ecom_platform.files.feed_decoding import FeedDecoder, look_over
+from ecom_platform.files.readers import decoder_of, look_over
 from ecom_platform.files.opening import open_events
 from ecom_platform.files.unreadable import UnreadableFile
 from ecom_platform.store import adbc
@@ -118,7 +118,7 @@ class _Filling:
 
     def __init__(self, session: adbc.Session, table: FeedTable, column: str) -> None:
         self._session, self._table, self._column = session, table, column
-        self._decoder = FeedDecoder(table.feed)
+        self._decoder = decoder_of(table.feed)
         self._columns = [*dict.fromkeys([*table.key, column])]
 
     def _sql(self, name: str) -> str:

@@ -49,12 +49,14 @@ class RejectGroup:
 
 @dataclass(frozen=True, slots=True)
 class OpenReject:
-    """A reject that has not been replayed. ``header``: the columns in the order of its file, if known."""
+    """A reject that has not been replayed. ``header``: the columns in the order of its file, if known.
+    ``element``: the how-manieth of its line, where lines are exploded."""
 
     reject_id: int
     file_id: int
     file_name: str
     line_number: int
+    element: int | None
     raw: bytes
     reason: str
     header: tuple[str, ...] | None
@@ -101,8 +103,8 @@ def open_rejects(connection: Connection, feed: str = TOP_FEED) -> Iterator[OpenR
     after = 0
     while True:
         page = [
-            OpenReject(key, file_id, name, line, bytes(raw), reason, header_names(header))
-            for key, file_id, name, line, raw, reason, header in queries("oncall").open_rejects(
+            OpenReject(key, file_id, name, line, element, bytes(raw), reason, header_names(header))
+            for key, file_id, name, line, element, raw, reason, header in queries("oncall").open_rejects(
                 connection, feed=feed, after=after, limit=_PAGE
             )
         ]

@@ -499,6 +499,13 @@ CREATE TABLE public.rejected_events (
     replayed_at timestamp with time zone,
     message text,
     feed text DEFAULT 'user_events'::text NOT NULL,
+    element integer,
+    place bigint GENERATED ALWAYS AS (
+CASE
+    WHEN (element IS NULL) THEN line_number
+    ELSE ((line_number << 20) | (element)::bigint)
+END) STORED,
+    CONSTRAINT rejected_events_element_check CHECK ((element >= 0)),
     CONSTRAINT rejected_events_line_number_check CHECK ((line_number >= 1))
 );
 
@@ -669,7 +676,7 @@ ALTER TABLE ONLY public.performance_metrics
     ADD CONSTRAINT performance_metrics_pkey PRIMARY KEY (metric_id);
 
 ALTER TABLE ONLY public.rejected_events
-    ADD CONSTRAINT rejected_events_file_id_line_number_key UNIQUE (file_id, line_number);
+    ADD CONSTRAINT rejected_events_file_id_place_key UNIQUE (file_id, place);
 
 ALTER TABLE ONLY public.rejected_events
     ADD CONSTRAINT rejected_events_pkey PRIMARY KEY (reject_id);

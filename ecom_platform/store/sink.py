@@ -3,7 +3,7 @@
 Belongs here: everything between BEGIN and COMMIT (ledger rows locked first, rows copied,
 duplicates and conflicts told apart, rejects and counts written) and the decision what to retry.
 Does not belong here: Spark, which calls :func:`load_unit` in a task; claiming and archiving
-files, which is the landing zone's; reading CSV, which is ``files.feed_decoding``.
+files, which is the landing zone's; reading them, which is ``files.readers``.
 
 Two ways in for rows. The quick one copies a sorted buffer straight into the feed's table; the
 primary key promises that nothing in it was known. When the key objects, a savepoint undoes that
@@ -45,8 +45,9 @@ from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.profile import Profile
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.travel import declaration_hash
-from ecom_platform.files.feed_decoding import FeedChunk, FeedDecoder, FileFacts, RefusedRecord, look_over
+from ecom_platform.files.chunks import FeedChunk, FileFacts, Place, RefusedRecord
 from ecom_platform.files.opening import EventFile, open_events
+from ecom_platform.files.readers import decoder_of, look_over
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 from ecom_platform.store import adbc
 from ecom_platform.store.feed_table import FeedTable
@@ -152,6 +153,7 @@ _REJECTS = pa.schema(
         ("file_id", pa.int64()),
         ("file_name", pa.string()),
         ("line_number", pa.int64()),
+        ("element", pa.int32()),
         ("raw", pa.binary()),
         ("reason", pa.string()),
         ("column_name", pa.string()),
@@ -198,7 +200,7 @@ class _Reading:
     """How the files of a feed are read."""
 
     def __init__(self, feed: Feed) -> None:
-        self._decoder = FeedDecoder(feed)
+        self._decoder = decoder_of(feed)
         self._facts: dict[int, FileFacts] = {}
         self.declaration = declaration_hash(feed)
 
@@ -487,7 +489,9 @@ class _Unit:
         for line, raw in records:
             message, column = tally.refused_lines.get(line, (None, self._table.key[0]))
             reason = Reason.ID_CONFLICT if message is None else Reason.REFUSED_BY_DATABASE
-            self._rejects.append(_reject_row(file, RefusedRecord(line, raw, reason, column), message))
+            place = Place.of(self._table.feed, line)
+            reject = RefusedRecord(place.line, raw, reason, column, element=place.element)
+            self._rejects.append(_reject_row(file, reject, message))
             if len(self._rejects) >= REJECT_BUFFER_ROWS:
                 self._flush_rejects()
 
@@ -767,6 +771,7 @@ def _reject_row(file: UnitFile, reject: RefusedRecord, message: str | None = Non
         "file_id": file.file_id,
         "file_name": file.name,
         "line_number": reject.line_number,
+        "element": reject.element,
         "raw": reject.raw,
         "reason": str(reject.reason),
         "column_name": reject.column,

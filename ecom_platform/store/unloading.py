@@ -22,8 +22,9 @@ import pyarrow as pa
 
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.files.feed_decoding import FeedDecoder, look_over
+from ecom_platform.files.chunks import Place
 from ecom_platform.files.opening import open_events
+from ecom_platform.files.readers import decoder_of, look_over
 from ecom_platform.files.unreadable import UnreadableFile
 from ecom_platform.store import adbc
 from ecom_platform.store.connection import Database
@@ -81,7 +82,7 @@ class _Unloading:
 
     def __init__(self, session: adbc.Session, table: FeedTable, gone: str) -> None:
         self._session, self._table, self._gone = session, table, gone
-        self._decoder = FeedDecoder(without_rules(table.feed))
+        self._decoder = decoder_of(without_rules(table.feed))
 
     def _run(self, *names: str, file: str = "unload") -> None:
         for name in names:
@@ -156,8 +157,16 @@ class _Unloading:
             facts, wanted = look_over(self._table.feed, path), np.array(lines[file.file_id], dtype=np.int64)
             with open_events(path) as source:
                 for line, raw in self._decoder.raw_records(source.stream, facts, wanted):
-                    values = file.file_id, file.name, line, raw, self._table.key[0], self._table.feed.name
-                    self._session.run(text("unload", "add_conflict"), *values)
+                    place = Place.of(self._table.feed, line)
+                    values = (
+                        file.file_id,
+                        file.name,
+                        place.line,
+                        place.element if place.element is not None else -1,
+                        raw,
+                    )
+                    known_by = self._table.key[0], self._table.feed.name
+                    self._session.run(text("unload", "add_conflict"), *values, *known_by)
 
 
 def without_rules(feed: Feed) -> Feed:

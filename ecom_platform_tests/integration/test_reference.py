@@ -27,7 +27,7 @@ TAMPERING = {
     "a reject has another reason": "UPDATE rejected_events SET reason = 'x' || reason WHERE reject_id = 1",
     "a reject has other bytes": "UPDATE rejected_events SET raw = raw || '\\x00'::bytea WHERE reject_id = 1",
     "a reject is there twice": "ALTER TABLE rejected_events"
-    " DROP CONSTRAINT rejected_events_file_id_line_number_key;"
+    " DROP CONSTRAINT rejected_events_file_id_place_key;"
     " INSERT INTO rejected_events (file_id, file_name, line_number, raw, reason)"
     " SELECT file_id, file_name, line_number, raw, reason FROM rejected_events WHERE reject_id = 1",
     "a count is one too many": "UPDATE ingested_files SET rows_duplicate = rows_duplicate + 1"

@@ -50,11 +50,13 @@ class ColumnType(ABC):
 
     # -- the row path ----------------------------------------------------------------------------
 
-    def parse(self, text: str, now: datetime) -> Value | Reason:
+    def parse(self, text: str | None, now: datetime) -> Value | Reason:
         """The value that ``text`` stands for, ``None`` for no value, or the first rule that it breaks.
 
-        ``now`` is an aware time, for bounds that move with it.
-        """
+        ``text`` is ``None`` where the file itself says that there is no value, as JSON's null does. ``now``
+        is an aware time, for bounds that move with it."""
+        if text is None:
+            return None if self.column.nullable else Reason.EMPTY_VALUE
         if self.column.trim:
             text = text.strip(" ")
         if text in self._nulls:
@@ -76,11 +78,16 @@ class ColumnType(ABC):
 
     # -- the vector path -------------------------------------------------------------------------
 
-    def convert(self, places: Places, now: datetime) -> tuple[pa.Array, Array]:
-        """All values, and which rows are certainly right; values of other rows are arbitrary."""
+    def convert(self, places: Places, now: datetime, absent: Array | None = None) -> tuple[pa.Array, Array]:
+        """All values, and which rows are certainly right; values of other rows are arbitrary.
+
+        ``absent``: the rows of which the file itself says that they have no value, whatever is in ``places``.
+        """
         if self.column.trim:
             places = places.trimmed()
         null = self._are_null(places)
+        if absent is not None:
+            null = absent if null is None else null | absent
         if not self.column.nullable:
             array, right = self._convert(places, None, now)
             return array, right & ~null if null is not None else right

@@ -63,14 +63,14 @@ GROUP BY feed, reason, column_name
 ORDER BY rows DESC, feed, reason, column_name;
 
 -- name: open_rejects
-SELECT r.reject_id, r.file_id, r.file_name, r.line_number, r.raw, r.reason, f.header
+SELECT r.reject_id, r.file_id, r.file_name, r.line_number, r.element, r.raw, r.reason, f.header
 FROM rejected_events AS r JOIN ingested_files AS f USING (file_id)
 WHERE r.feed = :feed AND r.replayed_at IS NULL AND r.reject_id > :after
 ORDER BY r.reject_id
 LIMIT :limit;
 
 -- name: lock_reject^
-SELECT file_id, reason, line_number FROM rejected_events
+SELECT file_id, reason, place FROM rejected_events
 WHERE reject_id = :reject_id AND replayed_at IS NULL
 FOR UPDATE;
 

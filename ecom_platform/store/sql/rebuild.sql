@@ -135,9 +135,9 @@ SELECT file_id, name, state, reason, finished_at, sha256, size_bytes FROM {shado
 -- Rows that were loaded by a replay and are refused as they stand in their files.
 SELECT r.file_id, r.file_name, r.line_number
 FROM {main}.rejected_events AS r
-JOIN {shadow}.rejected_events AS s USING (file_id, line_number)
+JOIN {shadow}.rejected_events AS s USING (file_id, place)
 WHERE r.replayed_at IS NOT NULL AND r.feed = {feed_text}
-ORDER BY r.file_id, r.line_number;
+ORDER BY r.file_id, r.place;
 
 -- name: corrected_rows
 -- Of these files, rows that the new table lacks.
@@ -153,7 +153,7 @@ WHERE o.file_id = ANY (%s) AND NOT EXISTS (SELECT FROM {shadow}.{name} AS n WHER
 -- name: carry_rejects#
 UPDATE {shadow}.rejected_events AS s SET replayed_at = r.replayed_at
 FROM {main}.rejected_events AS r
-WHERE r.file_id = s.file_id AND r.line_number = s.line_number AND r.replayed_at IS NOT NULL AND s.file_id = ANY (%s);
+WHERE r.file_id = s.file_id AND r.place = s.place AND r.replayed_at IS NOT NULL AND s.file_id = ANY (%s);
 
 -- name: carry_counts#
 UPDATE {shadow}.ingested_files AS f
@@ -228,10 +228,10 @@ WHERE f.file_id = o.file_id;
 -- name: renew_rejects#
 DELETE FROM {main}.rejected_events WHERE feed = {feed_text};
 INSERT INTO {main}.rejected_events (
-    file_id, file_name, line_number, raw, reason, column_name, message, feed, replayed_at
+    file_id, file_name, line_number, element, raw, reason, column_name, message, feed, replayed_at
 )
-SELECT file_id, file_name, line_number, raw, reason, column_name, message, feed, replayed_at
-FROM {shadow}.rejected_events ORDER BY file_id, line_number;
+SELECT file_id, file_name, line_number, element, raw, reason, column_name, message, feed, replayed_at
+FROM {shadow}.rejected_events ORDER BY file_id, place;
 
 -- name: forget_lost#
 -- The triggers of the old table have noted as lost what is there again.

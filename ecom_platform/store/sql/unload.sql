@@ -30,7 +30,7 @@ INSERT INTO contested
 SELECT s.*, r.reject_id IS NOT NULL
 FROM staged AS s
 JOIN unloaded AS t ON {same_key_t}
-LEFT JOIN rejected_events AS r ON r.file_id = s.file_id AND r.line_number = s.line_number
+LEFT JOIN rejected_events AS r ON r.file_id = s.file_id AND r.place = s.line_number
 WHERE r.reject_id IS NULL
     OR (r.replayed_at IS NULL AND r.reason = 'id_conflict')
     OR (r.replayed_at IS NOT NULL AND ROW({compared_s}) IS NOT DISTINCT FROM ROW({compared_t}));
@@ -39,7 +39,7 @@ WHERE r.reject_id IS NULL
 -- One that was replayed as it stands is a duplicate like any other.
 UPDATE contested AS c SET "Conflict" = false
 FROM rejected_events AS r
-WHERE r.file_id = c.file_id AND r.line_number = c.line_number AND r.replayed_at IS NOT NULL;
+WHERE r.file_id = c.file_id AND r.place = c.line_number AND r.replayed_at IS NOT NULL;
 
 -- name: insert_contested!
 -- Of each key the first row by file and line, as if the files had been loaded without the one that is gone.
@@ -86,16 +86,16 @@ WHERE f.file_id = v.file_id;
 -- name: forget_conflicts!
 DELETE FROM rejected_events AS r
 USING verdicts AS v
-WHERE r.file_id = v.file_id AND r.line_number = v.line_number AND r.replayed_at IS NULL
+WHERE r.file_id = v.file_id AND r.place = v.line_number AND r.replayed_at IS NULL
     AND v."Conflict" AND v.verdict <> 'conflict';
 
 -- name: new_conflicts
 SELECT file_id, line_number FROM verdicts WHERE verdict = 'conflict' AND NOT "Conflict" ORDER BY 1, 2;
 
 -- name: add_conflict!
-INSERT INTO rejected_events (file_id, file_name, line_number, raw, reason, column_name, feed)
-VALUES ($1, $2, $3, $4, 'id_conflict', $5, $6)
-ON CONFLICT (file_id, line_number) DO NOTHING;
+INSERT INTO rejected_events (file_id, file_name, line_number, element, raw, reason, column_name, feed)
+VALUES ($1, $2, $3, nullif($4, -1), $5, 'id_conflict', $6, $7)
+ON CONFLICT (file_id, place) DO NOTHING;
 
 -- name: brought_back
 SELECT v.file_id, f.name, count(*) AS rows

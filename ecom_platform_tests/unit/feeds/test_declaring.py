@@ -313,10 +313,35 @@ MISTAKES = {
         "neither true nor false",
     ),
     "an owner that is none": ("owners: me\ncolumns: {a: text}\nidentity: content\n", 1, "'me' is neither"),
-    "jsonl": (
-        "format: jsonl\ncolumns: {a: text}\nidentity: content\n",
+    "parquet": (
+        "format: parquet\ncolumns: {a: text}\nidentity: content\n",
         1,
-        "format: jsonl is known and not yet acted on",
+        "format: parquet is known and not yet acted on",
+    ),
+    "a delimiter in JSON": (
+        "columns: {a: text}\nidentity: content\nformat: jsonl\ndelimiter: tab\n",
+        4,
+        "delimiter: it goes with separated text, and the format is jsonl",
+    ),
+    "a place in JSON": (
+        "format: jsonl\ncolumns: {a: {type: text, at: 1}}\nidentity: content\n",
+        2,
+        "in a file of the format jsonl columns have names",
+    ),
+    "explode in CSV": (
+        "columns: {a: text}\nidentity: content\nexplode: a\n",
+        3,
+        "explode: it goes with `format: jsonl`",
+    ),
+    "explode that nobody reads": (
+        "format: jsonl\nexplode: items\ncolumns: {a: {from: item.s, type: text}}\nidentity: content\n",
+        2,
+        "explode: no column reads from items",
+    ),
+    "a path with nothing between points": (
+        "format: jsonl\ncolumns: {a: {from: b..c, type: text}}\nidentity: content\n",
+        2,
+        "the path 'b..c' has a point",
     ),
     "a version of what is not replaced": (
         "columns: {a: text, b: integer}\nprimary_key: a\nversion: b\n",

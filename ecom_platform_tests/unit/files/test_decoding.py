@@ -29,8 +29,8 @@ from hypothesis import strategies as st
 
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.rows import Fault
-from ecom_platform.files import feed_decoding, splitting
-from ecom_platform.files.feed_decoding import MAX_RAW_BYTES, RefusedRecord
+from ecom_platform.files import chunks, feed_decoding, splitting
+from ecom_platform.files.chunks import MAX_RAW_BYTES, RefusedRecord
 from ecom_platform.files.opening import open_events
 from ecom_platform.files.splitting import MAX_BLOCK_LINES
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
@@ -533,7 +533,7 @@ def test_very_short_lines_come_in_chunks_that_are_no_larger_for_it() -> None:
     assert [reject.line_number for chunk in chunks for reject in chunk.rejects] == [*range(3, 250_003)]
 
 
-@pytest.mark.parametrize("chunk_bytes", [-1, 0, feed_decoding.MAX_CHUNK_BYTES + 1])
+@pytest.mark.parametrize("chunk_bytes", [-1, 0, chunks.MAX_CHUNK_BYTES + 1])
 def test_a_chunk_size_that_cannot_be_used(chunk_bytes: int) -> None:
     with pytest.raises(ValueError, match=f"chunk_bytes is {chunk_bytes}"):
         decode(io.BytesIO(file_of(VIEW)), NOW, chunk_bytes)
@@ -543,7 +543,8 @@ def test_clean_files_are_decoded_without_importing_pandas() -> None:
     # It takes longer to import than a million rows to decode, and every executor pays for it.
     program = (
         "import io, sys; from datetime import UTC, datetime; "
-        "from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts; "
+        "from ecom_platform.files.feed_decoding import FeedDecoder; "
+        "from ecom_platform.files.chunks import FileFacts; "
         "from ecom_platform.shop.event import FEED; "
         f"data = io.BytesIO({file_of(VIEW, CART)!r}); now = datetime(2026, 3, 1, 12, tzinfo=UTC); "
         "rows = [chunk.records for chunk in FeedDecoder(FEED).decode(data, FileFacts('utf-8', b''), now)]; "

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts
+from ecom_platform.files.chunks import FileFacts
+from ecom_platform.files.feed_decoding import FeedDecoder
 from ecom_platform_tests import feed_reference
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

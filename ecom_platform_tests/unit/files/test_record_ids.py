@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.files import splitting
-from ecom_platform.files.feed_decoding import FeedDecoder, FileFacts
+from ecom_platform.files.chunks import FileFacts
+from ecom_platform.files.feed_decoding import FeedDecoder
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 NAMES = ("a", "b", "c", "d")

@@ -1,0 +1,236 @@
+"""Flat lines of JSON, many at once: where the values of their keys are in the text.
+
+Belongs here: telling which lines are certainly flat objects as programs write them, and finding keys and
+values in all of these together. Does not belong here: what any other line is (``json_values``), or which
+key is which column (``json_decoding``).
+
+A line is taken here if it is one object of texts, numbers, true, false and null, has no backslash and no
+control character, is UTF-8, and has no blanks but one behind a colon or a comma. Then every quote opens or
+closes a text, one after the other; a text that is followed by a colon is a key; what is between a key's
+colon and the comma before the next key is its value. Each of these is verified, so what is taken here is
+JSON, and every other line is left. Numbers stay the characters that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+
+from ecom_platform.feeds import arrow
+from ecom_platform.feeds.places import Array, Places
+from ecom_platform.files.line_blocks import LineBlock
+
+TEXT, NUMBER, WORD, NULL = range(4)
+
+_QUOTE, _COLON, _COMMA, _BLANK, _OPEN, _CLOSE, _BACKSLASH = map(ord, '":, {}\\')
+_NUMBER = r"\A-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\z"
+# Keys that nobody asked for are told apart up to so many, since none may stand twice in a line.
+_MOST_NAMES = 256
+_MOST_KEYS = 4_096
+# Names times lines: what is more is left to the reader of single lines.
+_MOST_CELLS = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class FlatLines:
+    """``lines``: which lines of a block were taken. For each name that was asked for and each of them:
+    ``kinds``, and where the value ``begins`` and ``ends``, quotes included; -1 where the line lacks the
+    name."""
+
+    lines: Array
+    kinds: Array
+    begins: Array
+    ends: Array
+
+
+class FlatScanner:
+    """Scans the blocks of a file for lines that have these names. ``others``: whether they may have more."""
+
+    def __init__(self, names: Sequence[str], *, others: bool) -> None:
+        self._asked = len(names)
+        self._names = [name.encode() for name in names]
+        self._others = others
+
+    def scan(self, block: LineBlock) -> FlatLines | None:
+        """The flat lines of a block; ``None`` where there are none."""
+        end = int(block.ends[-1])
+        chars = np.frombuffer(block.data, dtype=np.uint8)
+        if len(self._names) * len(block.begins) > _MOST_CELLS:
+            return None
+        taken = _Lines(block, chars, end).candidates()
+        keys = _Keys.found(block, chars, end, taken) if taken.any() else None
+        return None if keys is None else self._by_name(keys, block.data)
+
+    def _by_name(self, keys: _Keys, data: bytes) -> FlatLines | None:
+        name_of = self._names_of(keys, data)
+        count = len(keys.lines)
+        at = np.full((len(self._names), count), -1, dtype=np.int32)
+        named = np.flatnonzero(name_of >= 0)
+        at[name_of[named], keys.line[named]] = named
+        # A key that stands twice, or has no name here, is missing in the sum.
+        right = keys.right & ((at >= 0).sum(axis=0) == np.bincount(keys.line, minlength=count))
+        chosen = np.flatnonzero(right)
+        if not len(chosen):
+            return None
+        wanted = at[: self._asked, chosen]
+        absent = wanted < 0
+        begins, ends, kinds = keys.begins[wanted], keys.ends[wanted], keys.kinds[wanted]
+        for values, none in ((begins, -1), (ends, -1), (kinds, NULL)):
+            values[absent] = none
+        return FlatLines(keys.lines[chosen], kinds, begins, ends)
+
+    def _names_of(self, keys: _Keys, data: bytes) -> Array:
+        """The number of each key's name; -1 of those that are not told apart."""
+        places = Places(data, keys.opens + 1, keys.closes)
+        found = np.full(len(keys.opens), -1, dtype=np.int64)
+        lengths = places.lengths
+        for length in {len(name) for name in self._names}:
+            rows = np.flatnonzero(lengths == length)
+            if len(rows):
+                found[rows] = self._named(places, length, rows)
+        while self._others and len(self._names) < _MOST_NAMES and (found < 0).any():
+            first = int(np.flatnonzero(found < 0)[0])
+            name = data[int(places.begins[first]) : int(places.ends[first])]
+            self._names.append(name)
+            rows = np.flatnonzero((found < 0) & (lengths == len(name)))
+            found[rows] = self._named(places, len(name), rows)
+        return found
+
+    def _named(self, places: Places, length: int, rows: Array) -> Array:
+        found = np.full(len(rows), -1, dtype=np.int64)
+        texts = places.characters(length, rows) if length else np.empty((len(rows), 0), dtype=np.uint8)
+        for number, name in enumerate(self._names):
+            if len(name) == length:
+                wanted = np.frombuffer(name, dtype=np.uint8)
+                found[(texts == wanted).all(axis=1)] = number
+        return found
+
+
+class _Lines:
+    """Which lines of a block may be flat objects, by their characters alone."""
+
+    def __init__(self, block: LineBlock, chars: Array, end: int) -> None:
+        self._block, self._chars, self._end = block, chars, end
+
+    def candidates(self) -> Array:
+        block, chars = self._block, self._chars
+        taken: Array = ~block.too_long & (block.ends - block.begins > 1)
+        taken &= (chars[block.begins] == _OPEN) & (chars[block.ends - 1] == _CLOSE)
+        body = chars[: self._end]
+        if block.data.find(b"\\", 0, self._end) >= 0:
+            taken &= ~self._have(body == _BACKSLASH)
+        controls = body < _BLANK
+        if np.count_nonzero(controls) > np.count_nonzero(block.begins) + self._carriage_returns():
+            taken &= ~self._have(controls)
+        if not self._is_utf8():
+            taken &= ~self._have(body >= 0x80)
+        return taken
+
+    def _carriage_returns(self) -> int:
+        """How many lines but the last end with CRLF."""
+        return int((self._block.begins[1:] - self._block.ends[:-1] - 1).sum())
+
+    def _is_utf8(self) -> bool:
+        text = self._block.data[: self._end]
+        if text.isascii():
+            return True
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            return False
+        return True
+
+    def _have(self, mask: Array) -> Array:
+        """Which lines have a marked character."""
+        marked = np.flatnonzero(mask)
+        found: Array = np.searchsorted(marked, self._block.ends) > np.searchsorted(marked, self._block.begins)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The keys of ``lines``, in order: ``line`` numbers the line of each among these; ``opens`` and
+    ``closes`` are its quotes; ``kinds``, ``begins`` and ``ends`` are of its value. ``right``: of lines,
+    which are as they have to be throughout."""
+
+    lines: Array
+    right: Array
+    line: Array
+    opens: Array
+    closes: Array
+    kinds: Array
+    begins: Array
+    ends: Array
+
+    @classmethod
+    def found(cls, block: LineBlock, chars: Array, end: int, taken: Array) -> _Keys | None:
+        quotes = np.flatnonzero(chars[:end] == _QUOTE)
+        bounds = np.searchsorted(quotes, block.begins), np.searchsorted(quotes, block.ends)
+        counts = bounds[1] - bounds[0]
+        taken = taken & (counts > 0) & (counts % 2 == 0) & (counts <= 2 * _MOST_KEYS)
+        lines = np.flatnonzero(taken)
+        if not len(lines):
+            return None
+        if len(lines) < len(taken):
+            quotes = quotes[np.repeat(taken, counts)]
+        opens, closes = quotes[0::2], quotes[1::2]
+        line_of = np.repeat(np.arange(len(lines)), counts[lines] // 2)
+        return cls._paired(block, chars, lines, line_of, opens, closes)
+
+    @classmethod
+    def _paired(
+        cls, block: LineBlock, chars: Array, lines: Array, line_of: Array, opens: Array, closes: Array
+    ) -> _Keys | None:
+        key = np.flatnonzero(chars[closes + 1] == _COLON)
+        if not len(key):
+            return None
+        line = line_of[key]
+        is_last = np.append(line[1:] != line[:-1], True)
+        following = np.append(key[1:], len(opens))
+        own_opens, own_closes = opens[key], closes[key]
+        # The value: from behind the colon to before the comma, or the brace that ends the line.
+        begins = own_closes + 2
+        begins += chars[begins] == _BLANK
+        ends = np.where(is_last, block.ends[lines][line] - 1, np.append(own_opens[1:], 0) - 1)
+        ends -= ~is_last & (chars[ends] == _BLANK)
+        right = (is_last | (chars[ends] == _COMMA)) & (ends > begins)
+        # All quotes up to the next key are those of a text that is the value.
+        is_text = chars[begins] == _QUOTE
+        right &= following - key == 1 + is_text
+        value = np.minimum(key + 1, len(opens) - 1)
+        right &= ~is_text | ((opens[value] == begins) & (closes[value] == ends - 1))
+        # The first key stands behind the brace.
+        is_first = np.append(True, is_last[:-1])
+        right &= ~is_first | (own_opens == block.begins[lines][line] + 1)
+        kinds, known = _kinds(block.data, chars, begins, ends, is_text, right)
+        right &= known
+        good = np.bincount(line, minlength=len(lines)) > 0
+        good[line[~right]] = False
+        return cls(lines, good, line, own_opens, own_closes, kinds, begins, ends)
+
+
+def _kinds(
+    data: bytes, chars: Array, begins: Array, ends: Array, is_text: Array, candidates: Array
+) -> tuple[Array, Array]:
+    """What values are, and which of the ``candidates`` are values at all."""
+    kinds = np.full(len(begins), TEXT, dtype=np.int8)
+    known = is_text.copy()
+    first = chars[begins]
+    for word, kind in ((b"null", NULL), (b"true", WORD), (b"false", WORD)):
+        rows = np.flatnonzero((first == word[0]) & candidates)
+        if len(rows):
+            rows = rows[Places(data, begins[rows], ends[rows]).equal(word)]
+            kinds[rows], known[rows] = kind, True
+    rows = np.flatnonzero(~known & candidates)
+    if len(rows):
+        numbers = Places(data, begins[rows], ends[rows])
+        rows = rows[_are_numbers(numbers)]
+        kinds[rows], known[rows] = NUMBER, True
+    return kinds, known
+
+
+def _are_numbers(places: Places) -> Array:
+    """Which texts are numbers by JSON's grammar."""
+    return arrow.to_mask(pc.match_substring_regex(places.strings(), _NUMBER))
