@@ -194,7 +194,7 @@ def _of_line(feed: Feed, line: bytes, now: datetime) -> Iterator[tuple[int | Non
     elements = _at(record, feed.explode)
     if elements is MISSING or elements is None:
         if feed.missing != "null":
-            raise Wrong("missing_fields")
+            raise Wrong("missing_key")
         return
     if not isinstance(elements, list):
         raise Wrong("not_a_list")
@@ -256,7 +256,7 @@ def _of_row(feed: Feed, record: dict[str, Any], element: Any, now: datetime) -> 
     }
     others = {key: value for key, value in record.items() if key not in at_top}
     if others and feed.extra == "refuse":
-        return "refused", "extra_fields", None
+        return "refused", "undeclared_key", None
     values: dict[str, Any] = {}
     for column in feed.columns:
         try:
@@ -284,9 +284,9 @@ def _value(feed: Feed, column: Column, record: dict[str, Any], element: Any, now
         if found is not MISSING:
             there.append(found)
     if len(there) > 1:
-        raise Wrong("extra_fields")
+        raise Wrong("duplicate_key")
     if not there and not (feed.missing == "null" and column.nullable):
-        raise Wrong("missing_fields")
+        raise Wrong("missing_key")
     if not there or there[0] is None:
         if not column.nullable:
             raise Wrong("empty_value")

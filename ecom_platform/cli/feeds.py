@@ -71,7 +71,7 @@ def init(
     _require_files(files)
     settings = load_settings()
     words = SaidWords.parse(said)
-    name = name or feed_name(files[0].name.removesuffix(".gz").rpartition(".")[0] or files[0].name, RESERVED)
+    name = name or feed_name(_stem(files[0].name), RESERVED)
     component = None if folder is None else _Component.of(folder, name)
     target = (settings.feeds_dir if component is None else component.feeds) / f"{name}.yaml"
     _require_new(target)
@@ -85,6 +85,12 @@ def init(
     else:
         _print_drafted(drafted, target, following)
     return 0
+
+
+def _stem(name: str) -> str:
+    """A file's name without its endings."""
+    bare = next((name.removesuffix(end) for end in (".gz", ".zst", ".zip") if name.endswith(end)), name)
+    return bare.rpartition(".")[0] or bare
 
 
 def _require_files(files: tuple[Path, ...]) -> None:

@@ -19,6 +19,8 @@ class Reason(StrEnum):
     MISSING_FIELDS = "missing_fields"
     EXTRA_FIELDS = "extra_fields"
     INVALID_JSON = "invalid_json"
+    MISSING_KEY = "missing_key"
+    UNDECLARED_KEY = "undeclared_key"
     DUPLICATE_KEY = "duplicate_key"
     LONE_SURROGATE = "lone_surrogate"
     NOT_AN_OBJECT = "not_an_object"
@@ -60,18 +62,22 @@ _DESCRIPTIONS: dict[Reason, str] = {
         "not closed within 64 KiB, or has what looks like another row before it closes; this line alone is "
         "refused."
     ),
-    Reason.MISSING_FIELDS: (
-        "The record has fewer fields than the file has columns; a line of JSON has nothing at the column's "
-        "`from`, which `missing: null` permits where the column may be null."
-    ),
-    Reason.EXTRA_FIELDS: (
-        "The record has more fields than the file has columns; a line of JSON has a key that is not declared "
-        "(`extra: store` or `ignore` permits that), or two of the names of one column."
-    ),
+    Reason.MISSING_FIELDS: "The record has fewer fields than the file has columns.",
+    Reason.EXTRA_FIELDS: "The record has more fields than the file has columns.",
     Reason.INVALID_JSON: (
         "The line is no JSON: it is cut off, breaks the grammar, or is nested more than 200 deep."
     ),
-    Reason.DUPLICATE_KEY: "A key stands twice in one object of the line, so nobody knows which is meant.",
+    Reason.MISSING_KEY: (
+        "The line of JSON has nothing at the column's `from`, or at `explode`; where there may be no value, "
+        "`missing: null` permits that."
+    ),
+    Reason.UNDECLARED_KEY: (
+        "The line of JSON has a key that no column reads; `extra: store` or `extra: ignore` permits that."
+    ),
+    Reason.DUPLICATE_KEY: (
+        "A key stands twice in one object of the line, or two of the names of one column are there, and "
+        "nobody knows which is meant."
+    ),
     Reason.LONE_SURROGATE: "A text of the line has half of a character: `\\ud83d` without its other half.",
     Reason.NOT_AN_OBJECT: "The line, or what a column's `from` goes through, is JSON and no object.",
     Reason.NOT_A_LIST: "What `explode` names is no list.",

@@ -37,14 +37,6 @@ _EXCEL = ContentKind("excel", "an Excel file", "Save it as CSV (File, Save As, C
 _BY_BEGINNING = (
     (b"\xd0\xcf\x11\xe0", _EXCEL),
     (
-        b"\x1f\x8b",
-        ContentKind("gzip", "packed with gzip, and not called so", "Give it a name that ends in .gz."),
-    ),
-    (
-        b"\x28\xb5\x2f\xfd",
-        ContentKind("zstd", "packed with zstd", "Unpack it (`zstd -d FILE`), and take what is in it."),
-    ),
-    (
         b"BZh",
         ContentKind("bzip2", "packed with bzip2", "Unpack it (`bunzip2 FILE`), and take what is in it."),
     ),
@@ -56,7 +48,9 @@ _BY_BEGINNING = (
     ),
     (b"%PDF", ContentKind("pdf", "a PDF", "Ask for the data behind it as CSV.")),
 )
-_ZIP = ContentKind("zip", "a zip archive", "Unpack it (`unzip FILE`), and take what is in it.")
+_ZIP = ContentKind(
+    "zip", "a zip that has not exactly one file in it", "Unpack it (`unzip FILE`), and take what is in it."
+)
 _EMPTY = ContentKind("empty", "empty", "Take a file with a header and rows.")
 _JSON_LINES = ContentKind(
     "jsonl", "JSON, an object a line", "This version reads separated text: write its fields as CSV."
@@ -82,7 +76,7 @@ def content_kind(head: bytes) -> ContentKind | None:
     character or UTF-8."""
     if not head.strip(b"\xef\xbb\xbf \t\r\n"):
         return _EMPTY
-    if head.startswith(b"PK\x03\x04"):
+    if head.startswith(b"PK\x03\x04"):  # one with one file in it is unpacked before
         return _EXCEL if b"xl/" in head or b"[Content_Types].xml" in head else _ZIP
     found = next((kind for begin, kind in _BY_BEGINNING if head.startswith(begin)), None)
     if found is None and b"\n" not in head and head.rstrip(b"\r").count(b"\r"):

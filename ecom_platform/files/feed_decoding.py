@@ -40,7 +40,7 @@ from ecom_platform.files.column_texts import column_texts
 from ecom_platform.files.encoding import UTF8, Recoded
 from ecom_platform.files.file_columns import FileColumns, HeaderMismatch, by_header, without_header
 from ecom_platform.files.header_lines import grammar_of, names_for, skip_titles
-from ecom_platform.files.opening import GuardedStream, WithoutMark, header_line
+from ecom_platform.files.opening import WithoutMark, header_line
 from ecom_platform.files.record_ids import RecordIds
 from ecom_platform.files.splitting import Block, BlockReader, Grammar, Record
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
@@ -114,18 +114,17 @@ class FeedDecoder:
         self, stream: BinaryIO, facts: FileFacts, chunk_bytes: int, *, one_by_one: bool
     ) -> tuple[FileColumns, BlockReader]:
         dialect = self.feed.dialect
-        guarded = cast(BinaryIO, GuardedStream(stream))
         if facts.encoding != UTF8:
-            guarded = cast(BinaryIO, io.BufferedReader(Recoded(guarded, facts.encoding), _READ_BYTES))
+            stream = cast(BinaryIO, io.BufferedReader(Recoded(stream, facts.encoding), _READ_BYTES))
         if not dialect.header and not dialect.skip:
-            guarded = cast(BinaryIO, WithoutMark(guarded))
-        skip_titles(dialect, guarded)
-        columns, read = self._columns(guarded)
+            stream = cast(BinaryIO, WithoutMark(stream))
+        skip_titles(dialect, stream)
+        columns, read = self._columns(stream)
         number = dialect.skip + read
         grammar = grammar_of(dialect, columns.width)
         looks = _Looks(columns, grammar, RowType(columns.feed))
         blocks = BlockReader(
-            guarded, grammar, chunk_bytes, looks, first_line=number + 1, one_by_one=one_by_one
+            stream, grammar, chunk_bytes, looks, first_line=number + 1, one_by_one=one_by_one
         )
         return columns, blocks
 

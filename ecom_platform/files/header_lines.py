@@ -15,7 +15,7 @@ from ecom_platform.feeds.feed import Dialect, Feed
 from ecom_platform.files.encoding import UTF8
 from ecom_platform.files.file_columns import HeaderMismatch, known_names
 from ecom_platform.files.headers import mark_in_words, separated_by
-from ecom_platform.files.opening import MAX_HEADER_BYTES, GuardedStream, header_line
+from ecom_platform.files.opening import MAX_HEADER_BYTES, header_line
 from ecom_platform.files.splitting import Grammar, split_quoted
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
@@ -27,7 +27,7 @@ def grammar_of(dialect: Dialect, width: int) -> Grammar:
     return Grammar(width, dialect.delimiter.encode(), quote, escape)
 
 
-def skip_titles(dialect: Dialect, stream: BinaryIO | GuardedStream) -> None:
+def skip_titles(dialect: Dialect, stream: BinaryIO) -> None:
     """Read past the lines above the header. Raises :class:`UnreadableFile`."""
     for _ in range(dialect.skip):
         if not stream.readline(MAX_HEADER_BYTES):

@@ -6,13 +6,15 @@ Belongs here: reading no more than that, of packed files too. Does not belong he
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, cast
 
-from ecom_platform.files.opening import MAX_HEADER_BYTES, open_regular
+from ecom_platform.files.opening import MAX_HEADER_BYTES, Anywhere, open_regular
+from ecom_platform.files.unpacking import LOOKED_AT_BYTES, is_packed, unpacked
+from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
 _READ_BYTES = 1 << 14
 # A file that has no header within so much has none.
@@ -55,25 +57,30 @@ class Head:
 def read_head(path: Path, titles: int) -> Head:
     """The beginning of ``path``, with the first line below so many others, if it has one.
 
-    A name that ends in ``.gz`` is unpacked. Raises :class:`UnreadableFile` for what is no regular file, and
-    :class:`OSError`.
+    What is packed is unpacked; of a zip of several files its own beginning is given. Raises
+    :class:`UnreadableFile` for what is no regular file, and :class:`OSError`.
     """
     with io.FileIO(path, "rb", opener=open_regular) as raw:
-        packed = path.name.endswith(".gz")
-        read = gzip.GzipFile(fileobj=raw).read1 if packed else raw.read
+        beginning = os.pread(raw.fileno(), LOOKED_AT_BYTES, 0)
+        packed = is_packed(beginning)
+        in_order = cast(BinaryIO, io.BufferedReader(raw, _READ_BYTES))
+        anywhere = cast(BinaryIO, io.BufferedReader(Anywhere(raw), _READ_BYTES))
+        stream = unpacked(beginning, in_order, anywhere)
         # Of a packed file somewhat more, since one that is cut off gives what it has before it says so.
         least = _READ_BYTES if packed else 0
         data, more = b"", _READ_BYTES
         try:
             while len(data) < _MOST_BYTES:
-                piece = read(more)
+                piece = stream.read(more)
                 if not piece:
                     return Head(data, whole=True, damaged=False)
                 data += piece
                 if len(data) >= least and _has_line_below(data, titles):
                     return Head(data, whole=False, damaged=False)
                 more = MAX_HEADER_BYTES
-        except (EOFError, gzip.BadGzipFile, zlib.error):
+        except UnreadableFile as error:
+            if error.reason is FileReason.NOT_ONE_MEMBER:
+                return Head(os.pread(raw.fileno(), _READ_BYTES, 0), whole=False, damaged=False)
             return Head(data, whole=True, damaged=True)
     return Head(data, whole=False, damaged=False)
 

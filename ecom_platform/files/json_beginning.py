@@ -6,7 +6,6 @@ here: the lines (``line_blocks``).
 
 from __future__ import annotations
 
-from ecom_platform.files.opening import GuardedStream
 from ecom_platform.files.splitting import Readable
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
@@ -28,7 +27,7 @@ class _Begun:
         return piece
 
 
-def without_document(stream: GuardedStream) -> Readable:
+def without_document(stream: Readable) -> Readable:
     """The stream without the byte-order mark at its beginning.
 
     Raises :class:`UnreadableFile` where it is empty, or JSON that is no object a line.

@@ -68,7 +68,7 @@ class JsonColumns:
             return iter([(None, self.row(record, None))])
         elements = _found(record, self.exploded)
         if elements is _MISSING or elements is None:
-            return iter(()) if self.feed.missing == "null" else Reason.MISSING_FIELDS
+            return iter(()) if self.feed.missing == "null" else Reason.MISSING_KEY
         if not isinstance(elements, list):
             return Reason.NOT_A_LIST
         return ((number, self.row(record, element)) for number, element in enumerate(elements, 1))
@@ -88,7 +88,7 @@ class JsonColumns:
             if self.knows_extra:
                 known_by.append(json_text({key: kept[key] for key in sorted(kept)}))
         elif self.feed.extra == "refuse" and any(key not in self._read_at_top for key in record):
-            fault = Reason.EXTRA_FIELDS
+            fault = Reason.UNDECLARED_KEY
         return JsonRow(tuple(text for text, _ in read), tuple(known_by), extra, fault)
 
 
@@ -127,14 +127,14 @@ def _reader(feed: Feed, column: Column, exploded: tuple[str, ...]) -> _Reader:
             return _joined([text_of(value) for value in found], joined, none)
         there = [value for value in found if value is not _MISSING]
         if len(there) > 1:
-            return Fault(Reason.EXTRA_FIELDS, None, ""), none
+            return Fault(Reason.DUPLICATE_KEY, None, ""), none
         return text_of(there[0] if there else _MISSING)
 
     def text_of(value: Any) -> tuple[Text, str]:
         if value is None:
             return None, none
         if value is _MISSING:
-            return None if may_miss else Fault(Reason.MISSING_FIELDS, None, ""), none
+            return None if may_miss else Fault(Reason.MISSING_KEY, None, ""), none
         if isinstance(value, Fault):
             return value, none
         if json_of_all:

@@ -47,7 +47,6 @@ from ecom_platform.files.json_columns import JsonColumns, JsonRow, null_text, pa
 from ecom_platform.files.json_scan import NULL, TEXT, FlatLines, FlatScanner
 from ecom_platform.files.json_values import LineParser
 from ecom_platform.files.line_blocks import LineBlock, LineReader
-from ecom_platform.files.opening import GuardedStream
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
 # Of fewer rows, a row by itself takes less than the vectorised path takes to begin.
@@ -79,7 +78,7 @@ class JsonLinesDecoder:
         self, stream: BinaryIO, facts: FileFacts, now: datetime, chunk_bytes: int, *, one_by_one: bool
     ) -> Iterator[FeedChunk]:
         reading = _Reading(self.feed, facts, now, one_by_one=one_by_one)
-        for block in LineReader(without_document(GuardedStream(stream)), chunk_bytes):
+        for block in LineReader(without_document(stream), chunk_bytes):
             chunk = reading.chunk(block)
             if chunk.records:
                 yield chunk
@@ -88,7 +87,7 @@ class JsonLinesDecoder:
 
     def header(self, stream: BinaryIO) -> tuple[str, ...]:
         """None: every line has its own names. Raises :class:`UnreadableFile`."""
-        without_document(GuardedStream(stream))
+        without_document(stream)
         return ()
 
     def raw_records(
@@ -101,7 +100,7 @@ class JsonLinesDecoder:
         order."""
         places = sorted({Place.of(self.feed, number) for number in np.asarray(line_numbers).tolist()})
         lines = np.array([place.line for place in places], dtype=np.int64)
-        for block in LineReader(without_document(GuardedStream(stream)), DEFAULT_CHUNK_BYTES):
+        for block in LineReader(without_document(stream), DEFAULT_CHUNK_BYTES):
             begin, end = np.searchsorted(lines, (block.first_line, block.next_line))
             for place in places[begin:end]:
                 raw = self._raw(block.line(place.line - block.first_line), place.element)

@@ -1,23 +1,22 @@
 """Opening a file of events: the text in it, and the fingerprint of its bytes as they lie on disk.
 
-Belongs here: what is opened and what is not, unpacking, and the first line. Does not belong here: what the
-text means (``feed_decoding``).
+Belongs here: what is opened and what is not, and the first line. Does not belong here: unpacking
+(``unpacking``), what the text means (``feed_decoding`` and other readers).
 """
 
 from __future__ import annotations
 
 import errno
-import gzip
 import hashlib
 import io
 import os
 import stat
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from ecom_platform.files.unpacking import LOOKED_AT_BYTES, unpacked
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
 if TYPE_CHECKING:
@@ -30,17 +29,21 @@ MAX_HEADER_BYTES = 1 << 16
 _READ_BYTES = 1 << 20
 _SMALL_READ_BYTES = 1 << 14
 _BOM = b"\xef\xbb\xbf"
+# How a file of this format begins, which is read at its end first.
+PARQUET = b"PAR1"
 
 
 class EventFile:
     """An open file of events: its text, and the fingerprint of its bytes as they lie on disk."""
 
-    def __init__(self, path: Path, raw: io.FileIO) -> None:
+    def __init__(self, raw: io.FileIO) -> None:
         self._hashing = _HashingReader(raw)
         # Buffered in large pieces, since every piece is hashed by itself.
-        buffered = io.BufferedReader(self._hashing, buffer_size=_READ_BYTES)
-        unpacks = path.name.endswith(".gz")
-        self.stream = cast(BinaryIO, gzip.GzipFile(fileobj=buffered) if unpacks else buffered)
+        in_order = cast(BinaryIO, io.BufferedReader(self._hashing, buffer_size=_READ_BYTES))
+        beginning = os.pread(raw.fileno(), LOOKED_AT_BYTES, 0)
+        anywhere = cast(BinaryIO, io.BufferedReader(Anywhere(raw), _SMALL_READ_BYTES))
+        whole = beginning == PARQUET
+        self.stream = anywhere if whole else unpacked(beginning, in_order, anywhere)
 
     def sha256(self) -> str:
         """The digest of the whole file, whose rest is read if need be; as 64 hexadecimal digits."""
@@ -55,12 +58,13 @@ class EventFile:
 
 @contextmanager
 def open_events(path: Path) -> Iterator[EventFile]:
-    """Open a file of events; a name that ends in ``.gz`` is unpacked on the way.
+    """Open a file of events; one that is packed, by its content, is unpacked on the way. Of Parquet the
+    stream can seek.
 
     Raises :class:`UnreadableFile` for what is no regular file, and :class:`OSError`.
     """
     with io.FileIO(path, "rb", opener=open_regular) as raw:
-        yield EventFile(path, raw)
+        yield EventFile(raw)
 
 
 def open_regular(path: str, flags: int) -> int:
@@ -111,25 +115,32 @@ class _HashingReader(io.RawIOBase):
         return self._digest
 
 
-class GuardedStream:
-    """A stream that says in our words when what it unpacks is damaged."""
+class Anywhere(io.RawIOBase):
+    """A file read at any place, whatever else reads it in order."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, raw: io.FileIO) -> None:
+        super().__init__()
+        self._raw, self._at = raw, 0
 
-    def read(self, size: int) -> bytes:
-        return self._guard(self._stream.read, size)
+    def readable(self) -> bool:
+        return True
 
-    def readline(self, size: int) -> bytes:
-        return self._guard(self._stream.readline, size)
+    def seekable(self) -> bool:
+        return True
 
-    @staticmethod
-    def _guard(read: Callable[[int], bytes], size: int) -> bytes:
-        try:
-            return read(size)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            # What follows in brackets are bytes of the file.
-            raise UnreadableFile(FileReason.CORRUPT_GZIP, str(error).partition(" (b")[0]) from error
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        size = os.fstat(self._raw.fileno()).st_size
+        begin = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: size}[whence]
+        self._at = max(0, begin + offset)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        count = os.preadv(self._raw.fileno(), [buffer], self._at)
+        self._at += count
+        return count
 
 
 class WithoutMark:
@@ -150,7 +161,7 @@ class WithoutMark:
         return piece.removeprefix(_BOM) or (self._stream.read(size) if piece else piece)
 
 
-def header_line(stream: BinaryIO | GuardedStream) -> tuple[bytes, int]:
+def header_line(stream: BinaryIO) -> tuple[bytes, int]:
     """The first line that is not blank, without byte order mark and line end, and its number.
 
     Raises :class:`UnreadableFile` where there is none.

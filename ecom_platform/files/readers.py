@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, Protocol
 
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.places import Array
@@ -18,7 +18,7 @@ from ecom_platform.files.chunks import DEFAULT_CHUNK_BYTES, FeedChunk, FileFacts
 from ecom_platform.files.encoding import MixedEncoding, decide
 from ecom_platform.files.feed_decoding import FeedDecoder
 from ecom_platform.files.json_decoding import JsonLinesDecoder
-from ecom_platform.files.opening import GuardedStream, open_events
+from ecom_platform.files.opening import open_events
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
 _READ_BYTES = 1 << 20
@@ -59,14 +59,13 @@ def look_over(feed: Feed, path: Path) -> FileFacts:
     if len(feed.dialect.encodings) > 1:
         with open_events(path) as source:
             try:
-                encoding = decide(cast(BinaryIO, GuardedStream(source.stream)), feed.dialect.encodings)
+                encoding = decide(source.stream, feed.dialect.encodings)
             except MixedEncoding as error:
                 raise UnreadableFile(FileReason.MIXED_ENCODING, str(error)) from error
     if feed.identity == "position":
         digest = hashlib.sha256()
         with open_events(path) as source:
-            stream = GuardedStream(source.stream)
-            while block := stream.read(_READ_BYTES):
+            while block := source.stream.read(_READ_BYTES):
                 digest.update(block)
         fingerprint = digest.digest()
     return FileFacts(encoding, fingerprint)

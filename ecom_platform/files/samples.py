@@ -5,10 +5,8 @@ Belongs here: which bytes, as whole lines. Does not belong here: what they say.
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -16,6 +14,9 @@ from pathlib import Path
 
 from ecom_platform.files.content_kinds import ContentKind, OtherContentError, content_kind
 from ecom_platform.files.encoding import UTF8, counted
+from ecom_platform.files.heads import read_head
+from ecom_platform.files.opening import open_events
+from ecom_platform.files.unpacking import LOOKED_AT_BYTES, is_packed
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
 WHOLE_BYTES = 64 << 20
@@ -36,13 +37,14 @@ class Sample:
     size: int
     encoding: str
     places: tuple[int, ...] = (0,)
+    packed: bool = False
 
     @property
     def described(self) -> str:
         """How much was read, as a person says it."""
         if self.whole:
             return f"{self.path.name}: all of it"
-        if self.path.name.endswith(".gz"):
+        if self.packed:
             return f"{self.path.name}: its first {len(self.data):,} bytes, unpacked"
         return f"{self.path.name}: {len(self.data):,} of its {self.size:,} bytes"
 
@@ -61,8 +63,10 @@ def take_sample(path: Path) -> Sample:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         pieces = []
-        if path.name.endswith(".gz"):
+        packed = is_packed(os.pread(file.fileno(), LOOKED_AT_BYTES, 0))
+        if packed:
             data, whole = _unpacked(path)
+            data = file.read(_HEAD_BYTES) if data is None else data
         elif size <= WHOLE_BYTES:
             data, whole = file.read(), True
         else:
@@ -80,7 +84,7 @@ def take_sample(path: Path) -> Sample:
         raise OtherContentError(path.name, kind)
     pieces[0] = pieces[0].removeprefix(_BOM)
     data = b"".join(pieces)
-    return Sample(path, data, whole, size, _encoding(path, data), _places(pieces))
+    return Sample(path, data, whole, size, _encoding(path, data), _places(pieces), packed)
 
 
 def _places(pieces: Sequence[bytes]) -> tuple[int, ...]:
@@ -91,13 +95,15 @@ def _until_line_end(piece: bytes) -> bytes:
     return piece[: piece.rfind(b"\n") + 1]
 
 
-def _unpacked(path: Path) -> tuple[bytes, bool]:
-    """As much of a packed file as is read of one that is not."""
+def _unpacked(path: Path) -> tuple[bytes | None, bool]:
+    """As much of a packed file as is read of one that is not; nothing of several files in one."""
     try:
-        with gzip.open(path) as file:
-            data = file.read(WHOLE_BYTES + 1)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UnreadableFile(FileReason.CORRUPT_GZIP, str(error).partition(" (b")[0]) from error
+        with open_events(path.resolve()) as source:
+            data = source.stream.read(WHOLE_BYTES + 1)
+    except UnreadableFile as error:
+        if error.reason is FileReason.NOT_ONE_MEMBER:
+            return None, False
+        raise
     whole = len(data) <= WHOLE_BYTES
     return (data if whole else _until_line_end(data)), whole
 
@@ -123,8 +129,7 @@ def _encoding(path: Path, data: bytes) -> str:
 def unlike(path: Path) -> ContentKind | None:
     """What a file is that is no separated text; ``None`` where it may be that, or cannot be read."""
     try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except OSError:
+        head = read_head(path.resolve(), 0)
+    except (OSError, UnreadableFile):
         return None
-    return None if path.name.endswith(".gz") else content_kind(head)
+    return None if head.damaged else content_kind(head.data)

@@ -18,6 +18,9 @@ class FileReason(StrEnum):
     WRONG_HEADER = "wrong_header"
     NOT_UTF8_HEADER = "not_utf8_header"
     CORRUPT_GZIP = "corrupt_gzip"
+    CORRUPT_ZSTD = "corrupt_zstd"
+    CORRUPT_ZIP = "corrupt_zip"
+    NOT_ONE_MEMBER = "not_one_member"
     NOT_A_FILE = "not_a_file"
     READ_ERROR = "read_error"
     MIXED_ENCODING = "mixed_encoding"
@@ -33,7 +36,10 @@ _FILE_DESCRIPTIONS: dict[FileReason, str] = {
     FileReason.EMPTY_FILE: "The file has no header and no line: it is empty or holds only blank lines.",
     FileReason.WRONG_HEADER: "The header does not have the names that the feed's declaration asks for.",
     FileReason.NOT_UTF8_HEADER: "The header is not valid UTF-8.",
-    FileReason.CORRUPT_GZIP: "The compressed data is damaged, cut off or not gzip at all.",
+    FileReason.CORRUPT_GZIP: "The file is packed with gzip, and is damaged or cut off.",
+    FileReason.CORRUPT_ZSTD: "The file is packed with zstd, and is damaged or cut off.",
+    FileReason.CORRUPT_ZIP: "The file is a zip, and is damaged, cut off or encrypted.",
+    FileReason.NOT_ONE_MEMBER: "The file is a zip that has not exactly one file in it.",
     FileReason.NOT_A_FILE: "A symbolic link, a folder, a pipe or a device took the place of the file.",
     FileReason.MIXED_ENCODING: "Some of the file is UTF-8 and at least as much of it is not.",
     FileReason.NOT_JSON_LINES: "The file is JSON and has no object a line: an array, or one over several.",

@@ -10,13 +10,11 @@ record that spans lines.
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 from uuid import UUID
 
 import pyarrow as pa
@@ -42,7 +40,7 @@ def rows_with(feed: Feed, column: str, path: Path, key: UUID) -> Iterator[tuple[
     try:
         found = searched.by_lines(path) if searched.stands_in_the_text else None
         yield from searched.by_decoding(path) if found is None else found
-    except (OSError, EOFError, zlib.error, UnreadableFile):
+    except (OSError, UnreadableFile):
         return
 
 
@@ -63,10 +61,9 @@ class Searched:
         """By the lines in which the key stands; ``None`` if one of them is part of a longer record."""
         found: list[tuple[int, pa.RecordBatch]] = []
         quote = (self._feed.dialect.quote or "").encode()
-        with path.open("rb") as plain:
-            stream = cast(BinaryIO, gzip.GzipFile(fileobj=plain) if path.name.endswith(".gz") else plain)
-            header, number = header_line(stream)
-            for lines in _lines_with(stream, str(self._key).encode(), number + 1):
+        with open_events(path) as source:
+            header, number = header_line(source.stream)
+            for lines in _lines_with(source.stream, str(self._key).encode(), number + 1):
                 # Where a value in quotes goes on in the next line, the quotes of this one are odd.
                 if quote and any(line.count(quote) % 2 for _, line in lines):
                     return None

@@ -24,7 +24,7 @@ A file is CSV in UTF-8 with a header line, the nine columns in any order:
 
 The same data in another dress loads as such: a byte-order mark, CRLF line ends, quoted values with
 commas, line ends or doubled quotes in them, upper-case UUIDs, a last line without a line end, gzip
-(a name that ends in `.gz`). Blank lines are passed over. Times are `YYYY-MM-DD HH:MM:SS`, with `T` or a
+or zstd, or a zip of one file. Blank lines are passed over. Times are `YYYY-MM-DD HH:MM:SS`, with `T` or a
 space, with up to six decimals, with `Z` or an offset; a time without an offset is UTC.
 """
 

@@ -41,6 +41,7 @@ from ecom_platform.streaming.dispatch import Dispatcher
 from ecom_platform.streaming.ingest import IngestResult, ingest
 from ecom_platform.streaming.units import BatchPlan
 from ecom_platform_tests.landing import Landing, csv_file, line
+from ecom_platform_tests.unit.files.test_unpacking import zipped
 from ecom_platform_tests.waiting import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
@@ -105,7 +106,7 @@ class TestAnIngest:
         place.drop("visits.csv", VISITED)
         place.drop("visits.csv.gz", gzip.compress(b"page,visitor\nhome,19\n"))
         place.drop("orders.csv", ORDERS)
-        place.drop("sheet.xlsx", b"PK\x03\x04" + b"\0" * 26 + b"xl/workbook.xml")
+        place.drop("sheet.xlsx", zipped(("[Content_Types].xml", b""), ("xl/workbook.xml", b"")))
         place.drop("cut.csv.gz", gzip.compress(ORDERS * 50)[:20])
         place.drop("empty.csv", b"")
         place.drop("visits/other.csv", ORDERS)
@@ -404,7 +405,7 @@ class TestWhatIsInQuarantineFromBefore:
         place.drop("orders.csv", ORDERS)
         place.drop("visits.csv", VISITED)
         place.drop("cut.csv", b"event_id,us")
-        place.drop("bad.csv.gz", b"no gzip\n")
+        place.drop("bad.csv.gz", gzip.compress(ORDERS)[:20])
         landing.ingest()
         assert sorted(row[0] for row in place.ledger() if row[2] == "quarantined") == [
             "bad.csv.gz",

@@ -13,6 +13,7 @@ from ecom_platform.feeds.feed import Feed
 from ecom_platform.files import heads
 from ecom_platform.files.belonging import Belonging, FeedFinder
 from ecom_platform_tests.landing import HEADER, csv_file, line
+from ecom_platform_tests.unit.files.test_unpacking import zipped
 
 VISITS = "columns: {time: timestamptz, page: text, visitor: bigint}\nidentity: content\n"
 SHOP = """
@@ -73,10 +74,14 @@ def test_packed_files(tmp_path: Path) -> None:
     assert belonging(tmp_path, whole, "a.csv.gz") == Belonging("visits")
     # Its header can be read all the same.
     assert belonging(tmp_path, whole[:-20], "b.csv.gz") == Belonging("visits")
-    for damaged in (whole[:5], b"not gzip\n", gzip.compress(b"a,b\n1,2\n")[:-9]):
+    for damaged in (whole[:5], gzip.compress(b"a,b\n1,2\n")[:-9]):
         assert belonging(tmp_path, damaged, "c.csv.gz") == Belonging("user_events")
     assert said(belonging(tmp_path, gzip.compress(b"[{}]\n[{}]\n"), "d.csv.gz")) == "it is JSON"
-    assert "not called so" in said(belonging(tmp_path, whole, "e.csv"))
+    # The name does not say how it is packed.
+    assert belonging(tmp_path, whole, "e.csv") == Belonging("visits")
+    assert belonging(tmp_path, visits, "f.csv.gz") == Belonging("visits")
+    assert belonging(tmp_path, zipped(("a.csv", visits)), "g.zip") == Belonging("visits")
+    assert belonging(tmp_path, zipped(("a.csv", visits))[:-9], "h.zip") == Belonging("user_events")
 
 
 def test_what_cannot_be_opened_is_left_to_whoever_loads_it(tmp_path: Path) -> None:
@@ -117,8 +122,8 @@ def test_feeds_without_a_header_take_nothing_here(tmp_path: Path) -> None:
     ("content", "expected"),
     [
         ('{"id": 1}\n{"id": 2}\n', "it is JSON, an object a line"),
-        (b"PK\x03\x04" + b"\0" * 26 + b"[Content_Types].xml", "it is an Excel file"),
-        (b"PK\x03\x04" + b"\0" * 26 + b"a.csv", "it is a zip archive"),
+        (zipped(("[Content_Types].xml", b""), ("xl/workbook.xml", b"")), "it is an Excel file"),
+        (zipped(("a.csv", b""), ("b.csv", b"")), "it is a zip that has not exactly one file in it"),
         ("a,b\n1,2\n".encode("utf-16"), "it is text in UTF-16LE"),
         (b"\0\1\2\3" * 100 + b"\n", "it is no text"),
         ("time\tpage\tvisitor\n1\t2\t3\n", "visits: it is separated by tabs, and the feed by commas"),

@@ -455,7 +455,7 @@ def test_the_fingerprint_covers_what_was_not_decoded(tmp_path: Path) -> None:
         assert file.sha256() == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("damage", ["cut off", "flipped", "plain text", "trailing garbage"])
+@pytest.mark.parametrize("damage", ["cut off", "flipped", "trailing garbage"])
 def test_damaged_gzip(tmp_path: Path, damage: str) -> None:
     packed = bytearray(gzip.compress(file_of(*[VIEW] * 500)))
     if damage == "cut off":
@@ -465,7 +465,7 @@ def test_damaged_gzip(tmp_path: Path, damage: str) -> None:
     elif damage == "trailing garbage":
         packed += b"garbage"
     path = tmp_path / "events.csv.gz"
-    path.write_bytes(file_of(VIEW) if damage == "plain text" else packed)
+    path.write_bytes(packed)
     with open_events(path) as file, pytest.raises(UnreadableFile) as caught:
         list(decode(file.stream, NOW))
     assert caught.value.reason == FileReason.CORRUPT_GZIP

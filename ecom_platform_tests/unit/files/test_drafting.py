@@ -29,6 +29,7 @@ from ecom_platform.files.content_kinds import OtherContentError
 from ecom_platform.files.drafting import Drafted, draft_feed
 from ecom_platform.files.rehearsal import rehearse
 from ecom_platform.files.unreadable import UnreadableFile
+from ecom_platform_tests.unit.files.test_unpacking import zipped
 
 
 def drafted(path: Path, content: str | bytes, *said: str, name: str = "seen.csv") -> Drafted:
@@ -358,10 +359,9 @@ def test_files_of_two_feeds(tmp_path: Path) -> None:
     [
         (b"", "empty"),
         (b"\n\n", "empty"),
-        (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "excel"),
+        (zipped(("[Content_Types].xml", b""), ("xl/workbook.xml", b"")), "excel"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "excel"),
-        (b"PK\x03\x04" + bytes(26) + b"a.csv", "zip"),
-        (gzip.compress(b"a,b\n1,2\n", mtime=0), "gzip"),
+        (zipped(("a.csv", b""), ("b.csv", b"")), "zip"),
         (b'{"a": 1}\n{"a": 2}\n', "jsonl"),
         (b'[\n {"a": 1}\n]', "json"),
         (b'{\n "a": 1\n}', "json"),
