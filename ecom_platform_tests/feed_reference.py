@@ -11,6 +11,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -437,3 +438,8 @@ def _field(content: bytes, position: int, dialect: Dialect, *, quoted: bool) -> 
             text += here
             position += 1
     return None
+
+
+def iso(column: Column) -> Column:
+    """The column as if its texts were in ISO form."""
+    return replace(column, time_formats=("iso",))

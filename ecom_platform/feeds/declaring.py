@@ -19,7 +19,7 @@ from ecom_platform.feeds.document import Document, Path, read_document
 from ecom_platform.feeds.feed import Column, Concat, Dialect, Feed, When
 from ecom_platform.feeds.rules import broken_rules
 from ecom_platform.feeds.type_names import column_type
-from ecom_platform.feeds.words import NOT_YET, ColumnWords, ConcatWords, FeedWords
+from ecom_platform.feeds.words import ColumnWords, ConcatWords, FeedWords
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
 # What a table has beside the declared columns.
@@ -50,7 +50,6 @@ def declared_feed(document: Document, name: str, reserved: Collection[str] = ())
     except ValidationError as error:
         problems += _wrong_words(document, error)
         raise DeclarationError(sorted(problems, key=lambda problem: problem.line)) from error
-    problems += _not_yet(document, words)
     if not problems:
         feed = _feed(words, name)
         problems += [
@@ -164,18 +163,6 @@ def _known_words(path: Path) -> list[str]:
 
 def _word(name: str, field: FieldInfo) -> str:
     return field.alias or name
-
-
-def _not_yet(document: Document, words: FeedWords) -> Iterable[Mistake]:
-    for word, value in sorted(NOT_YET, key=str):
-        said = getattr(words, word)
-        if said is not None and value in (None, said):
-            yield Mistake(
-                document.file,
-                document.line_of((word,)),
-                f"{word}: {said} is known and not yet acted on",
-                "Leave it out in this version.",
-            )
 
 
 def _wrong_columns(document: Document, data: dict[str, Any]) -> Iterable[Mistake]:

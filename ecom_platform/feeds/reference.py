@@ -17,7 +17,6 @@ from ecom_platform.feeds.words import (
     DIRECTIVES,
     ENCODINGS,
     MARKS,
-    NOT_YET,
     TIME_FORMATS,
     ColumnWords,
     FeedWords,
@@ -59,14 +58,12 @@ _HEADER = ("word", "values", "where nothing is said", "what it says")
 def render() -> str:
     """The whole page."""
     marks = ", ".join(f"`{name}`" for name in MARKS)
-    later = ", ".join(sorted(f"`{word}: {value}`" if value else f"`{word}`" for word, value in NOT_YET))
     return "\n".join(
         [
             _INTRODUCTION,
             "## Of the feed\n",
             _table(_HEADER, _words(FeedWords)),
-            f"A mark is one character, or one of {marks}. Encodings: {', '.join(ENCODINGS)}. "
-            f"Known, and not yet acted on: {later}.\n",
+            f"A mark is one character, or one of {marks}. Encodings: {', '.join(ENCODINGS)}.\n",
             "## Of a column\n",
             "`name: type` is short for `name: {type: …}`.\n",
             _table(_HEADER, _words(ColumnWords)),

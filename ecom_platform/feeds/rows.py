@@ -106,12 +106,17 @@ class RowType:
             array, right = kind.convert(places, now, none)
             arrays.append(array)
             accepted &= right
+        return arrays, accepted & self.spanning(arrays)
+
+    def spanning(self, arrays: Sequence[pa.Array]) -> Array:
+        """The rows of converted columns in which one column's value has what another's demands of it."""
+        kept = np.ones(len(arrays[0]), dtype=np.bool_)
         for number, required, absent in self._spanning:
             there = arrow.to_mask(pc.is_valid(arrays[number]))
             for whens, wrong in ((required, ~there), (absent, there)):
                 for when in whens:
-                    accepted &= ~(wrong & self._have(arrays[self._at[when.column]], when))
-        return arrays, accepted
+                    kept &= ~(wrong & self._have(arrays[self._at[when.column]], when))
+        return kept
 
     @staticmethod
     def _have(array: pa.Array, when: When) -> Array:

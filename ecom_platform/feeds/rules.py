@@ -158,8 +158,17 @@ def _of_separated_text(feed: Feed, words: FeedWords) -> Iterator[Broken]:
                 f"columns.{column.name}.at: in a file of the format {feed.format} columns have names",
                 "Leave it out, and say `from: NAME` where the file calls it otherwise.",
             )
+    for word in ("decimal", "thousands"):
+        if feed.format == "parquet" and word in words.model_fields_set:
+            yield (
+                (word,),
+                f"{word}: in a file of the format parquet numbers have a type",
+                "Leave it out.",
+            )
     if not feed.dialect.decimal:
         yield ("decimal",), "decimal: none leaves nothing before decimals", "Name the character."
+    if feed.dialect.thousands is not None and feed.dialect.thousands == feed.dialect.decimal:
+        yield ("thousands",), "thousands and decimal are the same character", "Correct one of them."
 
 
 def _exploded(feed: Feed) -> Iterator[Broken]:

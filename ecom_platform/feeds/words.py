@@ -245,9 +245,3 @@ class FeedWords(_Words):
     roles: dict[Literal["time", "user", "product", "step", "amount"], str] = Field(
         {}, description="Which column is the time, the user, the product, the step, the amount."
     )
-
-
-# Known words and values that this version does not act on yet.
-NOT_YET = {
-    ("format", "parquet"),
-}

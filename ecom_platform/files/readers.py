@@ -19,6 +19,7 @@ from ecom_platform.files.encoding import MixedEncoding, decide
 from ecom_platform.files.feed_decoding import FeedDecoder
 from ecom_platform.files.json_decoding import JsonLinesDecoder
 from ecom_platform.files.opening import open_events
+from ecom_platform.files.parquet_decoding import ParquetDecoder
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
 _READ_BYTES = 1 << 20
@@ -50,6 +51,8 @@ def decoder_of(feed: Feed) -> Decoder:
     """The reader of the feed's files."""
     if feed.format == "jsonl":
         return JsonLinesDecoder(feed)
+    if feed.format == "parquet":
+        return ParquetDecoder(feed)
     return FeedDecoder(feed)
 
 

@@ -25,6 +25,9 @@ class FileReason(StrEnum):
     READ_ERROR = "read_error"
     MIXED_ENCODING = "mixed_encoding"
     NOT_JSON_LINES = "not_json_lines"
+    NOT_PARQUET = "not_parquet"
+    CORRUPT_PARQUET = "corrupt_parquet"
+    UNFIT_TYPE = "unfit_type"
 
     @property
     def description(self) -> str:
@@ -43,6 +46,9 @@ _FILE_DESCRIPTIONS: dict[FileReason, str] = {
     FileReason.NOT_A_FILE: "A symbolic link, a folder, a pipe or a device took the place of the file.",
     FileReason.MIXED_ENCODING: "Some of the file is UTF-8 and at least as much of it is not.",
     FileReason.NOT_JSON_LINES: "The file is JSON and has no object a line: an array, or one over several.",
+    FileReason.NOT_PARQUET: "The file is no Parquet, which its feed's files are; packed as a whole neither.",
+    FileReason.CORRUPT_PARQUET: "The file is Parquet, and is damaged, cut off or encrypted.",
+    FileReason.UNFIT_TYPE: "A column of the Parquet file is of a type that its declared one takes none of.",
     FileReason.READ_ERROR: "The disk or the server of the folder fails to give it, also when asked again.",
 }
 

@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.types.column_types import column_type_of
-from ecom_platform.files.readers import decoder_of, look_over
 from ecom_platform.files.opening import open_events
+from ecom_platform.files.readers import decoder_of, look_over
 from ecom_platform.files.unreadable import UnreadableFile
 from ecom_platform.store import adbc
 from ecom_platform.store.connection import Database

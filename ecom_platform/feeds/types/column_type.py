@@ -19,7 +19,9 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ecom_platform.feeds import arrow
 from ecom_platform.feeds.feed import Column, Dialect
 from ecom_platform.feeds.places import Array, Places
 from ecom_platform.feeds.reasons import Reason
@@ -101,6 +103,21 @@ class ColumnType(ABC):
             here = places.lengths == 0 if not text else places.equal(text)
             found = here if found is None else found | here
         return found if found is not None and found.any() else None
+
+    def adopt(self, values: pa.Array, now: datetime) -> tuple[pa.Array, Array] | None:  # noqa: ARG002
+        """The same of typed values, some of which may be null, and of texts that can be stored: as the type
+        has them, and which are certainly right.
+
+        ``None`` where they are not of a type that goes over as it is: then their texts are read.
+        """
+        return None
+
+    def _adopted(self, array: pa.Array, right: Array) -> tuple[pa.Array, Array]:
+        """With what a null is by the declaration; ``right`` is of the values that are there."""
+        if not array.null_count:
+            return array, right
+        null = arrow.to_mask(pc.is_null(array))
+        return array, right | null if self.column.nullable else right & ~null
 
     @abstractmethod
     def _convert(self, places: Places, null: Array | None, now: datetime) -> tuple[pa.Array, Array]:

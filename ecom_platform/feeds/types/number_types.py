@@ -201,6 +201,16 @@ class IntegerType(_NumberType):
         right &= self._within(values)
         return fixed(values.astype(f"i{self._bits // 8}", copy=False), null, self.arrow), right
 
+    def adopt(self, values: pa.Array, now: datetime) -> tuple[pa.Array, Array] | None:  # noqa: ARG002
+        if not pa.types.is_signed_integer(values.type):
+            return None
+        wide = pc.cast(values, pa.int64())
+        numbers = arrow.to_integers(pc.fill_null(wide, 0) if wide.null_count else wide)
+        right = (numbers >= -self._largest - 1) & (numbers <= self._largest) & self._within(numbers)
+        if self._permitted:
+            right &= np.isin(numbers, np.array(self._permitted, dtype=np.int64))
+        return self._adopted(pc.cast(wide, self.arrow, safe=False), right)
+
 
 class NumericType(_NumberType):
     """numeric(p,s): a number in units of its last decimal."""
@@ -271,6 +281,21 @@ class NumericType(_NumberType):
             right &= certain
         bits = valid_bits(null, len(low))
         return pa.Array.from_buffers(self.arrow, len(low), [bits, pa.py_buffer(halves)]), right
+
+    def adopt(self, values: pa.Array, now: datetime) -> tuple[pa.Array, Array] | None:  # noqa: ARG002
+        bounded = any(bound is not None for bound in self._bounds)
+        kind = values.type
+        if (
+            self._permitted
+            or bounded
+            or not (pa.types.is_decimal128(kind) or pa.types.is_signed_integer(kind))
+        ):
+            return None
+        try:
+            array = pc.cast(values, self.arrow)
+        except pa.ArrowInvalid:
+            return None  # one of them does not fit, which its text says better
+        return self._adopted(array, np.ones(len(array), dtype=np.bool_))
 
     def _narrow(self, places: Places) -> tuple[Array, Array]:
         """Numbers of at most 18 digits in units of their last decimal, and which are right."""
@@ -408,6 +433,16 @@ class DoubleType(_NumberType):
         if self._permitted:
             right &= np.isin(values, np.array(self._permitted))
         return fixed(values, null, self.arrow), right
+
+    def adopt(self, values: pa.Array, now: datetime) -> tuple[pa.Array, Array] | None:  # noqa: ARG002
+        if not pa.types.is_float64(values.type):
+            return None
+        filled = pc.fill_null(values, 0.0) if values.null_count else values
+        numbers = filled.to_numpy(zero_copy_only=False)
+        right = np.isfinite(numbers) & self._within(numbers)
+        if self._permitted:
+            right &= np.isin(numbers, np.array(self._permitted))
+        return self._adopted(values, right)
 
 
 # -- digits --------------------------------------------------------------------------------------

@@ -66,6 +66,21 @@ class TextType(ColumnType):
             right = right & _matches(texts, self._pattern)
         return with_nulls(texts, null), right
 
+    def adopt(self, values: pa.Array, now: datetime) -> tuple[pa.Array, Array] | None:  # noqa: ARG002
+        if not pa.types.is_string(values.type) or self.column.trim:
+            return None
+        if self._nulls:
+            none = pc.is_in(values, value_set=arrow.strings(self.column.nulls))
+            if pc.any(none).as_py():
+                values = pc.if_else(none, pa.scalar(None, pa.string()), values)
+        texts = pc.fill_null(values, "") if values.null_count else values
+        right = np.ones(len(texts), dtype=np.bool_)
+        if self._values:
+            right &= arrow.to_mask(pc.is_in(texts, value_set=self._value_set))
+        if self._pattern is not None:
+            right &= _matches(texts, self._pattern)
+        return self._adopted(values, right)
+
     def listed(self) -> str | None:
         if not self._values:
             return None
@@ -171,6 +186,11 @@ class BooleanType(ColumnType):
         false = arrow.to_mask(pc.is_in(texts, value_set=arrow.strings(_FALSE)))
         return _booleans(true, null), true | false
 
+    def adopt(self, values: pa.Array, now: datetime) -> tuple[pa.Array, Array] | None:  # noqa: ARG002
+        if not pa.types.is_boolean(values.type):
+            return None
+        return self._adopted(values, np.ones(len(values), dtype=np.bool_))
+
 
 def _booleans(values: Array, null: Array | None) -> pa.Array:
     bits = pa.py_buffer(np.packbits(values, bitorder="little"))
@@ -194,6 +214,11 @@ class UuidType(ColumnType):
     def _convert(self, places: Places, null: Array | None, now: datetime) -> tuple[pa.Array, Array]:  # noqa: ARG002
         octets, right = octets_of(places)
         return fixed(octets, null, self.arrow), right
+
+    def adopt(self, values: pa.Array, now: datetime) -> tuple[pa.Array, Array] | None:  # noqa: ARG002
+        if values.type != self.arrow:
+            return None
+        return self._adopted(values, np.ones(len(values), dtype=np.bool_))
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)

@@ -24,7 +24,7 @@ from ecom_platform.feeds.types.number_types import digits_of, number_of, whole_n
 
 SECOND_US = 1_000_000
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (local times)
-_FIRST_YEAR, _LAST_YEAR = 1900, 2199
+FIRST_YEAR, LAST_YEAR = 1900, 2199
 _MONTHS = [
     name.lower()
     for name in (
@@ -74,7 +74,7 @@ class EpochFormat(TimeFormat):
 
     def __init__(self, unit: int) -> None:
         self._unit = unit
-        self._largest = (datetime(_LAST_YEAR + 1, 1, 1) - _EPOCH) // timedelta(microseconds=unit)  # noqa: DTZ001
+        self._largest = (datetime(LAST_YEAR + 1, 1, 1) - _EPOCH) // timedelta(microseconds=unit)  # noqa: DTZ001
 
     def read(self, text: str) -> Read | None:
         if not re.fullmatch(r"-?[0-9]{1,18}", text, re.ASCII) or abs(int(text)) > self._largest:
@@ -93,9 +93,9 @@ class EpochFormat(TimeFormat):
 
 def _month_table() -> tuple[Array, Array]:
     """For each month since January 1900: its first day, counted from 1970-01-01, and its length."""
-    years = range(_FIRST_YEAR, _LAST_YEAR + 1)
+    years = range(FIRST_YEAR, LAST_YEAR + 1)
     lengths = np.array([calendar.monthrange(year, month)[1] for year in years for month in range(1, 13)])
-    first = (datetime(_FIRST_YEAR, 1, 1) - _EPOCH).days  # noqa: DTZ001
+    first = (datetime(FIRST_YEAR, 1, 1) - _EPOCH).days  # noqa: DTZ001
     return np.cumsum(lengths) - lengths + first, lengths
 
 
@@ -106,9 +106,9 @@ def _local(
     year: Array, month: Array, day: Array, hour: Array, minute: Array, second: Array
 ) -> tuple[Array, Array]:
     """Seconds since 1970 by the local clock, and which exist."""
-    right = (year >= _FIRST_YEAR) & (year <= _LAST_YEAR) & (month >= 1) & (month <= 12)
+    right = (year >= FIRST_YEAR) & (year <= LAST_YEAR) & (month >= 1) & (month <= 12)
     right &= (hour < 24) & (minute < 60) & (second < 60)
-    at = np.clip((year - _FIRST_YEAR) * 12 + month - 1, 0, len(_MONTH_LENGTH) - 1)
+    at = np.clip((year - FIRST_YEAR) * 12 + month - 1, 0, len(_MONTH_LENGTH) - 1)
     right &= (day >= 1) & (day <= _MONTH_LENGTH[at])
     days = _MONTH_FIRST_DAY[at] + day - 1
     seconds: Array = ((days * 24 + hour) * 60 + minute) * 60 + second
@@ -324,7 +324,7 @@ class StrptimeFormat(TimeFormat):
 def _year(found: dict[str, str]) -> int:
     if "Y" in found:
         year = int(found["Y"])
-        if not _FIRST_YEAR <= year <= _LAST_YEAR:
+        if not FIRST_YEAR <= year <= LAST_YEAR:
             raise ValueError(year)
         return year
     short = int(found["y"])

@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ecom_platform.feeds import arrow
 from ecom_platform.feeds.feed import Column, Dialect
 from ecom_platform.feeds.places import Array, Places
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.types.column_type import ColumnType, Value, fixed, nulls_of
-from ecom_platform.feeds.types.time_formats import SECOND_US, Read, time_format
+from ecom_platform.feeds.types.time_formats import FIRST_YEAR, LAST_YEAR, SECOND_US, Read, time_format
 from ecom_platform.feeds.types.zones import zone
 
 _DAY_US = 86_400 * SECOND_US
@@ -32,6 +34,8 @@ class _TimeType(ColumnType):
 
     # Of which a value is one: a microsecond, or a day of them.
     _unit = 1
+    # Those that a text can say; but for the first and the last, which a zone could move out.
+    _years = 2, 9_999
 
     def __init__(self, column: Column, dialect: Dialect) -> None:
         super().__init__(column, dialect)
@@ -134,6 +138,35 @@ class _TimeType(ColumnType):
                 break
         return values // self._unit if self._unit > 1 else values, right
 
+    def adopt(self, values: pa.Array, now: datetime) -> tuple[pa.Array, Array] | None:
+        if not self._is_own(values.type):
+            return None
+        try:
+            moments = pc.cast(values, pa.timestamp("us", values.type.tz) if self._unit == 1 else self.arrow)
+        except pa.ArrowInvalid:
+            return None  # one of them has more than microseconds, which its text says better
+        numbers = pc.cast(moments, pa.int64() if self._unit == 1 else pa.int32())
+        found = pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False).astype(np.int64)
+        # What a text in ISO form can say.
+        first, last = (_year_begins(year) // self._unit for year in self._years)
+        right = (found >= first) & (found < last)
+        if self._zoned and values.type.tz is None and not self._zone.fixed and len(found):
+            found, exact = self._zone.instants(np.where(right, found, 0), self.column.fold)
+            right &= exact
+        low, high = self._bounds(now)
+        if low is not None:
+            right = right & (found >= low)
+        if high is not None:
+            right = right & (found <= high)
+        if self._permitted:
+            right = right & np.isin(found, np.array(self._permitted, dtype=np.int64))
+        null = arrow.to_mask(pc.is_null(values)) if values.null_count else None
+        return self._adopted(self._fixed(found, null), right)
+
+    def _is_own(self, kind: pa.DataType) -> bool:
+        """Whether values of this kind are of the type without being read as texts."""
+        return bool(pa.types.is_timestamp(kind))
+
     def _fixed(self, values: Array, null: Array | None) -> pa.Array:
         return fixed(values, null, self.arrow)
 
@@ -166,6 +199,10 @@ class _TimeType(ColumnType):
         return f"'{moment if self._zoned else moment.replace(tzinfo=None)}'::{self.sql}"
 
 
+def _year_begins(year: int) -> int:
+    return (datetime(year, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+
+
 class TimestamptzType(_TimeType):
     """An instant: microseconds since 1970 in UTC."""
 
@@ -177,6 +214,9 @@ class TimestamptzType(_TimeType):
 class TimestampType(_TimeType):
     """A local time of no zone: microseconds since 1970 by its own clock."""
 
+    def _is_own(self, kind: pa.DataType) -> bool:
+        return pa.types.is_timestamp(kind) and kind.tz is None
+
     @property
     def arrow(self) -> pa.DataType:
         return pa.timestamp("us")
@@ -186,6 +226,10 @@ class DateType(_TimeType):
     """A day, counted from 1970-01-01."""
 
     _unit = _DAY_US
+    _years = FIRST_YEAR, LAST_YEAR + 1
+
+    def _is_own(self, kind: pa.DataType) -> bool:
+        return bool(pa.types.is_date32(kind))
 
     @property
     def arrow(self) -> pa.DataType:

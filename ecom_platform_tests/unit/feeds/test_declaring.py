@@ -313,10 +313,10 @@ MISTAKES = {
         "neither true nor false",
     ),
     "an owner that is none": ("owners: me\ncolumns: {a: text}\nidentity: content\n", 1, "'me' is neither"),
-    "parquet": (
-        "format: parquet\ncolumns: {a: text}\nidentity: content\n",
-        1,
-        "format: parquet is known and not yet acted on",
+    "parquet and decimal commas": (
+        "format: parquet\ncolumns: {a: text}\nidentity: content\ndecimal: comma\n",
+        4,
+        "decimal: in a file of the format parquet",
     ),
     "a delimiter in JSON": (
         "columns: {a: text}\nidentity: content\nformat: jsonl\ndelimiter: tab\n",
