@@ -66,7 +66,7 @@ def init(
     from ecom_platform.catalog import RESERVED
     from ecom_platform.feeds.inference.column_names import feed_name
     from ecom_platform.feeds.inference.said import SaidWords
-    from ecom_platform.files.drafting import draft_feed
+    from ecom_platform.files.structured_drafting import draft_any
 
     _require_files(files)
     settings = load_settings()
@@ -75,7 +75,7 @@ def init(
     component = None if folder is None else _Component.of(folder, name)
     target = (settings.feeds_dir if component is None else component.feeds) / f"{name}.yaml"
     _require_new(target)
-    drafted = draft_feed(files, name, words, prove=prove)
+    drafted = draft_any(files, name, words, prove=prove)
     if component is not None:
         component.make()
     _write(target, drafted.draft.text())
@@ -199,6 +199,7 @@ def _drafted_as_json(drafted: Drafted, target: Path) -> dict[str, Any]:
     ]
     return {
         "feed": feed.name,
+        "format": feed.format,
         "declaration": str(target),
         "rows": drafted.rows,
         "whole": drafted.whole,
@@ -236,7 +237,8 @@ def _print_drafted(drafted: Drafted, target: Path, following: list[str]) -> None
     ]
     header = "header" if dialect.header else "no header"
     size = f"{amount(drafted.rows, 'row')}, {amount(len(feed.columns), 'column')}"
-    click.echo(f"{size}: {', '.join(marks)}, {header}, {' or '.join(dialect.encodings)}", err=True)
+    written = f"{', '.join(marks)}, {header}, {' or '.join(dialect.encodings)}"
+    click.echo(f"{size}: {written if feed.format == 'csv' else feed.format}", err=True)
     both = [*zip(feed.columns, drafted.draft.columns, strict=True)]
     empty = [column.name for column, drawn in both if drawn.evidence == NEVER_FILLED]
     grouped = empty if len(empty) >= _MANY_EMPTY else []

@@ -16,11 +16,17 @@ _CONTROLS = bytes(code for code in range(32) if code not in b"\t\n\r\f")
 
 @dataclass(frozen=True, slots=True)
 class ContentKind:
-    """``said`` as in "it is …", and what to do about it."""
+    """``said`` as in "it is …", and what to do about it. ``by_folder``: a declaration takes such files, in
+    the folder of its feed."""
 
     code: str
     said: str
     remedy: str
+    by_folder: bool = False
+
+    def is_kind_of(self, head: bytes) -> bool:
+        """Whether a file that begins with ``head`` is of this kind."""
+        return content_kind(head) == self
 
 
 class OtherContentError(EcomError):
@@ -33,6 +39,10 @@ class OtherContentError(EcomError):
         self.kind = kind
 
 
+PARQUET = b"PAR1"
+_PARQUET = ContentKind(
+    "parquet", "a Parquet file", "`ecom feeds init FILE` writes a declaration that takes it.", by_folder=True
+)
 _EXCEL = ContentKind("excel", "an Excel file", "Save it as CSV (File, Save As, CSV UTF-8), and take that.")
 _BY_BEGINNING = (
     (b"\xd0\xcf\x11\xe0", _EXCEL),
@@ -42,20 +52,22 @@ _BY_BEGINNING = (
     ),
     (b"\xfd7zXZ\0", ContentKind("xz", "packed with xz", "Unpack it (`unxz FILE`), and take what is in it.")),
     (b"7z\xbc\xaf", ContentKind("7z", "a 7z archive", "Unpack it, and take what is in it.")),
-    (
-        b"PAR1",
-        ContentKind("parquet", "a Parquet file", "This version reads separated text: write it as CSV."),
-    ),
+    (PARQUET, _PARQUET),
     (b"%PDF", ContentKind("pdf", "a PDF", "Ask for the data behind it as CSV.")),
 )
 _ZIP = ContentKind(
     "zip", "a zip that has not exactly one file in it", "Unpack it (`unzip FILE`), and take what is in it."
 )
 _EMPTY = ContentKind("empty", "empty", "Take a file with a header and rows.")
-_JSON_LINES = ContentKind(
-    "jsonl", "JSON, an object a line", "This version reads separated text: write its fields as CSV."
+JSON_LINES = ContentKind(
+    "jsonl",
+    "JSON, an object a line",
+    "`ecom feeds init FILE` writes a declaration that takes it.",
+    by_folder=True,
 )
-_JSON = ContentKind("json", "JSON", "This version reads separated text: write its fields as CSV.")
+_JSON = ContentKind(
+    "json", "JSON", "Write it as an object a line: `jq -c '.[]' FILE > NEW` of an array, else `jq -c .`."
+)
 _XML = ContentKind("xml", "XML", "This version reads separated text: export it as CSV.")
 _HTML = ContentKind(
     "html",
@@ -110,7 +122,7 @@ def _marked_up(head: bytes) -> ContentKind | None:
         return _HTML if b"<html" in lower else _XML
     line = text.partition(b"\n")[0].strip()
     if line.startswith(b"{"):
-        return _JSON_LINES if _is_json(line) else _JSON if _begins_object(text) else None
+        return JSON_LINES if _is_json(line) else _JSON if _begins_object(text) else None
     if text.startswith(b"[") and text[1:].lstrip()[:1] in (b"{", b"["):
         return _JSON
     return None

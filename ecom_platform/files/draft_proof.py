@@ -50,7 +50,7 @@ Source: TypeAlias = "Callable[[Feed], Iterator[tuple[BinaryIO, FileFacts]]]"
 
 def sources(samples: Sequence[Sample], *, prove: bool) -> list[Source]:
     """Where rows are read from: what was read of a file, or with ``prove`` all of it."""
-    return [_whole_file(s.path) if prove and not s.whole else _of_sample(s) for s in samples]
+    return [of_file(s.path) if prove and not s.whole else _of_sample(s) for s in samples]
 
 
 def _of_sample(sample: Sample) -> Source:
@@ -60,7 +60,9 @@ def _of_sample(sample: Sample) -> Source:
     return opened
 
 
-def _whole_file(path: Path) -> Source:
+def of_file(path: Path) -> Source:
+    """All rows of a file."""
+
     def opened(feed: Feed) -> Iterator[tuple[BinaryIO, FileFacts]]:
         facts = look_over(feed, path)
         with open_events(path.resolve()) as source:
@@ -87,7 +89,9 @@ class DraftProof:
             whole = sum(count for where, count in refused.items() if where[0] is None)
             if not by_column and (whole <= self._unsplit or attempt > _PATIENCE):
                 return draft, feed
-            if not by_column:
+            if not by_column and Reason.UNDECLARED_KEY in {reason for _, reason in refused}:
+                draft = replace(draft, words={**draft.words, "extra": "store"})
+            elif not by_column:
                 draft = _all_text(draft)
             self._require_unsaid(draft, feed, by_column)
             for (name, reason), count in by_column.items():
@@ -150,6 +154,14 @@ def _wider(draft: Draft, name: str, reason: Reason, count: int, *, last: bool) -
         return draft.with_column(
             number, drawn.widened(replace(column, nullable=True), amount(count, "is empty", "are empty"))
         )
+    if reason is Reason.MISSING_KEY:
+        draft = replace(draft, words={**draft.words, "missing": "null"})
+        return draft.with_column(
+            number, drawn.widened(replace(column, nullable=True), amount(count, "is missing", "are missing"))
+        )
+    if reason is Reason.NESTED_VALUE:
+        wider_column = replace(_as_text(column), type="jsonb")
+        return draft.with_column(number, drawn.widened(wider_column, doubt))
     wider = {"integer": "bigint", "bigint": "numeric(38,0)"}.get(column.type)
     if reason is Reason.OUT_OF_RANGE and wider and not last:
         return draft.with_column(number, drawn.widened(replace(column, type=wider), doubt))

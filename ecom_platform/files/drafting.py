@@ -243,7 +243,7 @@ def _choices(
     for observed, name in zip(columns, clean, strict=True):
         words = said.of(name, observed.name)
         choices.append(
-            (_as_said(observed, name, words) if words else None)
+            (as_said(observed, name, words) if words else None)
             or choose(observed, name, dialect, said.nulls(name, observed.name))
         )
     return with_day_order(choices)
@@ -271,7 +271,7 @@ def _columns(
         )
 
 
-def _as_said(observed: Observed, name: str, words: Mapping[str, str]) -> Choice | None:
+def as_said(observed: Observed, name: str, words: Mapping[str, str]) -> Choice | None:
     """A column whose type, or the format of whose times, somebody has set."""
     if not {"type", "time_format"} & set(words):
         return None

@@ -29,12 +29,14 @@ _SHOWN = 12
 @dataclass(frozen=True, slots=True)
 class Misfit:
     """``said``: what the file is, as a clause. ``remedy``: what to do about a file that no declaration would
-    take. ``feeds``: those that it might be of. ``is_text``: it may be separated text."""
+    take. ``feeds``: those that it might be of. ``is_text``: it may be separated text. ``by_folder``: a
+    declaration can take it, and only the folder says whose it is."""
 
     said: str
     remedy: str = ""
     feeds: tuple[str, ...] = ()
     is_text: bool = True
+    by_folder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,18 @@ def of_several(feeds: Sequence[str]) -> Misfit:
     return Misfit(f"its header fits the feeds {listed} equally well", feeds=tuple(feeds))
 
 
+def of_no_columns(names: Sequence[str]) -> Misfit:
+    """Of a file of Parquet whose columns have these names."""
+    return Misfit(
+        f"it is a Parquet file, and its columns ({named(names)}) are those of no feed", is_text=False
+    )
+
+
 def why_it_fits_none(head: Head, beginning: bytes, ways: Sequence[KnownNames]) -> Misfit:
     """Of a file that fits none of the feeds of ``ways``. ``beginning``: with any of their headers in it."""
     kind = content_kind(head.data)
     if kind is not None:
-        return Misfit(f"it is {kind.said}", kind.remedy, is_text=False)
+        return Misfit(f"it is {kind.said}", kind.remedy, is_text=False, by_folder=kind.by_folder)
     guessed, separator = _guessed(head)
     nearest = _nearest(beginning, guessed, separator, ways)
     names = guessed if nearest is None else nearest.names

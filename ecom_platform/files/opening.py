@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from ecom_platform.files.content_kinds import PARQUET
 from ecom_platform.files.unpacking import LOOKED_AT_BYTES, unpacked
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
@@ -29,8 +30,6 @@ MAX_HEADER_BYTES = 1 << 16
 _READ_BYTES = 1 << 20
 _SMALL_READ_BYTES = 1 << 14
 _BOM = b"\xef\xbb\xbf"
-# How a file of this format begins, which is read at its end first.
-PARQUET = b"PAR1"
 
 
 class EventFile:

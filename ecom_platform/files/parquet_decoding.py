@@ -110,10 +110,11 @@ class ParquetDecoder:
 
 def schema_names(stream: BinaryIO) -> tuple[str, ...]:
     """The names of a file's columns. Raises :class:`UnreadableFile`."""
-    return tuple(_opened(stream).schema_arrow.names)
+    return tuple(parquet_file(stream).schema_arrow.names)
 
 
-def _opened(stream: BinaryIO) -> pq.ParquetFile:
+def parquet_file(stream: BinaryIO) -> pq.ParquetFile:
+    """An open Parquet file. Raises :class:`UnreadableFile`."""
     if not stream.seekable():
         raise UnreadableFile(FileReason.NOT_PARQUET, "the file is no Parquet")
     try:
@@ -135,7 +136,7 @@ class _File:
     """An open file, and where the columns of its feed are in it. Raises :class:`UnreadableFile`."""
 
     def __init__(self, feed: Feed, stream: BinaryIO) -> None:
-        self._file = _opened(stream)
+        self._file = parquet_file(stream)
         schema = self._file.schema_arrow
         try:
             columns = by_header(feed, schema.names)

@@ -58,8 +58,11 @@ class Sample:
         return replace(self, data=b"".join(pieces), places=_places(pieces))
 
 
-def take_sample(path: Path) -> Sample:
-    """Read what is read of ``path``. Raises :class:`OtherContentError`, :class:`UnreadableFile`, OSError."""
+def take_sample(path: Path, expected: ContentKind | None = None) -> Sample:
+    """Read what is read of ``path``, which is separated text or of the kind ``expected``.
+
+    Raises :class:`OtherContentError`, :class:`UnreadableFile`, OSError.
+    """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         pieces = []
@@ -80,7 +83,7 @@ def take_sample(path: Path) -> Sample:
             data = b""
     pieces = pieces or [data]
     kind = content_kind(pieces[0][:_HEAD_BYTES])
-    if kind is not None:
+    if kind is not None and kind != expected:
         raise OtherContentError(path.name, kind)
     pieces[0] = pieces[0].removeprefix(_BOM)
     data = b"".join(pieces)

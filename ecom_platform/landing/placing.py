@@ -158,9 +158,14 @@ class Placing:
         if misfit.feeds:
             folders = " or ".join(f"{self._landing / feed}/" for feed in misfit.feeds)
             return f"{misfit.said}: move it into {folders}"
+        command = f"ecom feeds init {shlex.quote(str(self._landing / name))}"
+        if misfit.by_folder:
+            return (
+                f"{sentence(misfit.said)} What is in it does not say whose it is: `{command}` writes a "
+                f"declaration, and files of a declared feed belong in {self._landing}/FEED/."
+            )
         if misfit.remedy:
             return f"{sentence(misfit.said)} {misfit.remedy}"
-        command = f"ecom feeds init {shlex.quote(str(self._landing / name))}"
         return (
             f"{sentence(misfit.said)} `{command}` writes a declaration that takes it; what is of a declared "
             f"feed all the same belongs in {self._landing}/FEED/."

@@ -90,7 +90,8 @@ def _replay_feed(
     database: Database, reading: Connection, zone: LandingZone, feed: Feed, result: Replayed
 ) -> None:
     table = FeedTable(feed)
-    if table.derived:
+    # Of a row of Parquet the bytes are what it looks like, not what it is made of.
+    if table.derived or feed.format == "parquet":
         by_file: dict[int, list[OpenReject]] = defaultdict(list)
         for number, reject in enumerate(open_rejects(reading, feed.name), 1):
             by_file[reject.file_id].append(reject)
@@ -166,6 +167,12 @@ def replay_corrected(
 
 def _require_correctable(feed: Feed, table: FeedTable) -> None:
     """Raises :class:`UsageError` where no row of a file of corrections can stand in the place of another."""
+    if feed.format == "parquet" and table.derived:
+        raise UsageError(
+            f"A row of {feed.name} is known by its Parquet file, which no correction can be written into.",
+            f"Write the file with corrected rows and drop it into {feed.name}/; where rows are known by "
+            "their place, `ecom unload` the old file first.",
+        )
     if feed.explode is not None and table.derived and feed.identity != "content":
         raise UsageError(
             f"A row of {feed.name} is known by its place among the elements of its line: no correction can "

@@ -5,7 +5,7 @@ Belongs here: what is known so far, and writing it down with its doubts. Does no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ecom_platform.feeds.feed import Column, Dialect
@@ -34,7 +34,8 @@ class DraftColumn:
 @dataclass(frozen=True, slots=True)
 class Draft:
     """``name`` is the feed's; ``encodings``, ``nulls`` and the rest are its words. ``key`` are names of
-    columns, none where rows are known by their content. ``doubts`` are about the whole."""
+    columns, none where rows are known by their content. ``doubts`` are about the whole. ``words`` are those
+    of formats that are no separated text."""
 
     name: str
     dialect: Dialect
@@ -43,6 +44,11 @@ class Draft:
     key: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     said: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    def with_doubts(self, doubts: Iterable[str]) -> Draft:
+        """With more that is said of the whole."""
+        return replace(self, doubts=(*self.doubts, *doubts))
 
     def with_column(self, number: int, column: DraftColumn) -> Draft:
         """With another column in this place; one that may be null is no key."""
@@ -58,7 +64,7 @@ class Draft:
         yield f"# feeds/{self.name}.yaml, written by `ecom feeds init`; every word: docs/feed-reference.md"
         for doubt in self.doubts:
             yield f"# {one_line(doubt)}"
-        for word, value in {**dict(self._words()), **_feed_words(self.said)}.items():
+        for word, value in {**self.words, **dict(self._words()), **_feed_words(self.said)}.items():
             yield f"{word}: {value}"
         yield "columns:"
         for drawn in self.columns:

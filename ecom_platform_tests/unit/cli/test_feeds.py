@@ -189,7 +189,7 @@ def test_a_declaration_is_never_replaced(terminal: Terminal) -> None:
         ("a.csv", VISITS, ("--set", "nothing.type=text"), 2),
         ("a.csv", "", (), 1),
         ("a.csv", "\n\n", (), 1),
-        ("a.jsonl", '{"a": 1}\n', (), 1),
+        ("a.json", '[{"a": 1}]\n', (), 1),
         ("a.csv", "PK\x03\x04 a.csv", (), 1),
         ("a.csv", "<html></html>", (), 1),
         ("a.csv", VISITS, ("--set", "primary_key=a,b"), 2),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ecom_platform.catalog import packaged
@@ -111,6 +114,24 @@ def test_a_feed_all_of_whose_columns_may_be_missing_takes_no_stranger(tmp_path: 
     loose = "columns: {a: text null, b: text null}\nmissing: null\nextra: ignore\nidentity: content\n"
     assert belonging(tmp_path, "b,other\n", loose=loose) == Belonging("loose")
     assert belonging(tmp_path, "c,other\n", loose=loose).feed is None
+
+
+def parquet(*names: str) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table({name: ["x"] for name in names}), file)
+    return file.getvalue()
+
+
+def test_columns_of_parquet_have_names(tmp_path: Path) -> None:
+    typed = "format: parquet\ncolumns: {a: text, b: text null}\nmissing: null\nidentity: content\n"
+    more = typed.replace("columns: {", "extra: ignore\ncolumns: {c: text, ")
+    assert belonging(tmp_path, parquet("b", "a"), typed=typed, more=more) == Belonging("typed")
+    assert belonging(tmp_path, parquet("a", "b", "c", "d"), typed=typed, more=more) == Belonging("more")
+    # Not by the declaration of another format.
+    found = belonging(tmp_path, parquet("time", "page", "visitor"), typed=typed)
+    assert said(found) == "it is a Parquet file, and its columns (time, page, visitor) are those of no feed"
+    assert belonging(tmp_path, parquet("a", "b")[:-20], typed=typed) == Belonging("user_events")
+    assert belonging(tmp_path, "a,b\n1,2\n", typed=typed).feed is None
 
 
 def test_feeds_without_a_header_take_nothing_here(tmp_path: Path) -> None:
