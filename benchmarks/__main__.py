@@ -57,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     known.add_argument("--rows-per-file", type=int, default=500_000)
     known.add_argument("--copies", type=int, default=1, help="how often each row occurs in its file")
     known.add_argument("--identity", choices=feeds.IDENTITIES, help="only this one")
+    known.add_argument(
+        "--format",
+        nargs="+",
+        choices=feeds.FORMATS,
+        default=["csv"],
+        help="what the files are; several: in turn",
+    )
     command("many-feeds", "`ecom dev` with one feed and with many").add_argument(
         "--counts", default="1,50", help="how many feeds are declared"
     )
@@ -99,6 +106,7 @@ def _experiment(options: argparse.Namespace) -> Findings:
             copies=options.copies,
             repeat=options.repeat,
             identities=[options.identity] if options.identity else feeds.IDENTITIES,
+            formats=options.format,
         ),
         "many-feeds": lambda: many_feeds.run(
             folder, _say, counts=[int(count) for count in options.counts.split(",")], repeat=options.repeat

@@ -10,11 +10,14 @@ categories.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
 
 DECLARATION = """
 columns:
@@ -36,6 +39,7 @@ _CODES = ["", "electronics.smartphone", "appliances.environment.water_heater", "
 _BRANDS = ["", "samsung", "apple", "xiaomi", "lenovo", "shiseido"]
 _PRODUCTS, _SESSIONS = 50_000, 200_000
 _LEAST_CENTS, _MOST_CENTS = 100, 200_000
+_ROWS_OF_A_GROUP = 100_000
 
 
 def write(
@@ -58,6 +62,52 @@ def write(
             file.write(_text(lines.slice(0, count % different)))
         paths.append(path)
     return paths
+
+
+def in_format(paths: Sequence[Path], kind: str, folder: Path) -> list[Path]:
+    """The same rows as ``jsonl`` or ``parquet``, a file for each of ``paths``."""
+    if kind == "csv":
+        return list(paths)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = _COLUMNS.split(",")
+    convert = pacsv.ConvertOptions(
+        column_types={name: pa.string() for name in names}, strings_can_be_null=True, null_values=[""]
+    )
+    found = []
+    for path in paths:
+        table = pacsv.read_csv(path, convert_options=convert).combine_chunks()
+        found.append(folder / f"{path.stem}.{kind}")
+        if kind == "parquet":
+            pq.write_table(_typed(table), found[-1], row_group_size=_ROWS_OF_A_GROUP)
+        else:
+            with found[-1].open("wb") as file:
+                for batch in table.to_batches(_ROWS_OF_A_GROUP):
+                    file.write(_text(_json_lines(batch)))
+    return found
+
+
+def _typed(table: pa.Table) -> pa.Table:
+    """As who writes Parquet has the columns."""
+    kinds = {
+        "event_time": pa.timestamp("us", "UTC"),
+        "price": pa.decimal128(10, 2),
+        **dict.fromkeys(("product_id", "category_id", "user_id"), pa.int64()),
+    }
+    for name, kind in kinds.items():
+        values = pc.replace_substring(table[name], " UTC", "Z") if name == "event_time" else table[name]
+        table = table.set_column(table.schema.get_field_index(name), name, pc.cast(values, kind))
+    return table
+
+
+def _json_lines(batch: pa.RecordBatch) -> pa.StringArray:
+    """As programs write them: numbers bare, null where there is none."""
+    bare = {"product_id", "category_id", "price", "user_id"}
+    parts: list[pa.Array | str] = []
+    for number, name in enumerate(batch.schema.names):
+        values = batch.column(name)
+        quoted = values if name in bare else pc.binary_join_element_wise('"', values, '"', "")
+        parts += [f'{"{" if number == 0 else ","}"{name}":', pc.fill_null(quoted, "null")]
+    return pc.binary_join_element_wise(*parts, "}\n", "")
 
 
 class _Words:

@@ -1,4 +1,4 @@
-"""A feed without a key of its own: rows known by their content or their place, beside each other."""
+"""A feed without a key of its own: rows known by their content or their place, in files of each format."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from benchmarks.results import Findings
 from benchmarks.server import running
 
 IDENTITIES = ("content", "position")
+FORMATS = ("csv", "jsonl", "parquet")
 
 _STREAM = """
 SELECT
@@ -37,35 +38,40 @@ def run(
     copies: int,
     repeat: int,
     identities: Sequence[str] = IDENTITIES,
+    formats: Sequence[str] = ("csv",),
 ) -> Findings:
-    """``rows`` rows, each ``copies`` times in its file, loaded in turn by each of ``identities``."""
+    """``rows`` rows, each ``copies`` times in its file, loaded in turn from each of ``formats`` by each of
+    ``identities``."""
     data = folder / "visits"
     shutil.rmtree(data, ignore_errors=True)
     started = time.perf_counter()
     paths = visits.write(data, rows, rows_per_file, copies=copies)
     written = rows / (time.perf_counter() - started)
     say(f"{rows:,} rows in {len(paths)} files, written at {written:,.0f} rows/s")
-    rates: dict[str, list[float]] = {identity: [] for identity in identities}
+    files = {kind: visits.in_format(paths, kind, folder / f"visits-{kind}") for kind in formats}
+    ways = {f"{kind}, {identity}": (kind, identity) for identity in identities for kind in formats}
+    rates: dict[str, list[float]] = {way: [] for way in ways}
     peaks: dict[str, int] = dict.fromkeys(rates, 0)
     with running(folder / "server") as server:
         for number in range(repeat):
-            for identity in rates:
-                with server.database(f"visits_{identity}_{number}") as address:
-                    home = _home(folder, paths, identity)
+            for way, (kind, identity) in ways.items():
+                with server.database(f"visits_{kind}_{identity}_{number}") as address:
+                    home = _home(folder, files[kind], kind, identity)
                     ingest(address, home)
                     with psycopg.connect(address.url) as connection:
                         ((found, seconds, peak),) = connection.execute(_STREAM.encode()).fetchall()
                         ((stored,),) = connection.execute("SELECT count(*) FROM visits").fetchall()
                 if (found, stored) != (rows, rows):
                     raise PathFailedError(f"{found} of {rows} rows were read, {stored} are stored")
-                rates[identity].append(rows / seconds)
-                peaks[identity] = max(peaks[identity], peak)
-                say(f"{identity}: {rates[identity][-1]:,.0f} rows/s, worker {peak / 2**20:,.0f} MiB")
-    shutil.rmtree(data)
+                rates[way].append(rows / seconds)
+                peaks[way] = max(peaks[way], peak)
+                say(f"{way}: {rates[way][-1]:,.0f} rows/s, worker {peak / 2**20:,.0f} MiB")
+    for made in (data, *(folder / f"visits-{kind}" for kind in formats)):
+        shutil.rmtree(made, ignore_errors=True)
     findings = Findings(
         "feeds",
         f"{rows:,} rows of nine columns in files of {rows_per_file:,}, each {copies}x; median of {repeat}",
-        ("known by", "rows/s of the stream", "one worker's peak"),
+        ("format, known by", "rows/s of the stream", "one worker's peak"),
         figures={"rates": rates, "peaks": peaks, "written": written},
     )
     findings.rows = [
@@ -76,12 +82,12 @@ def run(
     return findings
 
 
-def _home(folder: Path, paths: list[Path], identity: str) -> Path:
+def _home(folder: Path, paths: list[Path], kind: str, identity: str) -> Path:
     """A home with the declaration, and links of the files in the landing folder."""
     home = folder / "scratch" / "home"
     shutil.rmtree(home, ignore_errors=True)
     (home / "feeds").mkdir(parents=True)
-    (home / "feeds" / "visits.yaml").write_text(f"{visits.DECLARATION}identity: {identity}\n")
+    (home / "feeds" / "visits.yaml").write_text(f"format: {kind}\n{visits.DECLARATION}identity: {identity}\n")
     landing = home / "landing" / "visits"
     landing.mkdir(parents=True)
     for path in paths:

@@ -27,7 +27,7 @@ _ELEMENT_BITS = 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class RecordPlace:
     """Where a record begins: its physical line, counted from 1; where lines are exploded also the how-manieth
     element it is, from 1, and 0 for a line as a whole.
 
@@ -43,7 +43,7 @@ class Place:
         return self.line if self.element is None else self.line << _ELEMENT_BITS | self.element
 
     @classmethod
-    def of(cls, feed: Feed, number: int) -> Place:
+    def of(cls, feed: Feed, number: int) -> RecordPlace:
         """The place that a number of a chunk of ``feed`` is."""
         if feed.explode is None:
             return cls(number)
@@ -54,7 +54,7 @@ class Place:
 class RefusedRecord:
     """A record that is not loaded. ``raw`` is cut at ``MAX_RAW_BYTES`` and has no line end. ``value`` is the
     text in ``column``, cut at ``MAX_VALUE``; ``None`` where the record as a whole is at fault. ``element``
-    is that of its :class:`Place`."""
+    is that of its :class:`RecordPlace`."""
 
     line_number: int
     raw: bytes
@@ -67,8 +67,8 @@ class RefusedRecord:
 @dataclass(frozen=True, slots=True)
 class FeedChunk:
     """Some records of a file: ``rows`` with the columns of the table and ``line_number`` (the number of a
-    :class:`Place`), and ``rejects``, each in file order. ``header`` has the names of the columns as they
-    stand in the file."""
+    :class:`RecordPlace`), and ``rejects``, each in file order. ``header`` has the names of the columns as
+    they stand in the file."""
 
     rows: pa.RecordBatch
     rejects: list[RefusedRecord]

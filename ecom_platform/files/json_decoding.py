@@ -37,7 +37,7 @@ from ecom_platform.files.chunks import (
     ROW_ID,
     FeedChunk,
     FileFacts,
-    Place,
+    RecordPlace,
     RefusedRecord,
     require_chunk_bytes,
 )
@@ -77,7 +77,7 @@ class JsonLinesDecoder:
     def _chunks(
         self, stream: BinaryIO, facts: FileFacts, now: datetime, chunk_bytes: int, *, one_by_one: bool
     ) -> Iterator[FeedChunk]:
-        reading = _Reading(self.feed, facts, now, one_by_one=one_by_one)
+        reading = _FileReading(self.feed, facts, now, one_by_one=one_by_one)
         for block in LineReader(without_document(stream), chunk_bytes):
             chunk = reading.chunk(block)
             if chunk.records:
@@ -98,7 +98,7 @@ class JsonLinesDecoder:
     ) -> Iterator[tuple[int, bytes]]:
         """The records that start at these lines: the line, and the bytes, cut at ``MAX_RAW_BYTES``; in file
         order."""
-        places = sorted({Place.of(self.feed, number) for number in np.asarray(line_numbers).tolist()})
+        places = sorted({RecordPlace.of(self.feed, number) for number in np.asarray(line_numbers).tolist()})
         lines = np.array([place.line for place in places], dtype=np.int64)
         for block in LineReader(without_document(stream), DEFAULT_CHUNK_BYTES):
             begin, end = np.searchsorted(lines, (block.first_line, block.next_line))
@@ -119,7 +119,7 @@ class JsonLinesDecoder:
         return self._columns.alone(record, element).encode()
 
 
-class _Reading:
+class _FileReading:
     """What goes on from block to block of one file."""
 
     def __init__(self, feed: Feed, facts: FileFacts, now: datetime, *, one_by_one: bool) -> None:
@@ -136,7 +136,7 @@ class _Reading:
         self.schema = schema.append(pa.field(LINE, pa.int64(), nullable=False))
 
     def chunk(self, block: LineBlock) -> FeedChunk:
-        return _BlockReading(self, block).chunk()
+        return _LinesReading(self, block).chunk()
 
 
 class FlatColumns:
@@ -253,16 +253,16 @@ _Accepted: TypeAlias = "tuple[int, tuple[Value, ...], str]"
 class _Parsed:
     """A row of a line that was parsed; ``record`` is all of the line."""
 
-    place: Place
+    place: RecordPlace
     raw: bytes
     record: dict[str, Any]
     row: JsonRow
 
 
-class _BlockReading:
+class _LinesReading:
     """Turns one block of a file into a chunk; used once."""
 
-    def __init__(self, reading: _Reading, block: LineBlock) -> None:
+    def __init__(self, reading: _FileReading, block: LineBlock) -> None:
         self._reading, self._block = reading, block
         self._accepted: list[_Accepted] = []
         self._rejects: list[RefusedRecord] = []
@@ -336,7 +336,7 @@ class _BlockReading:
             if isinstance(rows, Reason):
                 self._refuse(number, raw, rows)
                 continue
-            found += [_Parsed(Place(number, element), raw, record, row) for element, row in rows]
+            found += [_Parsed(RecordPlace(number, element), raw, record, row) for element, row in rows]
         return found
 
     def _judged(self, parsed: Sequence[_Parsed]) -> pa.RecordBatch:

@@ -31,6 +31,7 @@ _MOST_NAMES = 256
 _MOST_KEYS = 4_096
 # Names times lines: what is more is left to the reader of single lines.
 _MOST_CELLS = 1 << 24
+_WORD_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ class FlatScanner:
     def _names_of(self, keys: _Keys, data: bytes) -> Array:
         """The number of each key's name; -1 of those that are not told apart."""
         places = Places(data, keys.opens + 1, keys.closes)
+        alike = self._in_one_order(keys, places)
+        if alike is not None:
+            return alike
         found = np.full(len(keys.opens), -1, dtype=np.int64)
         lengths = places.lengths
         for length in {len(name) for name in self._names}:
@@ -97,6 +101,31 @@ class FlatScanner:
             rows = np.flatnonzero((found < 0) & (lengths == len(name)))
             found[rows] = self._named(places, len(name), rows)
         return found
+
+    def _in_one_order(self, keys: _Keys, places: Places) -> Array | None:
+        """The same where every line has the keys of the first one, in that order, as files of one program
+        have; ``None`` where that is not so, or cannot be seen at once."""
+        width = int(np.count_nonzero(keys.line == 0))
+        if not width or len(keys.line) != width * len(keys.lines):
+            return None
+        if not np.array_equal(keys.line[::width], np.arange(len(keys.lines))):
+            return None
+        lengths = places.lengths.reshape(-1, width)
+        if lengths[0].max() > 2 * _WORD_BYTES or not (lengths == lengths[0]).all():
+            return None
+        # Two words that overlap are all of a short text; what follows a shorter one is cut off.
+        words = np.ndarray(len(places.data) - _WORD_BYTES + 1, dtype="<u8", buffer=places.data, strides=(1,))
+        shift = (8 * (_WORD_BYTES - np.minimum(lengths[0], _WORD_BYTES))).astype(np.uint64)
+        begins = words[places.begins].reshape(-1, width) << shift
+        ends = words[np.maximum(places.ends - _WORD_BYTES, places.begins)].reshape(-1, width) << shift
+        if not ((begins == begins[0]).all() and (ends == ends[0]).all()):
+            return None
+        texts = [places.data[a:b] for a, b in zip(places.begins[:width], places.ends[:width], strict=True)]
+        for text in texts:
+            if self._others and text not in self._names and len(self._names) < _MOST_NAMES:
+                self._names.append(text)
+        found = [self._names.index(text) if text in self._names else -1 for text in texts]
+        return np.tile(np.array(found, dtype=np.int64), len(keys.lines))
 
     def _named(self, places: Places, length: int, rows: Array) -> Array:
         found = np.full(len(rows), -1, dtype=np.int64)

@@ -25,7 +25,7 @@ from ecom_platform.catalog import packaged
 from ecom_platform.errors import UsageError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
-from ecom_platform.files.chunks import MAX_RAW_BYTES, Place
+from ecom_platform.files.chunks import MAX_RAW_BYTES, RecordPlace
 from ecom_platform.files.opening import open_events
 from ecom_platform.files.readers import decoder_of
 from ecom_platform.files.unreadable import UnreadableFile
@@ -240,7 +240,7 @@ def _store_replacements(
 
 def _place(reject: OpenReject) -> int:
     """Where the refused record is in its file, as one number."""
-    return Place(reject.line_number, reject.element).number
+    return RecordPlace(reject.line_number, reject.element).number
 
 
 def _store(

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.files.chunks import FileFacts, Place
+from ecom_platform.files.chunks import FileFacts, RecordPlace
 from ecom_platform.files.opening import header_line, open_events
 from ecom_platform.files.readers import decoder_of, look_over
 from ecom_platform.files.splitting import MAX_LINE_BYTES
@@ -84,7 +84,7 @@ class Searched:
             rows = chunk.rows.filter(pc.equal(chunk.rows[self._column], wanted))
             for position in range(rows.num_rows):
                 row = rows.slice(position, 1)
-                yield Place.of(self._feed, row["line_number"][0].as_py()).line, row
+                yield RecordPlace.of(self._feed, row["line_number"][0].as_py()).line, row
 
 
 def _lines_with(stream: BinaryIO, key: bytes, number: int) -> Iterator[list[tuple[int, bytes]]]:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import pyarrow as pa
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.files.chunks import FeedChunk, Place
+from ecom_platform.files.chunks import FeedChunk, RecordPlace
 from ecom_platform.files.opening import open_events
 from ecom_platform.files.readers import decoder_of, look_over
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Replacement:
     """What stands in a file in the place of the record that begins at ``line`` (the number of a
-    :class:`Place`) and has so many ``lines``.
+    :class:`RecordPlace`) and has so many ``lines``.
 
     ``copies``: where it is read at the end of the file, the how-manieth there it is of its like.
     """
@@ -53,13 +53,13 @@ def rows_of_line(feed: Feed, path: Path, line: int) -> list[pa.RecordBatch]:
     with open_events(path) as source:
         for chunk in decoder_of(feed).decode(source.stream, facts, datetime.now(UTC)):
             for position, number in enumerate(chunk.rows["line_number"].to_pylist()):
-                if Place.of(feed, number).line == line:
+                if RecordPlace.of(feed, number).line == line:
                     rows.append(chunk.rows.slice(position, 1))
     return rows
 
 
 def rows_at(feed: Feed, path: Path, places: Iterable[int]) -> dict[int, pa.RecordBatch]:
-    """The valid rows of a file at these places, one each, by the number of the :class:`Place`.
+    """The valid rows of a file at these places, one each, by the number of the :class:`RecordPlace`.
 
     Raises :class:`UnreadableFile` and OSError.
     """
@@ -85,8 +85,8 @@ def rows_replaced(feed: Feed, path: Path, replacements: Iterable[Replacement]) -
         rows: dict[int, pa.RecordBatch] = {}
         only = None if feed.explode is None else 1
         for chunk in chunks:
-            rows |= _found([chunk], {Place(line, only).number for line in edited.places})
-    return {edited.places[Place.of(feed, number).line]: row for number, row in rows.items()}
+            rows |= _found([chunk], {RecordPlace(line, only).number for line in edited.places})
+    return {edited.places[RecordPlace.of(feed, number).line]: row for number, row in rows.items()}
 
 
 def _found(chunks: Iterable[FeedChunk], wanted: set[int]) -> dict[int, pa.RecordBatch]:

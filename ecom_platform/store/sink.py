@@ -45,7 +45,7 @@ from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.profile import Profile
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.travel import declaration_hash
-from ecom_platform.files.chunks import FeedChunk, FileFacts, Place, RefusedRecord
+from ecom_platform.files.chunks import FeedChunk, FileFacts, RecordPlace, RefusedRecord
 from ecom_platform.files.opening import EventFile, open_events
 from ecom_platform.files.readers import decoder_of, look_over
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
@@ -489,7 +489,7 @@ class _Unit:
         for line, raw in records:
             message, column = tally.refused_lines.get(line, (None, self._table.key[0]))
             reason = Reason.ID_CONFLICT if message is None else Reason.REFUSED_BY_DATABASE
-            place = Place.of(self._table.feed, line)
+            place = RecordPlace.of(self._table.feed, line)
             reject = RefusedRecord(place.line, raw, reason, column, element=place.element)
             self._rejects.append(_reject_row(file, reject, message))
             if len(self._rejects) >= REJECT_BUFFER_ROWS:

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.files.chunks import Place
+from ecom_platform.files.chunks import RecordPlace
 from ecom_platform.files.opening import open_events
 from ecom_platform.files.readers import decoder_of, look_over
 from ecom_platform.files.unreadable import UnreadableFile
@@ -157,7 +157,7 @@ class _Unloading:
             facts, wanted = look_over(self._table.feed, path), np.array(lines[file.file_id], dtype=np.int64)
             with open_events(path) as source:
                 for line, raw in self._decoder.raw_records(source.stream, facts, wanted):
-                    place = Place.of(self._table.feed, line)
+                    place = RecordPlace.of(self._table.feed, line)
                     values = (
                         file.file_id,
                         file.name,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.files import json_decoding, splitting
-from ecom_platform.files.chunks import FileFacts, Place
+from ecom_platform.files.chunks import FileFacts, RecordPlace
 from ecom_platform.files.json_decoding import FlatColumns, JsonLinesDecoder
 from ecom_platform.files.line_blocks import LineReader
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
@@ -199,7 +199,7 @@ def decoded(
         numbers = chunk.rows["line_number"].to_pylist()
         assert numbers == sorted(set(numbers))
         for row in chunk.rows.to_pylist():
-            place = Place.of(feed, row["line_number"])
+            place = RecordPlace.of(feed, row["line_number"])
             values = tuple(
                 uuid.UUID(bytes=row[c.name]) if c.type == "uuid" else row[c.name] for c in feed.columns
             )
@@ -274,6 +274,28 @@ def test_flat_lines_take_the_vectorised_path() -> None:
     rows = flat.found(block)
     assert rows is not None and len(rows.lines) == 400
     assert [places.strings()[0].as_py() for places in rows.places][:2] == ["1", "käse"]
+
+
+@hypothesis_settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_keys_that_are_nearly_those_of_the_first_line(data: st.DataObject) -> None:
+    """In a file of one program all lines have the same keys: one that differs in a letter is seen."""
+    names = ["a", "ab", "abcdefgh", "abcdefghi", "abcdefghijklmnop", "abcdefghijklmnopq", "", "ä"]
+    keys = data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=4, unique=True))
+    feed = read_feed(
+        "format: jsonl\nextra: ignore\nmissing: 'null'\nidentity: position\n"
+        "columns: {x: {from: abcdefghij, type: text null}, a: text null, b: {from: abcdefgh, type: text null}}\n",
+        "x.yaml",
+        "x",
+    )
+    lines = []
+    for _ in range(3):
+        strangers = st.sampled_from([*names, "abcdefghij", "abcdefgx"])
+        own = [key if data.draw(st.integers(0, 5)) else data.draw(strangers) for key in keys]
+        lines.append("{" + ",".join(f'"{key}":"{number}"' for number, key in enumerate(own)) + "}")
+    content = ("\n".join(lines * 8) + "\n").encode()
+    found, _ = decoded(feed, content)
+    agree(found, json_reference.outcomes(feed, content, NOW))
 
 
 def test_numbers_lose_no_digit() -> None:
@@ -368,8 +390,8 @@ def test_the_bytes_of_refused_records_are_found_again() -> None:
         (1, 2, b'{"id":1,"a":{"list":[{"price":"y","kind":"z"}],"b":0}}'),
         (3, 0, b"no"),
     ]
-    places = [Place(1, 2).number, Place(1, 1).number]
+    places = [RecordPlace(1, 2).number, RecordPlace(1, 1).number]
     assert list(JsonLinesDecoder(feed).raw_records(io.BytesIO(content), FACTS, places)) == [
-        (Place(1, 1).number, b'{"id":1,"a":{"list":[{"price":1,"kind":"x"}],"b":0}}'),
-        (Place(1, 2).number, b'{"id":1,"a":{"list":[{"price":"y","kind":"z"}],"b":0}}'),
+        (RecordPlace(1, 1).number, b'{"id":1,"a":{"list":[{"price":1,"kind":"x"}],"b":0}}'),
+        (RecordPlace(1, 2).number, b'{"id":1,"a":{"list":[{"price":"y","kind":"z"}],"b":0}}'),
     ]
