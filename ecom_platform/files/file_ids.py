@@ -35,6 +35,11 @@ class FileIds:
         """Whether the feed has no key of its own."""
         return self._kind is not None
 
+    @property
+    def by_content(self) -> bool:
+        """Whether it is texts that are asked for, and not places."""
+        return self._kind is not None and self._kind != POSITION
+
     def by_place(self, lines: Array) -> Array:
         """What records are known by that begin at these lines."""
         return row_ids.of_places(self._fingerprint, lines)

@@ -9,7 +9,7 @@ its elements is a row, and paths that go through the list go through the element
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from ecom_platform.files.file_columns import canonical_name
 from ecom_platform.files.json_values import Number, json_text, plain_number, quoted
 
 _MISSING: Any = object()
+_ITSELF: Sequence[tuple[int | None, Any]] = [(None, None)]
 _SHOWN = 200
 # Types that read a number as it is written, exponent and all.
 _AS_WRITTEN = ("text", "jsonb", "double precision")
@@ -43,14 +44,15 @@ class JsonColumns:
     """The columns of a feed whose files are lines of JSON.
 
     ``known_by`` numbers the columns by which a row is known, in the order of ``hashed_names``; behind them
-    stands what else is kept, where a row ``knows_extra``.
+    stands what else is kept, where a row ``knows_extra``. ``read_at_top`` are the keys of a line that columns
+    read.
     """
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
         self.exploded = tuple(feed.explode.split(".")) if feed.explode else ()
         self._readers = [_reader(feed, column, self.exploded) for column in feed.columns]
-        self._read_at_top = {path[0] for column in feed.columns for path in paths_of(column)} | {
+        self.read_at_top = {path[0] for column in feed.columns for path in paths_of(column)} | {
             *self.exploded[:1]
         }
         known = [(canonical_name(feed, number), number) for number in range(len(feed.columns))]
@@ -62,16 +64,17 @@ class JsonColumns:
         if self.knows_extra:
             self.hashed_names.append(_EXTRA_NAME)
 
-    def rows(self, record: dict[str, Any]) -> Iterator[tuple[int | None, JsonRow]] | Reason:
-        """The rows of a line, each with the number of its element, or why the line as a whole has none."""
+    def rows(self, record: dict[str, Any]) -> Sequence[tuple[int | None, Any]] | Reason:
+        """The rows of a line: for each the number of its element, and the element; or why the line as a whole
+        has none."""
         if not self.exploded:
-            return iter([(None, self.row(record, None))])
+            return _ITSELF
         elements = _found(record, self.exploded)
         if elements is _MISSING or elements is None:
-            return iter(()) if self.feed.missing == "null" else Reason.MISSING_KEY
+            return () if self.feed.missing == "null" else Reason.MISSING_KEY
         if not isinstance(elements, list):
             return Reason.NOT_A_LIST
-        return ((number, self.row(record, element)) for number, element in enumerate(elements, 1))
+        return list(enumerate(elements, 1))
 
     def alone(self, record: dict[str, Any], element: int) -> str:
         """The line with this element in its list and no other."""
@@ -83,13 +86,24 @@ class JsonColumns:
         known_by = [read[number][1] for number in self.known_by]
         extra, fault = "", None
         if self.feed.extra == "store":
-            kept = {key: value for key, value in record.items() if key not in self._read_at_top}
-            extra = f"{{{', '.join(f'{quoted(key)}: {json_text(value)}' for key, value in kept.items())}}}"
+            extra = self.extra_of(record)
             if self.knows_extra:
-                known_by.append(json_text({key: kept[key] for key in sorted(kept)}))
-        elif self.feed.extra == "refuse" and any(key not in self._read_at_top for key in record):
+                known_by.append(self.known_extra(record))
+        elif self.feed.extra == "refuse" and any(key not in self.read_at_top for key in record):
             fault = Reason.UNDECLARED_KEY
         return JsonRow(tuple(text for text, _ in read), tuple(known_by), extra, fault)
+
+    def extra_of(self, record: dict[str, Any]) -> str:
+        """The keys of a line that no column reads, as JSON."""
+        kept = (f"{quoted(key)}: {json_text(value)}" for key, value in self._others(record))
+        return f"{{{', '.join(kept)}}}"
+
+    def known_extra(self, record: dict[str, Any]) -> str:
+        """The same in what a row is known by: whatever the order of its keys."""
+        return json_text(dict(sorted(self._others(record))))
+
+    def _others(self, record: dict[str, Any]) -> list[tuple[str, Any]]:
+        return [(key, value) for key, value in record.items() if key not in self.read_at_top]
 
 
 def _with_one(value: Any, path: Sequence[str], element: int) -> Any:
@@ -114,7 +128,7 @@ _Reader = Callable[[dict[str, Any], Any], "tuple[Text, str]"]
 
 def _reader(feed: Feed, column: Column, exploded: tuple[str, ...]) -> _Reader:
     """What gives the text of a column, and its text in what the row is known by."""
-    parts = [_part(path, exploded) for path in paths_of(column)]
+    parts = [part_of(path, exploded) for path in paths_of(column)]
     none = null_text(column)
     json_of_all, as_written = column.type == "jsonb", column.type in _AS_WRITTEN
     decimal = feed.dialect.decimal
@@ -160,7 +174,7 @@ def _reader(feed: Feed, column: Column, exploded: tuple[str, ...]) -> _Reader:
     return read
 
 
-def _part(path: tuple[str, ...], exploded: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+def part_of(path: tuple[str, ...], exploded: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
     """Whether a path goes through the element of an exploded list, and the keys from there."""
     inside = bool(exploded) and path[: len(exploded)] == exploded
     return inside, path[len(exploded) :] if inside else path

@@ -43,15 +43,20 @@ from ecom_platform.files.chunks import (
 )
 from ecom_platform.files.file_ids import POSITION, FileIds
 from ecom_platform.files.json_beginning import without_document
+from ecom_platform.files.json_bulk import BulkColumns
 from ecom_platform.files.json_columns import JsonColumns, JsonRow, null_text, paths_of
 from ecom_platform.files.json_scan import NULL, TEXT, FlatLines, FlatScanner
 from ecom_platform.files.json_values import LineParser
 from ecom_platform.files.line_blocks import LineBlock, LineReader
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
+# Parsed lines that are together in memory: so few stay in the processor's cache, and cost the collector of
+# garbage little.
+_LINES_AT_A_TIME = 2_048
 # Of fewer rows, a row by itself takes less than the vectorised path takes to begin.
 _FEW_ROWS = 24
 _BLANKS = b" \t\r"
+_LESS_OF_LISTS = 8
 
 
 class JsonLinesDecoder:
@@ -78,7 +83,9 @@ class JsonLinesDecoder:
         self, stream: BinaryIO, facts: FileFacts, now: datetime, chunk_bytes: int, *, one_by_one: bool
     ) -> Iterator[FeedChunk]:
         reading = _FileReading(self.feed, facts, now, one_by_one=one_by_one)
-        for block in LineReader(without_document(stream), chunk_bytes):
+        # Of few characters of a list many rows are made.
+        block_bytes = chunk_bytes if self.feed.explode is None else max(1, chunk_bytes // _LESS_OF_LISTS)
+        for block in LineReader(without_document(stream), block_bytes):
             chunk = reading.chunk(block)
             if chunk.records:
                 yield chunk
@@ -128,6 +135,7 @@ class _FileReading:
         self.parser = LineParser()
         self.ids = JsonIds(self.columns, facts.fingerprint)
         self.flat = None if one_by_one else FlatColumns.of(feed)
+        self.bulk = None if one_by_one else BulkColumns.of(self.columns)
         # Whether there was a line that is not blank.
         self.begun = False
         schema = self.rows.schema
@@ -215,14 +223,15 @@ class JsonIds(FileIds):
         self._columns = columns
 
     def hashes(
-        self, flat: FlatRows | None, flat_lines: Array, rows: Sequence[_Parsed]
+        self, flat: FlatRows | None, flat_lines: Array, others: Sequence[int], forms: Sequence[bytes]
     ) -> tuple[Array, Array]:
-        """Of records: their lines, and what they are known by. ``flat_lines`` are the lines of ``flat``."""
-        lines = np.concatenate([flat_lines, np.array([row.place.number for row in rows], dtype=np.int64)])
+        """Of records: their lines, and what they are known by. ``flat_lines`` are the lines of ``flat``, and
+        ``others`` those of records with these ``forms``."""
+        lines = np.concatenate([flat_lines, np.array(others, dtype=np.int64)])
         if self._kind == POSITION:
             return lines, self.by_place(lines)
         names = self._columns.hashed_names
-        own = row_ids.hashes((row_ids.content_form_of(row.row.known_by) for row in rows), names)
+        own = row_ids.hashes(forms, names)
         parts = [own] if flat is None else [row_ids.hashes(self._flat_forms(flat), names), own]
         return lines, self.numbered(lines, np.concatenate(parts))
 
@@ -251,12 +260,18 @@ _Accepted: TypeAlias = "tuple[int, tuple[Value, ...], str]"
 
 @dataclass(frozen=True, slots=True)
 class _Parsed:
-    """A row of a line that was parsed; ``record`` is all of the line."""
+    """A row of a line that was parsed: ``record`` is all of the line, ``element`` what stands for its
+    list."""
 
-    place: RecordPlace
+    line: int
+    number: int | None
     raw: bytes
     record: dict[str, Any]
-    row: JsonRow
+    element: Any
+
+    @property
+    def place(self) -> RecordPlace:
+        return RecordPlace(self.line, self.number)
 
 
 class _LinesReading:
@@ -273,15 +288,21 @@ class _LinesReading:
         left = np.ones(len(self._block.begins), dtype=np.bool_)
         if flat is not None:
             left[flat.lines] = False
-        parsed = self._parsed(np.flatnonzero(left).tolist())
-        judged = self._judged(parsed)
-        rows = self._merged([certain, judged, self._row_by_row()])
+        batches, numbers, forms = [certain], list[int](), list[bytes]()
+        lines = np.flatnonzero(left).tolist()
+        for begin in range(0, len(lines), _LINES_AT_A_TIME):
+            parsed = self._parsed(lines[begin : begin + _LINES_AT_A_TIME])
+            batch, own = self._judged(parsed)
+            batches.append(batch)
+            forms += own
+            if reading.ids.needed:
+                numbers += _numbers(parsed)
+        rows = self._merged([*batches, self._row_by_row()])
         self._rejects.sort(key=lambda reject: (reject.line_number, reject.element or 0))
         if reading.ids.needed:
-            lines = certain[LINE] if flat is not None else None
-            flat_lines = arrow.to_integers(lines) if lines is not None else np.empty(0, dtype=np.int64)
-            all_lines, hashed = reading.ids.hashes(flat, flat_lines, parsed)
-            rows = rows.append_column(ROW_ID, reading.ids.ids(all_lines, hashed, rows))
+            flat_lines = arrow.to_integers(certain[LINE])
+            known = reading.ids.hashes(flat, flat_lines, numbers, forms)
+            rows = rows.append_column(ROW_ID, reading.ids.ids(*known, rows))
         return FeedChunk(rows, self._rejects, rows.num_rows + len(self._rejects), ())
 
     # -- flat lines
@@ -336,42 +357,44 @@ class _LinesReading:
             if isinstance(rows, Reason):
                 self._refuse(number, raw, rows)
                 continue
-            found += [_Parsed(RecordPlace(number, element), raw, record, row) for element, row in rows]
+            found += [_Parsed(number, which, raw, record, element) for which, element in rows]
         return found
 
-    def _judged(self, parsed: Sequence[_Parsed]) -> pa.RecordBatch:
-        """The parsed rows whose columns the vectorised path accepts; the others are judged one by one."""
+    def _judged(self, parsed: Sequence[_Parsed]) -> tuple[pa.RecordBatch, list[bytes]]:
+        """The parsed rows whose columns the vectorised path accepts; the others are read and judged one by
+        one. Also what each of ``parsed`` is known by, where that is asked for."""
         reading = self._reading
-        plain: list[_Parsed] = []
-        for one in parsed:
-            if one.row.fault is not None:
-                self._refuse_row(one, Fault(one.row.fault))
-            elif reading.one_by_one or any(isinstance(text, Fault) for text in one.row.texts):
-                self._judge(one)
-            else:
-                plain.append(one)
-        if len(plain) < _FEW_ROWS:
-            for one in plain:
-                self._judge(one)
-            plain = []
-        if not plain:
-            return self._batch([pa.nulls(0, f.type) for f in reading.rows.schema], [], [])
-        texts = list(zip(*(one.row.texts for one in plain), strict=True))
-        places = [Places.of([str(text or "") for text in column]) for column in texts]
-        arrays, accepted = reading.rows.convert(places, reading.now, [_absent(column) for column in texts])
-        batch = self._batch(arrays, [one.row.extra for one in plain], [one.place.number for one in plain])
-        if accepted.all():
-            return batch
-        for number in np.flatnonzero(~accepted).tolist():
-            self._judge(plain[number])
-        return batch.filter(arrow.booleans(accepted))
+        bulk = None
+        if reading.bulk is not None and len(parsed) >= _FEW_ROWS:
+            records = [one.record for one in parsed]
+            bulk = reading.bulk.read(records, [one.element for one in parsed])
+        odd = np.ones(len(parsed), dtype=np.bool_) if bulk is None else bulk.odd
+        batch = self._batch([pa.nulls(0, f.type) for f in reading.rows.schema], [], [])
+        left = odd
+        if bulk is not None and not odd.all():
+            arrays, accepted = reading.rows.convert(bulk.places, reading.now, bulk.absent)
+            left = odd | ~accepted
+            batch = self._batch(arrays, bulk.extra, _numbers(parsed))
+            batch = batch.filter(arrow.booleans(~left)) if left.any() else batch
+        forms = [b""] * len(parsed) if reading.ids.by_content else []
+        for number in np.flatnonzero(left).tolist():
+            row = reading.columns.row(parsed[number].record, parsed[number].element)
+            self._judge(parsed[number], row)
+            if forms:
+                forms[number] = row_ids.content_form_of(row.known_by)
+        if forms and bulk is not None and reading.bulk is not None:
+            rest = np.flatnonzero(~left)
+            own = reading.bulk.forms(bulk, [one.record for one in parsed], rest)
+            for number, form in zip(rest.tolist(), own, strict=True):
+                forms[number] = form
+        return batch, forms
 
-    def _judge(self, one: _Parsed) -> None:
-        verdict = self._reading.rows.judge(one.row.texts, self._reading.now)
+    def _judge(self, one: _Parsed, row: JsonRow) -> None:
+        verdict = Fault(row.fault) if row.fault else self._reading.rows.judge(row.texts, self._reading.now)
         if isinstance(verdict, Fault):
             self._refuse_row(one, verdict)
         else:
-            self._accepted.append((one.place.number, verdict, one.row.extra))
+            self._accepted.append((one.place.number, verdict, row.extra))
 
     def _refuse(self, line: int, raw: bytes, reason: Reason) -> None:
         """A line that is no row as a whole."""
@@ -403,6 +426,5 @@ class _LinesReading:
         return both.take(arrow.fixed_width(order, pa.int64()))
 
 
-def _absent(texts: Sequence[object]) -> Array | None:
-    found = np.fromiter((text is None for text in texts), dtype=np.bool_, count=len(texts))
-    return found if found.any() else None
+def _numbers(parsed: Sequence[_Parsed]) -> list[int]:
+    return [one.line if one.number is None else one.place.number for one in parsed]

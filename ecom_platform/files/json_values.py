@@ -23,6 +23,7 @@ _MOST_PLACES = 400
 
 # Escapes that may be of what a text cannot hold.
 _SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_BLANKS = " \t\r\n"
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 
 
@@ -40,12 +41,13 @@ class LineParser:
 
     def __init__(self) -> None:
         self._twice = False
-        self._decoder = json.JSONDecoder(
+        decoder = json.JSONDecoder(
             object_pairs_hook=self._object,
             parse_float=Number,
             parse_int=Number,
             parse_constant=_no_constant,
         )
+        self._decode = decoder.raw_decode
 
     def parse(self, line: bytes) -> dict[str, Any] | Reason:
         """The object that a line is, or why it is none that can be taken. Numbers are :class:`Number`."""
@@ -57,14 +59,17 @@ class LineParser:
             return Reason.INVALID_UTF8
         self._twice = False
         try:
-            found = self._decoder.decode(text)
+            text = text.strip(_BLANKS)
+            found, end = self._decode(text)
         except (ValueError, RecursionError):
+            return Reason.INVALID_JSON
+        if end != len(text):
             return Reason.INVALID_JSON
         if text.count("{") + text.count("[") > MAX_DEPTH and _depth(found) > MAX_DEPTH:
             return Reason.INVALID_JSON
         if self._twice:
             return Reason.DUPLICATE_KEY
-        if _SUSPECT.search(line) and (fault := _unstorable(found)) is not None:
+        if b"\\u" in line and _SUSPECT.search(line) and (fault := _unstorable(found)) is not None:
             return fault
         return found if isinstance(found, dict) else Reason.NOT_AN_OBJECT
 

@@ -86,8 +86,9 @@ class Fragments:
         record = LineParser().parse(raw)
         columns = JsonColumns(self.feed)
         rows = record if isinstance(record, Reason) else columns.rows(record)
-        row = None if isinstance(rows, Reason) else next(rows, None)
-        texts = row[1].texts if row is not None else ()
+        texts: Sequence[Any] = ()
+        if not isinstance(record, Reason) and not isinstance(rows, Reason) and rows:
+            texts = columns.row(record, rows[0][1]).texts
         return {
             name: text for name, text in zip(self.feed.names, texts, strict=False) if isinstance(text, str)
         }

@@ -284,7 +284,8 @@ def test_keys_that_are_nearly_those_of_the_first_line(data: st.DataObject) -> No
     keys = data.draw(st.lists(st.sampled_from(names), min_size=1, max_size=4, unique=True))
     feed = read_feed(
         "format: jsonl\nextra: ignore\nmissing: 'null'\nidentity: position\n"
-        "columns: {x: {from: abcdefghij, type: text null}, a: text null, b: {from: abcdefgh, type: text null}}\n",
+        "columns:\n  x: {from: abcdefghij, type: text null}\n  a: text null\n"
+        "  b: {from: abcdefgh, type: text null}\n",
         "x.yaml",
         "x",
     )
