@@ -136,7 +136,9 @@ class ColumnWords(_Words):
 
     type: str = Field(description="PostgreSQL's type; ` null` behind it permits that there is no value.")
     from_: Texts | None = Field(
-        None, alias="from", description="Its name in the file; of a list, whichever is there."
+        None,
+        alias="from",
+        description="Its name in the file, in JSON lines a path (`a.b.c`); of a list, whichever is there.",
     )
     concat: ConcatWords | None = Field(
         None, description='Several columns of the file as one text: `{columns: [Date, Time], with: " "}`.'
@@ -208,7 +210,7 @@ class FeedWords(_Words):
         ["utf-8"], description="The encoding; of a list, the first that the whole file is in."
     )
     nulls: Annotated[list[str], BeforeValidator(_one_or_more)] = Field(
-        [""], description="Texts that stand for no value, such as `NA` or `\\N`."
+        [""], description="Texts that stand for no value, such as `NA` or `\\N`; null of the format does."
     )
     header: YesOrNo = Field(True, description="Whether the first line has the names of the columns.")
     skip: Whole = Field(0, description="How many lines stand above the header.")
@@ -217,10 +219,11 @@ class FeedWords(_Words):
     )
     columns: dict[str, ColumnWords] = Field(description="The columns of the table, in its order.")
     extra: Literal["refuse", "store", "ignore"] = Field(
-        "refuse", description="Columns that are not declared; `store` keeps them as jsonb in `extra`."
+        "refuse", description="Columns or keys that are not declared; `store` keeps them as jsonb in `extra`."
     )
     missing: Literal["refuse", "null"] = Field(
-        "refuse", description="Declared columns that a file lacks; `null` only where that is permitted."
+        "refuse",
+        description="Declared columns that a file or a line lacks; `null` only where that is permitted.",
     )
     primary_key: Texts | None = Field(None, description="The columns by which a row is known.")
     numbered: YesOrNo = Field(
