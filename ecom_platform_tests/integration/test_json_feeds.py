@@ -181,3 +181,25 @@ def test_nested_values_and_keys_that_nobody_declared(
     done = replay_corrected(database, path, platform.feed, platform.zone)
     assert (done.verdicts, done.unmatched) == ({ReplayVerdict.INSERTED: 1}, [])
     assert platform.checks() == []
+
+
+def test_the_later_element_of_a_line_is_the_newer_row(database: Database, zone: LandingZone) -> None:
+    text = baskets("key") + "on_conflict: update\n"
+    platform = Baskets(database, zone, declared(text, "baskets"))
+    line = (
+        b'{"basket":1,"items":[{"sku":"a","n":1},{"sku":"a","n":500},{"sku":"a","n":2},{"sku":"b","n":1}]}\n'
+    )
+    (outcome,) = platform.load(a__jsonl=line)
+    assert (outcome.rows_read, outcome.rows_inserted, outcome.rows_updated, outcome.rows_rejected) == (
+        4,
+        2,
+        1,
+        1,
+    )
+    assert platform.rows() == [(1, "a", 2), (1, "b", 1)]
+    # What was refused comes before what is stored, by its place in the line.
+    platform.feed = declared(text.replace("max: 100", "max: 900"), "baskets")
+    replayed = replay_as_they_are(database, platform.zone, {"baskets": platform.feed})
+    assert replayed.verdicts == {ReplayVerdict.STALE: 1}
+    assert platform.rows() == [(1, "a", 2), (1, "b", 1)]
+    assert platform.checks() == []
