@@ -16,7 +16,7 @@ import click
 from ecom_platform.cli.on_call import Group, json_option
 from ecom_platform.errors import FeedError, StorageError, UsageError, sentence
 from ecom_platform.processes.output import print_json
-from ecom_platform.settings import Settings, load_settings
+from ecom_platform.settings import load_settings
 
 if TYPE_CHECKING:
     from ecom_platform.catalog import Catalog
@@ -79,9 +79,9 @@ def init(
     if component is not None:
         component.make()
     _write(target, drafted.draft.text())
-    following = _next_commands(settings, name, files, component)
+    following = _next_command(name, files, component)
     if as_json:
-        print_json({"success": True, **_drafted_as_json(drafted, target), "next": following})
+        print_json({"success": True, **_drafted_as_json(drafted, target), "next": [following]})
     else:
         _print_drafted(drafted, target, following)
     return 0
@@ -168,13 +168,10 @@ def _write(target: Path, text: str) -> None:
         ) from error
 
 
-def _next_commands(
-    settings: Settings, name: str, files: tuple[Path, ...], component: _Component | None
-) -> list[str]:
-    place = shlex.quote(_shown(settings.landing_dir / name))
+def _next_command(name: str, files: tuple[Path, ...], component: _Component | None) -> str:
     copied = " ".join(shlex.quote(str(file)) for file in files)
     where = "" if component is None else f"ECOM_FEEDS_DIR={shlex.quote(_shown(component.definitions))} "
-    return [f"mkdir -p {place}", f"cp {copied} {place}/", f"{where}ecom ingest"]
+    return f"{where}ecom ingest --feed {name} {copied}"
 
 
 def _shown(folder: Path) -> str:
@@ -224,7 +221,7 @@ def _drafted_as_json(drafted: Drafted, target: Path) -> dict[str, Any]:
     }
 
 
-def _print_drafted(drafted: Drafted, target: Path, following: list[str]) -> None:
+def _print_drafted(drafted: Drafted, target: Path, following: str) -> None:
     from ecom_platform.cli.console import print_rows
     from ecom_platform.feeds.inference.amounts import amount
     from ecom_platform.feeds.inference.column_choice import NEVER_FILLED
@@ -257,8 +254,7 @@ def _print_drafted(drafted: Drafted, target: Path, following: list[str]) -> None
         click.echo(f"- {_printable(doubt)}", err=True)
     known = f"primary_key {', '.join(feed.primary_key)}" if feed.primary_key else f"identity {feed.identity}"
     click.echo(f"\nWritten: {target} ({known}). Read its comments, then:", err=True)
-    for command in following:
-        click.echo(f"    {_printable(command)}", err=True)
+    click.echo(f"    {_printable(following)}", err=True)
 
 
 def _said_of(drawn: Any) -> str:

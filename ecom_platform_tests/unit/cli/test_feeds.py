@@ -90,11 +90,7 @@ def test_init_as_json(terminal: Terminal) -> None:
         ("visitor", "integer", False),
         ("price", "numeric(12,2)", True),
     ]
-    assert found["next"] == [
-        "mkdir -p .ecom/landing/seen",
-        "cp visits.csv .ecom/landing/seen/",
-        "ecom ingest",
-    ]
+    assert found["next"] == ["ecom ingest --feed seen visits.csv"]
 
 
 class TestComponent:
@@ -107,7 +103,7 @@ class TestComponent:
         terminal.write("visits.csv", VISITS)
         code, found = self.init(terminal, "visits.csv", "src/shop/defs/web")
         assert (code, found["declaration"]) == (0, "src/shop/defs/web/feeds/visits.yaml")
-        assert found["next"][-1] == "ECOM_FEEDS_DIR=src/shop/defs ecom ingest"
+        assert found["next"] == ["ECOM_FEEDS_DIR=src/shop/defs ecom ingest --feed visits visits.csv"]
         written = (terminal.folder / "src/shop/defs/web/defs.yaml").read_text()
         assert written == "type: ecom_platform.components.FeedComponent\n\nattributes:\n  feeds: feeds\n"
         assert not (terminal.folder / "feeds").exists()
