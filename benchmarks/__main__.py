@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     known.add_argument("--rows", type=int, default=10_000_000)
     known.add_argument("--rows-per-file", type=int, default=500_000)
     known.add_argument("--copies", type=int, default=1, help="how often each row occurs in its file")
-    known.add_argument("--identity", choices=feeds.IDENTITIES, help="only this one")
+    known.add_argument("--identity", choices=[*feeds.IDENTITIES, feeds.UPDATE], help="only this one")
     known.add_argument(
         "--format",
         nargs="+",
