@@ -12,7 +12,7 @@ JSON, and every other line is left. Numbers stay the characters that they are.""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +25,7 @@ from ecom_platform.files.line_blocks import LineBlock
 TEXT, NUMBER, WORD, NULL = range(4)
 
 _QUOTE, _COLON, _COMMA, _BLANK, _OPEN, _CLOSE, _BACKSLASH = map(ord, '":, {}\\')
+_MINUS, _POINT, _ZERO, _NINE = map(ord, "-.09")
 _NUMBER = r"\A-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\z"
 # Keys that nobody asked for are told apart up to so many, since none may stand twice in a line.
 _MOST_NAMES = 256
@@ -47,10 +48,15 @@ class FlatLines:
 
 
 class FlatScanner:
-    """Scans the blocks of a file for lines that have these names. ``others``: whether they may have more."""
+    """Scans the blocks of a file for lines that have these names. ``others``: whether they may have more.
 
-    def __init__(self, names: Sequence[str], *, others: bool) -> None:
+    ``verified`` are names whose numbers are read by a type that takes nothing but digits, one point between
+    them and a minus before: of these only what such a type takes and JSON does not is looked for here.
+    """
+
+    def __init__(self, names: Sequence[str], verified: Collection[str], *, others: bool) -> None:
         self._asked = len(names)
+        self._verified = np.array([name in verified for name in names], dtype=np.bool_)
         self._names = [name.encode() for name in names]
         self._others = others
 
@@ -62,10 +68,15 @@ class FlatScanner:
             return None
         taken = _Lines(block, chars, end).candidates()
         keys = _Keys.found(block, chars, end, taken) if taken.any() else None
-        return None if keys is None else self._by_name(keys, block.data)
+        return None if keys is None else self._by_name(keys, block.data, chars)
 
-    def _by_name(self, keys: _Keys, data: bytes) -> FlatLines | None:
+    def _by_name(self, keys: _Keys, data: bytes, chars: Array) -> FlatLines | None:
         name_of = self._names_of(keys, data)
+        verified = (name_of >= 0) & (name_of < self._asked)
+        verified[verified] = self._verified[name_of[verified]]
+        all_kinds, known = _kinds(data, chars, keys, verified)
+        if not known.all():
+            keys.right[keys.line[~known]] = False
         count = len(keys.lines)
         at = np.full((len(self._names), count), -1, dtype=np.int32)
         named = np.flatnonzero(name_of >= 0)
@@ -77,7 +88,7 @@ class FlatScanner:
             return None
         wanted = at[: self._asked, chosen]
         absent = wanted < 0
-        begins, ends, kinds = keys.begins[wanted], keys.ends[wanted], keys.kinds[wanted]
+        begins, ends, kinds = keys.begins[wanted], keys.ends[wanted], all_kinds[wanted]
         for values, none in ((begins, -1), (ends, -1), (kinds, NULL)):
             values[absent] = none
         return FlatLines(keys.lines[chosen], kinds, begins, ends)
@@ -189,7 +200,7 @@ class _Keys:
     line: Array
     opens: Array
     closes: Array
-    kinds: Array
+    is_text: Array
     begins: Array
     ends: Array
 
@@ -216,48 +227,66 @@ class _Keys:
         if not len(key):
             return None
         line = line_of[key]
-        is_last = np.append(line[1:] != line[:-1], True)
-        following = np.append(key[1:], len(opens))
         own_opens, own_closes = opens[key], closes[key]
+        starts = np.flatnonzero(np.append(True, line[1:] != line[:-1]))
+        last = np.append(starts[1:], len(line)) - 1
+        following = np.append(key[1:], len(opens))
         # The value: from behind the colon to before the comma, or the brace that ends the line.
         begins = own_closes + 2
         begins += chars[begins] == _BLANK
-        ends = np.where(is_last, block.ends[lines][line] - 1, np.append(own_opens[1:], 0) - 1)
-        ends -= ~is_last & (chars[ends] == _BLANK)
-        right = (is_last | (chars[ends] == _COMMA)) & (ends > begins)
+        ends = np.append(own_opens[1:], 0) - 1
+        ends -= chars[ends] == _BLANK
+        right = chars[ends] == _COMMA
+        ends[last], right[last] = block.ends[lines[line[last]]] - 1, True
+        right &= ends > begins
         # All quotes up to the next key are those of a text that is the value.
         is_text = chars[begins] == _QUOTE
         right &= following - key == 1 + is_text
         value = np.minimum(key + 1, len(opens) - 1)
         right &= ~is_text | ((opens[value] == begins) & (closes[value] == ends - 1))
         # The first key stands behind the brace.
-        is_first = np.append(True, is_last[:-1])
-        right &= ~is_first | (own_opens == block.begins[lines][line] + 1)
-        kinds, known = _kinds(block.data, chars, begins, ends, is_text, right)
-        right &= known
+        right[starts] &= own_opens[starts] == block.begins[lines[line[starts]]] + 1
         good = np.bincount(line, minlength=len(lines)) > 0
         good[line[~right]] = False
-        return cls(lines, good, line, own_opens, own_closes, kinds, begins, ends)
+        return cls(lines, good, line, own_opens, own_closes, is_text & right, begins, ends)
 
 
-def _kinds(
-    data: bytes, chars: Array, begins: Array, ends: Array, is_text: Array, candidates: Array
-) -> tuple[Array, Array]:
-    """What values are, and which of the ``candidates`` are values at all."""
-    kinds = np.full(len(begins), TEXT, dtype=np.int8)
-    known = is_text.copy()
-    first = chars[begins]
+def _kinds(data: bytes, chars: Array, keys: _Keys, verified: Array) -> tuple[Array, Array]:
+    """What values are, and which are values at all; of lines that are not right, none need be."""
+    kinds = np.full(len(keys.begins), TEXT, dtype=np.int8)
+    known = keys.is_text.copy()
+    rest = np.flatnonzero(~known & keys.right[keys.line])
+    first = chars[keys.begins[rest]]
     for word, kind in ((b"null", NULL), (b"true", WORD), (b"false", WORD)):
-        rows = np.flatnonzero((first == word[0]) & candidates)
+        rows = rest[first == word[0]]
         if len(rows):
-            rows = rows[Places(data, begins[rows], ends[rows]).equal(word)]
+            rows = rows[Places(data, keys.begins[rows], keys.ends[rows]).equal(word)]
             kinds[rows], known[rows] = kind, True
-    rows = np.flatnonzero(~known & candidates)
-    if len(rows):
-        numbers = Places(data, begins[rows], ends[rows])
-        rows = rows[_are_numbers(numbers)]
-        kinds[rows], known[rows] = NUMBER, True
+    rest = rest[~known[rest]]
+    begins, ends = keys.begins[rest], keys.ends[rest]
+    numbers = np.zeros(len(rest), dtype=np.bool_)
+    trusted = verified[rest]
+    numbers[trusted] = _may_be_numbers(chars, begins[trusted], ends[trusted])
+    others = np.flatnonzero(~trusted)
+    if len(others):
+        numbers[others] = _are_numbers(Places(data, begins[others], ends[others]))
+    kinds[rest[numbers]], known[rest[numbers]] = NUMBER, True
     return kinds, known
+
+
+def _may_be_numbers(chars: Array, begins: Array, ends: Array) -> Array:
+    """Texts that are numbers by JSON's grammar, if they are digits with a point between them and a minus
+    before: a digit stands at both ends, and no zero before another digit."""
+    begins = begins + (chars[begins] == _MINUS)
+    first, second = chars[begins], chars[np.minimum(begins + 1, ends)]
+    found: Array = _is_digit(first) & _is_digit(chars[ends - 1]) & (begins < ends)
+    found &= (first != _ZERO) | (ends - begins == 1) | (second == _POINT)
+    return found
+
+
+def _is_digit(characters: Array) -> Array:
+    found: Array = (characters >= _ZERO) & (characters <= _NINE)
+    return found
 
 
 def _are_numbers(places: Places) -> Array:

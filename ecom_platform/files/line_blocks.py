@@ -47,55 +47,48 @@ class LineReader:
 
     def __init__(self, stream: Readable, block_bytes: int) -> None:
         self._stream, self._block_bytes = stream, block_bytes
-        self._pending = self._ahead = b""
+        self._pending = b""
         self._line = 1
 
     def __iter__(self) -> Iterator[LineBlock]:
         at_end = False
         while not at_end:
-            # Reading at least as much as is pending keeps the total work linear for any block size.
-            piece = self._read(max(self._block_bytes, len(self._pending)))
-            at_end = not piece
-            data = self._pending + piece
-            if at_end and data and not data.endswith(b"\n"):
-                data += b"\n"
-            end = data.rfind(b"\n") + 1
-            self._pending = data[end:]
+            # What is left may have whole lines, where there were too many for one block: they come first.
+            # Else reading at least as much as is pending keeps the total work linear for any block size.
+            has_lines = b"\n" in self._pending
+            piece = b"" if has_lines else self._stream.read(max(self._block_bytes, len(self._pending)))
+            at_end = not has_lines and not piece
+            missing_end = at_end and self._pending and not self._pending.endswith(b"\n")
+            data = b"".join((self._pending, piece, b"\n" if missing_end else b"", PADDING))
+            size = len(data) - len(PADDING)
+            block, end = _block(data, size, self._line)
+            self._pending = data[end:size]
+            at_end = at_end and not self._pending
             if end:
-                yield self._counted(_block(data[:end], self._line))
-            if len(self._pending) > MAX_LINE_BYTES:
+                yield self._counted(block)
+            if len(self._pending) > MAX_LINE_BYTES and b"\n" not in self._pending:
                 yield self._counted(self._skip_line())
 
     def _counted(self, block: LineBlock) -> LineBlock:
         self._line = block.next_line
         return block
 
-    def _read(self, size: int) -> bytes:
-        """More of the stream, but no more than ``MAX_BLOCK_LINES`` of it; the rest comes next time."""
-        piece = self._ahead or self._stream.read(size)
-        self._ahead = b""
-        if piece.count(b"\n") > MAX_BLOCK_LINES:
-            ends = np.flatnonzero(np.frombuffer(piece, dtype=np.uint8) == _LF)
-            end = int(ends[MAX_BLOCK_LINES - 1]) + 1
-            piece, self._ahead = piece[:end], piece[end:]
-        return piece
-
     def _skip_line(self) -> LineBlock:
         """Drop a line that is too long up to its end, keeping only how it begins."""
         begin = self._pending[:MAX_LINE_BYTES]
         piece = self._pending
         while piece and b"\n" not in piece:
-            piece = self._read(max(self._block_bytes, _SKIPPED_BYTES))
+            piece = self._stream.read(max(self._block_bytes, _SKIPPED_BYTES))
         self._pending = piece.partition(b"\n")[2]
         one = np.ones(1, dtype=np.bool_)
         return LineBlock(begin + PADDING, self._line, np.array([0]), np.array([len(begin)]), one)
 
 
-def _block(lines: bytes, first_line: int) -> LineBlock:
-    """Of whole lines, each with its end."""
-    data = lines + PADDING
+def _block(data: bytes, size: int, first_line: int) -> tuple[LineBlock, int]:
+    """The whole lines in the first ``size`` bytes, no more than ``MAX_BLOCK_LINES``, and where they end."""
     chars = np.frombuffer(data, dtype=np.uint8)
-    newlines = np.flatnonzero(chars[: len(lines)] == _LF)
-    begins = np.concatenate(([0], newlines[:-1] + 1))
+    newlines = np.flatnonzero(chars[:size] == _LF)[:MAX_BLOCK_LINES]
+    begins = np.concatenate(([0], newlines[:-1] + 1)) if len(newlines) else newlines
     has_cr = (newlines > begins) & (chars[newlines - 1] == _CR)
-    return LineBlock(data, first_line, begins, newlines - has_cr, newlines - begins > MAX_LINE_BYTES)
+    block = LineBlock(data, first_line, begins, newlines - has_cr, newlines - begins > MAX_LINE_BYTES)
+    return block, int(newlines[-1]) + 1 if len(newlines) else 0

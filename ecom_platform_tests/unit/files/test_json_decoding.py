@@ -31,7 +31,7 @@ format: jsonl
 columns:
   id: bigint
   kind: {type: text, in: [view, cart, buy]}
-  price: {type: "numeric(10,2) null", absent_when: {kind: view}}
+  price: {type: "numeric(10,2) null", absent_when: {kind: view}, nulls: [9x9, ""]}
   share: double precision null
   at: {type: timestamptz null, time_format: [iso, epoch_ms]}
   new: boolean null
@@ -153,7 +153,7 @@ def flat_lines(draw: st.DrawFn) -> str:
     usual = {
         "id": ["1", "9223372036854775807", '"17"', "1e1"],
         "kind": ['"view"', '"buy"', "null", '"x"'],
-        "price": ["1.50", "null", "7", "1e-1", '"2.5"', "1.505"],
+        "price": ["1.50", "null", "7", "1e-1", "9x9", '"9x9"', "07", "1.", '"2.5"', "1.505"],
         "share": ["0.1", "1e-7", "null"],
         "at": ['"2026-01-02T03:04:05Z"', "1659304800025", "null", "1.659304800025e12"],
         "new": ["true", "false", "null", "1"],
@@ -334,6 +334,26 @@ def test_a_long_line_is_one_refused_record_and_its_neighbours_load() -> None:
             (3, None): ("row", ("2",), None),
         }
     assert decoded(feed, long)[0] == {(1, None): ("refused", "row_too_long", None)}
+
+
+def test_very_short_lines_are_read_some_at_a_time() -> None:
+    class Counted(io.BytesIO):
+        handed = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            piece = super().read(size)
+            self.handed += len(piece)
+            return piece
+
+    content = b"{}\n" * 700_000 + b"\n" * 700_000 + b'{"a":1}'
+    stream, used, lines = Counted(content), 0, 0
+    for block in LineReader(stream, 1 << 20):
+        used += int(block.ends[-1]) + 1
+        lines += len(block.begins)
+        assert len(block.begins) <= splitting.MAX_BLOCK_LINES
+        assert stream.handed - used <= 2 << 20
+        assert block.next_line == lines + 1
+    assert lines == 1_400_001
 
 
 @pytest.mark.parametrize(
