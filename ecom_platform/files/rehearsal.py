@@ -121,6 +121,7 @@ def rehearse(feed: Feed, path: Path) -> Rehearsal:
                 found.refused[where].add(record)
     except UnreadableFile as error:
         other = unlike(path)
+        other = None if other is not None and other.code == feed.format else other
         found.read = found.loaded = 0
         found.refused = {}
         found.unreadable = f"It is {other.said}." if other else error.message

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ecom_platform.cli import app
@@ -246,6 +248,33 @@ def test_usage(terminal: Terminal) -> None:
     terminal.write("a.csv", VISITS)
     code, found = terminal.as_json("feeds", "check", "unknown", "a.csv")
     assert (code, found["error"]["code"]) == (2, "usage")
+
+
+def test_check_of_other_formats_says_what_is_wrong(terminal: Terminal) -> None:
+    (terminal.folder / "feeds").mkdir()
+    terminal.write(
+        "feeds/lines.yaml", "format: jsonl\ncolumns: {a: {from: x.a, type: bigint}}\nprimary_key: a\n"
+    )
+    terminal.write("feeds/typed.yaml", "format: parquet\ncolumns: {a: date}\nprimary_key: a\n")
+    terminal.write("a.jsonl", '{"x":{"a":1}}\n{"x":7}\n{"x":{}}\nno\n')
+    terminal.write("b.json", '[{"x":{"a":1}}]\n')
+    pq.write_table(pa.table({"a": [1]}), terminal.folder / "c.parquet")
+    code, found = terminal.as_json("feeds", "check", "lines", "a.jsonl")
+    (file,) = found["files"]
+    assert (code, file["read"], file["loaded"]) == (1, 4, 1)
+    assert [(kind["reason"], kind["column"], kind["lines"]) for kind in file["refused"]] == [
+        ("not_an_object", "a", [2]),
+        ("missing_key", "a", [3]),
+        ("invalid_json", None, [4]),
+    ]
+    _, found = terminal.as_json("feeds", "check", "lines", "b.json")
+    assert found["files"][0]["error"]["message"] == "It is JSON."
+    assert "jq -c" in found["files"][0]["error"]["remedy"]
+    _, found = terminal.as_json("feeds", "check", "typed", "c.parquet")
+    assert (
+        "the column a is of the type int64, and date takes none of it"
+        in found["files"][0]["error"]["message"]
+    )
 
 
 def test_check_says_what_is_refused_and_why(terminal: Terminal) -> None:
