@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 # How many bytes of a file say how it is packed.
 LOOKED_AT_BYTES = 4
-_READ_BYTES = 1 << 20
+# Little, so that what is whole of a text that is cut off is given before that is said; larger reads go past
+# it.
+_BUFFER_BYTES = 1 << 13
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 # A frame of zstd that holds nothing, by its last three bytes; the first is any of sixteen.
 _SKIPPABLE = b"\x2a\x4d\x18"
@@ -53,7 +55,7 @@ def unpacked(beginning: bytes, in_order: BinaryIO, anywhere: BinaryIO) -> Binary
         opened = lambda: cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(in_order, "r"), "zstd"))  # noqa: E731
     else:
         opened = lambda: _only_member(anywhere)  # noqa: E731
-    return cast(BinaryIO, io.BufferedReader(_Unpacking(opened, reason), _READ_BYTES))
+    return cast(BinaryIO, io.BufferedReader(_Unpacking(opened, reason), _BUFFER_BYTES))
 
 
 def _reason(beginning: bytes) -> FileReason | None:

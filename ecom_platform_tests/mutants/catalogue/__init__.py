@@ -5,6 +5,7 @@ from ecom_platform_tests.mutants.catalogue import (
     checks,
     events,
     feeds,
+    formats,
     landing,
     newer_rows,
     sink,
@@ -21,6 +22,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *alerts.MUTANTS,
     *surroundings.MUTANTS,
     *feeds.MUTANTS,
+    *formats.MUTANTS,
     *tables.MUTANTS,
     *newer_rows.MUTANTS,
 )

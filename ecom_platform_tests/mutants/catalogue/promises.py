@@ -50,6 +50,10 @@ FEED_WRONG = (
     "A feed whose declaration or table is wrong holds up no other, and says what is wrong with file, line "
     "and remedy"
 )
+FORMATS = (
+    "Of JSON lines and Parquet every record is a row or a reject, with every digit that it has; what is cut "
+    "off is never read as whole"
+)
 DRAFTED = (
     "Every row that `ecom feeds init` has read loads with the declaration that it writes, and what no value "
     "decides it does not write"

@@ -151,7 +151,7 @@ def flat_lines(draw: st.DrawFn) -> str:
     """As programs write them, with all that the flat feed asks for."""
     gap = draw(st.sampled_from(["", " "]))
     usual = {
-        "id": ["1", "9223372036854775807", '"17"', "1e1"],
+        "id": ["1", "9223372036854775807", '"17"', "1e1", "07", "-01", "0", "-0", "5.", "-", "1.0"],
         "kind": ['"view"', '"buy"', "null", '"x"'],
         "price": ["1.50", "null", "7", "1e-1", "9x9", '"9x9"', "07", "1.", '"2.5"', "1.505"],
         "share": ["0.1", "1e-7", "null"],
