@@ -88,7 +88,7 @@ def add_column(
         else:
             _require_addable(before, column)
             text, feed = _with_column(text, path, before, column, kind, source)
-            if before.missing != "null" and files_by_header(database, FeedTable(before), source or column)[1]:
+            if before.missing != "null" and _some_lack(database, before, source or column):
                 text = with_word(text, "missing", "null")
                 feed, missing_allowed = read_feed(text, str(path), name, RESERVED), True
             _write(path, text)
@@ -177,6 +177,12 @@ def _with_column(
             f"Write `{column}: {words}` below `columns:` yourself, then run the command again.",
         )
     return changed, feed
+
+
+def _some_lack(database: Database, feed: Feed, source: str) -> bool:
+    """Whether files were loaded that lack the column, or lines of them may: each line of JSON has its own."""
+    having, lacking = files_by_header(database, FeedTable(feed), source)
+    return bool(lacking or (having and feed.format == "jsonl"))
 
 
 def _fill(database: Database, zone: LandingZone, feed: Feed, column: str, source: str) -> Filled:

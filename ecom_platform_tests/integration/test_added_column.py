@@ -116,6 +116,23 @@ def test_what_was_ignored_is_read_from_the_archive(
     assert platform.checks() == []
 
 
+LINES = b"""{"order": 1, "item": "hat", "total": 9.50}
+{"order": 3, "item": "hat", "total": 9.50, "Coupon": "7"}
+{"order": 5, "item": "scarf", "total": 4.00, "Coupon": "x9"}
+"""
+
+
+@pytest.mark.parametrize("extra", ["store", "ignore"])
+def test_of_json_lines(database: Database, zone: LandingZone, folder: Path, extra: str) -> None:
+    platform = Orders(database, zone, folder, f"format: jsonl\n{ORDERS}extra: {extra}\n")
+    assert platform.counts(a__jsonl=LINES) == (3, 3, 0, 0)
+    done = platform.add()
+    assert (done.filled.rows, done.missing_allowed) == (2, True)
+    assert platform.coupons() == [(1, None), (3, "7"), (5, "x9")]
+    assert platform.counts(b__jsonl=LINES.replace(b"4.00", b"5.00")) == (3, 0, 2, 1)
+    assert platform.checks() == []
+
+
 def test_files_that_are_gone_are_named(database: Database, zone: LandingZone, folder: Path) -> None:
     platform = Orders(database, zone, folder, ORDERS + "extra: ignore\n")
     platform.load(a__csv=AFTER, b__csv=AFTER.replace(b"3,", b"7,"))

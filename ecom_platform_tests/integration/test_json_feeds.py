@@ -9,10 +9,12 @@ import pytest
 
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are, replay_corrected
+from ecom_platform.oncall.requeue import reload_files
 from ecom_platform.oncall.trace import Trace, trace
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.rejects import ReplayVerdict
+from ecom_platform.tables.rebuilding import rebuild
 from ecom_platform_tests.integration.test_feeds import Platform, declared
 from ecom_platform_tests.integration.test_unload import taken_out
 
@@ -82,6 +84,11 @@ class TestExploded:
     def test_the_same_file_again_brings_nothing(self, loaded: Baskets) -> None:
         before = loaded.rows()
         assert loaded.counts(b__jsonl=CONTENT) == (6, 0, 3, 3)
+        reload_files(loaded.database, loaded.zone, ["baskets/a.jsonl"])
+        (outcome,) = loaded.load()
+        assert (outcome.name, outcome.rows_duplicate) == ("baskets/a.jsonl", 3)
+        assert loaded.rows() == before
+        rebuild(loaded.database, loaded.zone, loaded.feed, 1.0)
         assert loaded.rows() == before
         assert loaded.checks() == []
 

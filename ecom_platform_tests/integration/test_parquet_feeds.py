@@ -14,6 +14,7 @@ import pytest
 from ecom_platform.errors import UsageError
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are, replay_corrected
+from ecom_platform.oncall.requeue import reload_files
 from ecom_platform.oncall.trace import trace
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
@@ -85,6 +86,9 @@ def test_loaded_again_replayed_and_taken_out(identity: str, database: Database, 
         found = trace(connection, platform.zone, "sales/a.parquet:1", {"sales": platform.feed})
     assert found.verdict == 'sales/a.parquet, line 1 is stored in "sales".'
     before = platform.query("SELECT shop, article, price, sold_at FROM sales ORDER BY 1, 2, 3")
+    reload_files(database, platform.zone, ["sales/b.parquet"])
+    (outcome,) = platform.load()
+    assert (outcome.name, outcome.rows_inserted, outcome.rows_duplicate) == ("sales/b.parquet", 0, 4)
     taken_out(platform, "sales/a.parquet")
     assert platform.query("SELECT shop, article, price, sold_at FROM sales ORDER BY 1, 2, 3") == before
     assert platform.checks() == []
