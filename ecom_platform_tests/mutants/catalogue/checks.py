@@ -70,8 +70,8 @@ MUTANTS = (
         name="rows that were added under a number of no file are not noticed",
         promise=promises.DELETED,
         file=_CHECKS,
-        original="WHERE coalesce(l.rows_inserted, 0) <> coalesce(t.rows, 0)",
-        mutated="WHERE l.rows_inserted <> coalesce(t.rows, 0)",
+        original="WHERE coalesce(l.rows, 0) <> coalesce(t.rows, 0)",
+        mutated="WHERE l.rows <> coalesce(t.rows, 0)",
         tests=(f"{_AUDIT_TESTS}::test_added_rows_are_noticed",),
     ),
     Mutant(

@@ -1,7 +1,7 @@
 """The lines of docs/guarantees.md that mutants attack, by their first column, word for word."""
 
 ONCE = "An `event_id` is never stored twice, whatever its `event_time`"
-COUNTS = "For every file and in total, `read = inserted + duplicate + rejected`"
+COUNTS = "For every file and in total, `read = inserted + updated + stale + duplicate + rejected`"
 ONE_PLACE = (
     "A row that is not in `user_events` is in `rejected_events` with file, line, bytes and reason, or is "
     "counted as a duplicate"
