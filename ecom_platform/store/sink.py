@@ -260,11 +260,14 @@ class _Unit:
         self._careful = False
         # Whether the columns take the values as COPY sends them.
         self._binary = True
+        # Whether no other unit is at work.
+        self._alone = False
         self.decode_seconds = 0.0
         self.store_seconds = 0.0
         self.commit_seconds = 0.0
 
     def run(self, files: Sequence[UnitFile], *, alone: bool) -> None:
+        self._alone = alone
         self._session.run("BEGIN")
         self._session.run(self._table.sql("lock_exclusive" if alone else "lock_shared"), UNIT_LOCK)
         pending = self._lock(files)
@@ -430,6 +433,11 @@ class _Unit:
         """Of what is staged and what is stored under the same keys."""
         self._make_temporary("create_tried")
         if "create_ranked" not in self._temporary:
+            # It may have to wait for as long as another unit takes.
+            self._session.run("SET LOCAL lock_timeout = 0")
+            self._session.run(self._table.sql("take_turns", "newer_rows"))
+            if not self._alone:
+                self._session.run(f"SET LOCAL lock_timeout = {ROW_WAIT_MS}")
             self._session.run(self._table.sql("create_ranked", "newer_rows"))
             self._temporary.add("create_ranked")
         counted, refused = settle_newer_rows(self._session, self._table, _is_refusal)

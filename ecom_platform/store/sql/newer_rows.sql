@@ -6,6 +6,11 @@
 -- property of the rows alone, so whichever comes first, the same one is stored in the end. Columns of ours that stand
 -- beside declared ones have a capital letter, which no declared one has.
 
+-- name: take_turns
+-- Units of the feed that have rows to compare do so one after the other: who waited for rows of another would have to
+-- begin anew, again and again where the same keys are in all files.
+SELECT pg_advisory_xact_lock(hashtextextended('ecom_platform newer rows of ' || current_schema() || '.' || {feed_text}, 0));
+
 -- name: create_ranked#
 CREATE TEMPORARY TABLE stored_rows ({definitions}, line_number bigint, file_id bigint, "Place" tid) ON COMMIT DROP;
 CREATE TEMPORARY TABLE ranked (
