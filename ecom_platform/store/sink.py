@@ -41,6 +41,7 @@ import pyarrow.compute as pc
 
 from ecom_platform import durable
 from ecom_platform.errors import IngestError, StorageError
+from ecom_platform.feeds import arrow
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.profile import Profile
 from ecom_platform.feeds.reasons import Reason
@@ -386,6 +387,11 @@ class _Unit:
         rows = for_copy(self._table, pa.Table.from_batches(self._buffer).combine_chunks())
         self._buffer, self._buffered_rows, self._buffered_bytes = [], 0, 0
         rows, repeated = _in_key_order(rows, self._table.key)
+        if repeated and self._table.updates and self._binary and not self._careful:
+            # Of a key that comes once only what is stored can be newer or older.
+            several = _of_repeated_keys(rows, self._table.key)
+            if self._copy_quickly(rows.filter(arrow.booleans(~several))):
+                rows = rows.filter(arrow.booleans(several))
         if not self._binary or self._careful or repeated or not self._copy_quickly(rows):
             self._copy_carefully(rows)
         self.store_seconds += time.perf_counter() - started
@@ -400,6 +406,7 @@ class _Unit:
             if not _is_refusal(error.sqlstate):
                 raise
             self._session.run("ROLLBACK TO SAVEPOINT buffer")
+            self._careful = True
             return False
         self._session.run("RELEASE SAVEPOINT buffer")
         return True
@@ -441,7 +448,7 @@ class _Unit:
             self._session.run(self._table.sql("create_ranked", "newer_rows"))
             self._temporary.add("create_ranked")
         counted, refused = settle_newer_rows(self._session, self._table, _is_refusal)
-        self._careful = any(row["verdict"] != "inserted" for row in counted) or bool(refused)
+        self._careful = self._careful or bool(refused)
         for row in refused:
             _count_refused(self._tallies[row["file_id"]], row)
         for row in counted:
@@ -663,6 +670,14 @@ def _in_key_order(rows: pa.Table, key: Sequence[str]) -> tuple[pa.Table, bool]:
         return rows, False
     same = [pc.equal(rows[name].slice(1), rows[name].slice(0, len(rows) - 1)) for name in key]
     return rows, bool(pc.any(reduce(pc.and_, same)).as_py())
+
+
+def _of_repeated_keys(rows: pa.Table, key: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Which of ``rows``, in the order of their key, have it in common with another."""
+    same = [pc.equal(rows[name].slice(1), rows[name].slice(0, len(rows) - 1)) for name in key]
+    as_before = arrow.to_mask(reduce(pc.and_, same).combine_chunks())
+    found: npt.NDArray[np.bool_] = np.append(as_before, False) | np.append(False, as_before)
+    return found
 
 
 def _in_id_order(rows: pa.Table, name: str) -> tuple[pa.Table, bool]:
