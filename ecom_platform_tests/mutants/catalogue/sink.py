@@ -33,8 +33,8 @@ MUTANTS = (
         name="an id twice in a buffer is sent the quick way without a look",
         promise=promises.DROPPED_AGAIN,
         file=_SINK,
-        original='            self._session.run("ROLLBACK TO SAVEPOINT buffer")\n            return False',
-        mutated='            self._session.run("ROLLBACK TO SAVEPOINT buffer")\n            return True',
+        original="            self._careful = True\n            return False",
+        mutated="            self._careful = True\n            return True",
         tests=(f"{_STORED}::test_a_file_dropped_again", f"{_STORED}::test_deleted_rows_come_back"),
     ),
     Mutant(
@@ -135,8 +135,10 @@ MUTANTS = (
         name="a unit waits for the rows of another without a bound",
         promise=promises.DEADLOCK,
         file=_SINK,
-        original='            self._session.run(f"SET LOCAL lock_timeout = {ROW_WAIT_MS}")',
-        mutated='            self._session.run("SET LOCAL lock_timeout = 0")',
+        original=(
+            '        if not alone:\n            self._session.run(f"SET LOCAL lock_timeout = {ROW_WAIT_MS}")'
+        ),
+        mutated='        if not alone:\n            self._session.run("SET LOCAL lock_timeout = 0")',
         tests=(f"{_BROKEN}::test_units_that_share_ids_in_opposite_order",),
         hangs="the test has PostgreSQL leave deadlocks alone for an hour",
     ),
