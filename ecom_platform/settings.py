@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from dotenv import dotenv_values
 
 from ecom_platform.errors import SettingsError, StorageError
+from ecom_platform.objects import Location
 from ecom_platform.variables import Strangers, strangers
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ _SEARCH_PATH = re.compile(r"search[_-]path\s*=", re.IGNORECASE)
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _HOST = re.compile(r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?$")
+_BUCKET_URL = re.compile(r"^s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?P<prefix>/[^?#]*)?$")
 _MEMORY = re.compile(r"^[1-9][0-9]*[mg]$")
 # The folder of declarations where ECOM_FEEDS_DIR is not set, by :func:`usual_feeds_dir`.
 _usual_feeds_dir = [Path("feeds")]
@@ -110,6 +112,8 @@ class Settings:
 
     home: Path
     landing_dir: Path
+    # Where files land in a bucket instead; it holds no credentials.
+    landing_bucket: Location | None = field(default=None, kw_only=True)
     # Never in a repr: it may hold a password.
     postgres_url: str | None = field(default=None, repr=False)
     # The same database as executors reach it, where that is another address.
@@ -143,6 +147,11 @@ class Settings:
     strangers: Strangers = field(default_factory=Strangers)
     # Names, beside that of ECOM_UI_URL and those of this machine, under which the UI may be asked for.
     ui_hosts: tuple[str, ...] = ()
+
+    @property
+    def landing_place(self) -> str:
+        """Where files land, as people are told."""
+        return str(self.landing_dir) if self.landing_bucket is None else self.landing_bucket.url
 
     @property
     def embedded(self) -> bool:
@@ -344,6 +353,32 @@ class _Reader:
             return None
         return text
 
+    def bucket(self, name: str, endpoint_name: str, done_name: str) -> Location | None:
+        text, endpoint, done = self.text(name), self.http_url(endpoint_name), self.text(done_name)
+        if endpoint is not None and "@" in endpoint:
+            # Not repeated: what stands before it may be a password.
+            self.problems.append(
+                f"{endpoint_name} has a user in it; credentials belong in AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, in a profile, or in the machine's role."
+            )
+        if text is None:
+            for other, value in ((endpoint_name, endpoint), (done_name, done)):
+                if value is not None:
+                    self.problems.append(f"{other} is set, but {name} is not: set it, or unset {other}.")
+            return None
+        if (done or "move") != "move":
+            self.problems.append(
+                f"{done_name} is {done!r}; move is the one way that there is so far: set it, or unset "
+                f"{done_name}."
+            )
+        found = _BUCKET_URL.match(text)
+        if found is None or not text.isprintable():
+            # Not repeated: a URL with credentials is one of those that do not match.
+            self.problems.append(f"{name} is not a URL of a bucket; it must look like s3://bucket/prefix.")
+            return None
+        prefix = (found["prefix"] or "").strip("/")
+        return Location(found["bucket"], f"{prefix}/" if prefix else "", endpoint and endpoint.rstrip("/"))
+
     def alert_urls(self, name: str) -> tuple[str, ...]:
         urls = tuple(part.strip(" \t\r\n,") for part in _BETWEEN_URLS.split(self.secret(name) or ""))
         urls = tuple(url for url in urls if url)
@@ -419,15 +454,18 @@ def read_environment(directory: Path | None = None) -> dict[str, str]:
     """The process environment with the ``.env`` of ``directory`` (default: the working one) laid over it.
 
     ``.env`` wins over variables that are already set, as it does in ``dagster dev``. libpq's own are put into
-    the process environment, as they are there, since libpq reads them itself. Raises
+    the process environment, as they are there, since libpq reads them itself; where files land in a bucket,
+    those of its client as well. Raises
     :class:`SettingsError` if there is one that cannot be read, :class:`StorageError` if the working
     folder is gone.
     """
     text = _text_of((directory or working_folder()) / ".env")
     values = dotenv_values(stream=io.StringIO(text)) if text else {}
     overrides = {name: value for name, value in values.items() if value is not None}
-    os.environ.update({name: value for name, value in overrides.items() if name.startswith("PG")})
-    return {**os.environ, **overrides}
+    everything = {**os.environ, **overrides}
+    read_elsewhere = ("PG", "AWS_") if everything.get("ECOM_LANDING_URL", "").strip() else ("PG",)
+    os.environ.update({name: value for name, value in overrides.items() if name.startswith(read_elsewhere)})
+    return everything
 
 
 def working_folder() -> Path:
@@ -484,6 +522,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(
         home=home,
         landing_dir=reader.path("ECOM_LANDING_DIR", home / "landing"),
+        landing_bucket=reader.bucket("ECOM_LANDING_URL", "ECOM_LANDING_ENDPOINT", "ECOM_LANDING_DONE"),
         feeds_dir=reader.path("ECOM_FEEDS_DIR", _usual_feeds_dir[0]),
         postgres_url=reader.with_password(postgres_url, password),
         spark_postgres_url=reader.with_password(spark_postgres_url, password),
@@ -524,6 +563,16 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         reader.problems.append(
             f"ECOM_SPARK_MASTER is {settings.spark_master!r} but ECOM_POSTGRES_URL is not set: executors on "
             "other machines cannot reach the embedded server. Set ECOM_POSTGRES_URL, or use local[*]."
+        )
+    if settings.landing_bucket is not None and not settings.local_spark:
+        reader.problems.append(
+            f"ECOM_SPARK_MASTER is {settings.spark_master!r} and ECOM_LANDING_URL is set: so far a bucket is "
+            "loaded "
+            "by local[*] alone. Use that, or unset ECOM_LANDING_URL."
+        )
+    if settings.landing_bucket is not None and reader.text("ECOM_LANDING_DIR") is not None:
+        reader.problems.append(
+            "ECOM_LANDING_URL and ECOM_LANDING_DIR are both set; files land in one place: unset one of them."
         )
     if reader.problems:
         raise SettingsError(
