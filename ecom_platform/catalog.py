@@ -27,10 +27,10 @@ def packaged() -> dict[str, Feed]:
 # Names that a feed must not have: assets, tables and temporary tables of ours, and packaged feeds.
 RESERVED = frozenset(path.stem for path in PACKAGED) | frozenset(
     """
-    alembic_version alert_deliveries alerts changed_files contested conversion_funnel duplicate_audit
-    ended feeds found fresh generations hourly_buyers hourly_sales ingested_files judged landing_zone
-    live_status looked_at looked_at_files lost_events lost_files lost_rows narrowed_checks outcomes
-    pending_events pending_files performance_metrics performance_report ranked raw_events read_values
+    alembic_version alert_deliveries alerts changed_files claimed_objects contested conversion_funnel
+    duplicate_audit ended feeds found fresh generations hourly_buyers hourly_sales ingested_files judged
+    landing_zone live_status looked_at looked_at_files lost_events lost_files lost_rows narrowed_checks
+    outcomes pending_events pending_files performance_metrics performance_report ranked raw_events read_values
     rejected_events replaced_rows returned_files rollups staged stored_rows stream_batches trial tried
     unchecked_files unloaded unseen verdicts whole_checks """.split()
 )

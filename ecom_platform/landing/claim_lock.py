@@ -15,7 +15,7 @@ from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.lock import take_claims
 
 # Keeps row and rename of one claim together while another program puts things right.
-_CLAIM_LOCK = 4_917_205_003
+CLAIM_LOCK = 4_917_205_003
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def claim_lock(database: Database, zone: LandingZone, *, adopt: bool = False) ->
     it that one.
     """
     with database.open() as connection:
-        take_claims(connection, _CLAIM_LOCK)
+        take_claims(connection, CLAIM_LOCK)
         if adopt:
             identity.adopt(connection, zone)
         identity.verify(connection, zone)

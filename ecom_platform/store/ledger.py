@@ -22,12 +22,26 @@ CLAIMED, LOADED, QUARANTINED = "claimed", "loaded", "quarantined"
 
 @dataclass(frozen=True, slots=True)
 class ClaimedFile:
-    """A file that waits to be loaded. ``landed_at`` is what the look before the claim saw."""
+    """A file that waits to be loaded. ``landed_at`` is what the look before the claim saw, ``key`` and
+    ``etag`` are those of an object in a bucket."""
 
     file_id: int
     name: str
     size_bytes: int
     landed_at: datetime | None = field(default=None, compare=False)
+    key: str | None = field(default=None, compare=False)
+    etag: str | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedObject:
+    """An object of a bucket that is claimed, or finished and not yet put away; as it was when it was "
+    "claimed."""
+
+    file_id: int
+    key: str
+    etag: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +183,37 @@ def claimed(connection: Connection) -> list[ClaimedFile]:
     return [ClaimedFile(*row) for row in _queries().claimed_files(connection)]
 
 
+def claim_objects(connection: Connection, objects: Sequence[ClaimedObject]) -> set[int]:
+    """Claim these objects for the files that they are to be; returns the files of those that nobody else has
+    claimed."""
+    rows = _queries().claim_objects(
+        connection,
+        file_ids=[claimed.file_id for claimed in objects],
+        keys=[claimed.key for claimed in objects],
+        etags=[claimed.etag for claimed in objects],
+        sizes=[claimed.size for claimed in objects],
+    )
+    return {int(file_id) for (file_id,) in rows}
+
+
+def claimed_objects(
+    connection: Connection, file_ids: Iterable[int] | None = None
+) -> dict[int, ClaimedObject]:
+    """The objects that are claimed or not yet put away, by their files: all, or those of ``file_ids``."""
+    wanted = None if file_ids is None else list(file_ids)
+    return {row[0]: ClaimedObject(*row) for row in _queries().claimed_objects(connection, file_ids=wanted)}
+
+
+def release_objects(connection: Connection, file_ids: Iterable[int]) -> None:
+    """Write down that these objects are put away, or given back."""
+    _queries().release_objects(connection, file_ids=list(file_ids))
+
+
+def forget_files(connection: Connection, file_ids: Iterable[int]) -> None:
+    """:func:`forget`, of several."""
+    _queries().forget_files(connection, file_ids=list(file_ids))
+
+
 def leftovers(connection: Connection, file_ids: Iterable[int]) -> list[Leftover]:
     """The unfinished ones of ``file_ids``, in the order they were claimed."""
     return [Leftover(*row) for row in _queries().leftovers(connection, file_ids=list(file_ids))]
@@ -271,6 +316,11 @@ def loaded_files(connection: Connection, since: datetime | None = None) -> Itera
 def loaded_count(connection: Connection) -> int:
     """How many files were loaded."""
     return int(_queries().loaded_count(connection))
+
+
+def highest_file_id(connection: Connection) -> int:
+    """The highest number that was given to a file, whether it is still known; 0 before the first."""
+    return int(_queries().highest_file_id(connection))
 
 
 def skip_file_ids(connection: Connection, file_id: int) -> None:

@@ -81,13 +81,15 @@ class UnitFile:
     """A claimed file as a task sees it: its ledger id, its name when it landed, where it is now.
 
     ``size`` is what it had when it was claimed. Its other marks are not held against it here: another
-    machine may see them differently.
+    machine may see them differently. ``etag`` is set of an object in a bucket: ``path`` is then its key, and
+    in a task that of a copy of its own.
     """
 
     file_id: int
     name: str
     path: str
     size: int | None = None
+    etag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

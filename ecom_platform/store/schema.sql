@@ -234,6 +234,14 @@ ALTER TABLE public.alerts ALTER COLUMN alert_id ADD GENERATED ALWAYS AS IDENTITY
     CACHE 1
 );
 
+CREATE TABLE public.claimed_objects (
+    file_id bigint NOT NULL,
+    key text NOT NULL,
+    etag text NOT NULL,
+    size_bytes bigint NOT NULL,
+    CONSTRAINT claimed_objects_size_bytes_check CHECK ((size_bytes >= 0))
+);
+
 CREATE TABLE public.conversion_funnel (
     day date NOT NULL,
     category text NOT NULL,
@@ -624,6 +632,12 @@ ALTER TABLE ONLY public.alert_deliveries
 ALTER TABLE ONLY public.alerts
     ADD CONSTRAINT alerts_pkey PRIMARY KEY (alert_id);
 
+ALTER TABLE ONLY public.claimed_objects
+    ADD CONSTRAINT claimed_objects_key_key UNIQUE (key);
+
+ALTER TABLE ONLY public.claimed_objects
+    ADD CONSTRAINT claimed_objects_pkey PRIMARY KEY (file_id);
+
 ALTER TABLE ONLY public.conversion_funnel
     ADD CONSTRAINT conversion_funnel_pkey PRIMARY KEY (day, category, user_device, user_location);
 
@@ -763,6 +777,9 @@ CREATE TRIGGER note_updated_events AFTER UPDATE ON public.user_events REFERENCIN
 
 ALTER TABLE ONLY public.alert_deliveries
     ADD CONSTRAINT alert_deliveries_alert_id_fkey FOREIGN KEY (alert_id) REFERENCES public.alerts(alert_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.claimed_objects
+    ADD CONSTRAINT claimed_objects_file_id_fkey FOREIGN KEY (file_id) REFERENCES public.ingested_files(file_id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.ingested_files
     ADD CONSTRAINT ingested_files_batch_id_fkey FOREIGN KEY (batch_id) REFERENCES public.stream_batches(batch_id) ON DELETE SET NULL;

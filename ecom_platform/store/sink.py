@@ -280,7 +280,7 @@ class _Unit:
             self._session.run(f"SET LOCAL lock_timeout = {ROW_WAIT_MS}")
         stamps = self._stamps = _stamps_as_claimed(pending)
         # After the stamps: what is still as stamped before COMMIT has no byte that came later than this.
-        with _on_their_way_to_disk(file for file in pending if stamps[file.file_id] is not None) as synced:
+        with _on_their_way_to_disk(file for file in pending if _is_kept(file, stamps)) as synced:
             for file in pending:
                 self._load(file)
             if self._broken_off:
@@ -724,6 +724,11 @@ def _check_unchanged(files: Iterable[UnitFile], stamps: dict[int, Stamp | None])
         for file in files
         if stamps[file.file_id] is not None and stamps[file.file_id] != _stamp(file)
     )
+
+
+def _is_kept(file: UnitFile, stamps: dict[int, Stamp | None]) -> bool:
+    """Whether what is read is what the archive will have; a copy of an object is not."""
+    return stamps[file.file_id] is not None and file.etag is None
 
 
 @contextmanager

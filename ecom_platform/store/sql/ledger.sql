@@ -35,10 +35,11 @@ SET size_bytes = :size, claimed_mtime_ns = :mtime_ns, claimed_inode = :inode
 WHERE file_id = :file_id AND state = 'claimed';
 
 -- name: claimed_files
-SELECT file_id, name, size_bytes, landed_at
-FROM ingested_files
-WHERE state = 'claimed'
-ORDER BY file_id;
+SELECT f.file_id, f.name, f.size_bytes, f.landed_at, o.key, o.etag
+FROM ingested_files AS f
+LEFT JOIN claimed_objects AS o USING (file_id)
+WHERE f.state = 'claimed'
+ORDER BY f.file_id;
 
 -- name: leftovers
 SELECT name, size_bytes, landed_at
@@ -115,6 +116,31 @@ UPDATE ingested_files SET claimed_mtime_ns = :mtime_ns WHERE file_id = :file_id;
 
 -- name: note_landed_again!
 UPDATE ingested_files SET landed_again_at = clock_timestamp() WHERE file_id = :file_id;
+
+-- name: claim_objects
+-- Of each key that nobody has claimed; a claim that is under way elsewhere is waited for.
+INSERT INTO claimed_objects (file_id, key, etag, size_bytes)
+SELECT file_id, key, etag, size_bytes
+FROM unnest(:file_ids::bigint[], :keys::text[], :etags::text[], :sizes::bigint[]) AS o (file_id, key, etag, size_bytes)
+ORDER BY key
+ON CONFLICT (key) DO NOTHING
+RETURNING file_id;
+
+-- name: forget_files!
+DELETE FROM ingested_files WHERE file_id = ANY(:file_ids) AND state = 'claimed';
+
+-- name: claimed_objects
+-- All, or those of some files.
+SELECT file_id, key, etag, size_bytes
+FROM claimed_objects
+WHERE :file_ids::bigint[] IS NULL OR file_id = ANY(:file_ids)
+ORDER BY file_id;
+
+-- name: release_objects!
+DELETE FROM claimed_objects WHERE file_id = ANY(:file_ids);
+
+-- name: highest_file_id$
+SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('ingested_files', 'file_id')::regclass), 0);
 
 -- name: quarantine_file!
 UPDATE ingested_files
