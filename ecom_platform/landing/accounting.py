@@ -49,7 +49,15 @@ class OnDisk:
 
 
 def require_ends(database: Database, zone: LandingZone, file_ids: Collection[int]) -> None:
-    """Every one of the files that a run claimed is loaded or quarantined.
+    """Every one of the files that a run claimed is loaded or quarantined. Raises :class:`IngestError`."""
+    for state in ended(database, file_ids):
+        if not _lies_where_it_should(zone, state):
+            # Its rows are in the tables; only the file cannot be loaded again.
+            log.warning("%s is %s by the ledger's word, but not on disk", zone.path_of(state), state.state)
+
+
+def ended(database: Database, file_ids: Collection[int]) -> list[ledger.FileState]:
+    """The states of the files that a run claimed, each of which has to be an end.
 
     A stream that ends without an error has loaded what Spark showed it, and what the ledger said at that
     moment; neither need be what was claimed. Raises :class:`IngestError`.
@@ -70,10 +78,7 @@ def require_ends(database: Database, zone: LandingZone, file_ids: Collection[int
             f"{claimed[0].name}.",
             "Run `ecom ingest` again: they are still claimed, so it loads them.",
         )
-    for state in states.values():
-        if not _lies_where_it_should(zone, state):
-            # Its rows are in the tables; only the file cannot be loaded again.
-            log.warning("%s is %s by the ledger's word, but not on disk", zone.path_of(state), state.state)
+    return [*states.values()]
 
 
 def _lies_where_it_should(zone: LandingZone, state: ledger.FileState) -> bool:

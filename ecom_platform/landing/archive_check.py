@@ -22,7 +22,7 @@ from ecom_platform.store.ledger import FileState
 # Of more files a run that loads looks at those of the last day: asking for the size of so many takes half a
 # second.
 WHOLE_UP_TO_FILES = 20_000
-_LAST_DAY = timedelta(hours=25)
+LAST_DAY = timedelta(hours=25)
 # How long a file may be on its way from the claimed folder into the archive, among many of a micro-batch.
 _LOOKS = 10
 _LOOK_SECONDS = 0.5
@@ -36,7 +36,7 @@ def archive_matches_ledger(connection: Connection, zone: LandingZone, *, whole: 
     """
     identity.verify(connection, zone)  # an archive that is away is not an empty one
     all_files = whole or ledger.loaded_count(connection) <= WHOLE_UP_TO_FILES
-    since = None if all_files else datetime.now(UTC) - _LAST_DAY
+    since = None if all_files else datetime.now(UTC) - LAST_DAY
     looked_at = absent = 0
     wrong: list[FileState] = []
     for file in ledger.loaded_files(connection, since):

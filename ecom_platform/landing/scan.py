@@ -111,7 +111,7 @@ def look(folder: Path, readable: Callable[[str], bool] = may_read, feeds: Collec
                     mark = unfinished_by(entry.name)
                     if mark is not None:
                         if not _is_ours(entry.name):
-                            unfinished[_shown(name)] = f"unfinished, by its name ({mark})"
+                            unfinished[shown(name)] = f"unfinished, by its name ({mark})"
                     elif (prefix or entry.name in feeds) and _is_folder(entry):
                         folders.append((f"{name}/", inside / entry.name))
                     else:
@@ -139,7 +139,7 @@ def _is_ours(name: str) -> bool:
     return name == _OURS or name.startswith(_OUR_PREFIXES) or name.endswith(_OUR_SUFFIXES)
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A stranger's name, safe on a terminal and in JSON."""
     text = name.encode("utf-8", "backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -174,7 +174,7 @@ def _sort(
         stamp = Stamp.of(status)
         files[name] = LandedFile(name, stamp.size, stamp.mtime_ns, status.st_ctime_ns, stamp.inode)
     else:
-        refused[_shown(name)] = reason
+        refused[shown(name)] = reason
 
 
 def refusal(name: str, mode: int) -> str | None:

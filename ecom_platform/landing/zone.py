@@ -33,7 +33,7 @@ from pathlib import Path
 
 from ecom_platform import durable
 from ecom_platform.declarations import declarations
-from ecom_platform.errors import StorageError
+from ecom_platform.errors import StorageError, UsageError
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
@@ -72,6 +72,9 @@ class LandingZone:
 
     @classmethod
     def of(cls, settings: Settings) -> LandingZone:
+        """The folders of these settings. Raises :class:`UsageError` where files land in a bucket: what asks
+        for folders cannot be done there yet, and must not be done in others."""
+        require_folders(settings)
         ours = settings.landing_dir / ".ecom"
         return cls(
             settings.landing_dir,
@@ -263,6 +266,18 @@ class LandingZone:
                 f"Check that {self.archive} is there and can be written.",
             ) from error
         durable.sync(folder.parent)
+
+
+def require_folders(settings: Settings) -> None:
+    """Raises :class:`UsageError` where files land in a bucket, for what cannot be done there yet."""
+    if settings.landing_bucket is not None:
+        raise UsageError(
+            f"This cannot be done yet where files land in a bucket: ECOM_LANDING_URL is "
+            f"{settings.landing_bucket.url}.",
+            "`ecom ingest` loads from it. The rest works with a landing folder: unset ECOM_LANDING_URL, with "
+            "a "
+            "database of its own.",
+        )
 
 
 def folders_of_feeds(folder: Path) -> list[Path]:

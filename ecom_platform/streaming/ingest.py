@@ -17,12 +17,10 @@ from pyspark.sql import SparkSession
 
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.landing.accounting import require_ends
-from ecom_platform.landing.claim import Recovery, claim_files, recover
-from ecom_platform.landing.expiry import delete_expired
-from ecom_platform.landing.former_quarantine import release_from_quarantine
+from ecom_platform.landing.claim import Recovery
+from ecom_platform.landing.landing_places import Folders, LandingPlaces, Objects, Placer, places_of
 from ecom_platform.landing.own_files import OwnFiles
-from ecom_platform.landing.placing import Placing, waiting_files
-from ecom_platform.landing.put_away import look_back
+from ecom_platform.landing.placing import waiting_files
 from ecom_platform.landing.scan import Scan
 from ecom_platform.landing.watch import scan
 from ecom_platform.landing.zone import LandingZone
@@ -89,10 +87,10 @@ def ingest(
     than ``ECOM_LOCK_WAIT_SECONDS``. Raises :class:`IngestError` if a file that was claimed has no end.
     """
     ready = ready_feeds(settings, database)
-    zone = ready.zone(LandingZone.of(settings))
-    zone.prepare()
+    places = ready.places(places_of(settings))
+    places.prepare()
     with IngestLock(database) as lock:
-        beside = _Beside(settings, database, zone, ready.declared, produced)
+        beside = _Beside(settings, database, places, ready.declared, produced)
         waited: list[str] = []
 
         def waits_for(who: str) -> None:
@@ -103,19 +101,18 @@ def ingest(
             return beside.result()
         if waited:  # tables may have been made anew meanwhile, by other declarations
             ready = ready_feeds(settings, database)
-            zone = ready.zone(zone)
-        recovery = recover(database, zone)
-        release_from_quarantine(database, zone, ready.declared)
+            places = ready.places(places)
+        recovery = places.recover(database, ready.declared)
         wanted = {name: feed for name, feed in ready.feeds.items() if feeds is None or name in feeds}
-        job = StreamJob(database, zone, settings.checkpoint_dir, run_id, wanted, settings.batch_files)
-        placing = Placing(zone.landing, ready.declared, produced)
+        job = StreamJob(database, places, settings.checkpoint_dir, run_id, wanted, settings.batch_files)
+        placing = places.placer(ready.declared, produced)
         rounds = _Rounds(settings, job, session, placing, produced, on_batch, recovery.landed_again)
         while rounds.another():
             pass
-        require_ends(database, zone, {*rounds.file_ids, *beside.file_ids})
-        by_feed, quarantined = _ends(database, zone, {*rounds.file_ids, *beside.file_ids})
+        places.require_ends(database, {*rounds.file_ids, *beside.file_ids})
+        by_feed, quarantined = _ends(database, places, {*rounds.file_ids, *beside.file_ids})
         if settings.archive_days is not None:
-            delete_expired(zone, datetime.now(UTC).date(), settings.archive_days)
+            places.expire(datetime.now(UTC).date(), settings.archive_days)
     left, where = {**rounds.found.unfinished, **rounds.refused}, settings.feeds_dir.absolute()
     _log_left_alone(ready.refusals(rounds.refused, where), recovery)
     unsettled = tuple(file.name for file in rounds.found.unsettled)
@@ -140,7 +137,7 @@ class _Rounds:
         settings: Settings,
         job: StreamJob,
         session: Callable[[], SparkSession],
-        placing: Placing,
+        placing: Placer,
         produced: Collection[str],
         on_batch: Callable[[StreamResult], None],
         slow: Collection[str],
@@ -159,17 +156,12 @@ class _Rounds:
         """One round; whether there is reason for another."""
         job = self._job
         self._left -= 1
-        found = scan(
-            job.zone.landing,
-            self._settings.settle_seconds,
-            SETTLE_WAIT_SECONDS,
-            self._produced,
-            self._slow,
-            feeds=job.zone.feeds,
+        found = job.places.look(
+            job.database, self._settings.settle_seconds, SETTLE_WAIT_SECONDS, self._produced, self._slow
         )
         placed, self.waiting = self._placing.place(found)
         self.found = placed.only(lambda name: feed_of(name) in job.feeds)
-        claim = claim_files(job.database, job.zone, self.found.settled)
+        claim = job.places.claim(job.database, self.found.settled)
         self.refused = {**self.found.refused, **claim.refused}
         with job.database.open() as connection:
             claimed = [file for file in ledger.claimed(connection) if feed_of(file.name) in job.feeds]
@@ -182,7 +174,7 @@ class _Rounds:
             # A file that was given back is another one when it is claimed again.
             self.file_ids = (self.file_ids | file_ids) - self.stream.given_back
             again += self.stream.landed_again[before:]
-            again += look_back(job.database, job.zone)
+            again += job.places.look_back(job.database)
         self._slow.update(again)
         return bool(again) and self._left > 0
 
@@ -194,16 +186,22 @@ class _Beside:
         self,
         settings: Settings,
         database: Database,
-        zone: LandingZone,
+        places: Folders | Objects,
         declared: Mapping[str, Feed],
         produced: Collection[str],
     ) -> None:
-        self._settings, self._database, self._zone, self._produced = settings, database, zone, produced
+        self._settings, self._database, self._places, self._produced = settings, database, places, produced
         self._declared = declared
         self._own: OwnFiles | None = None
         self._unsettled: tuple[str, ...] = ()
         self._settled_by = 0.0
         self.unfinished: int | None = None
+
+    @property
+    def _zone(self) -> LandingZone:
+        if isinstance(self._places, Objects):
+            raise RuntimeError("There is no live mode of a bucket.")
+        return self._places.zone
 
     @property
     def file_ids(self) -> frozenset[int]:
@@ -212,7 +210,8 @@ class _Beside:
 
     def progress(self, holder: Holder | None) -> bool | None:
         """While ``holder`` has the lock: ``False`` when a live mode has done our work, ``True``: some."""
-        if holder is None or not holder.live:
+        # The live mode loads from folders alone so far: one that is beside us is not about our bucket.
+        if holder is None or not holder.live or isinstance(self._places, Objects):
             return None
         before, now = self.unfinished, self.look()
         if now == 0:
@@ -244,7 +243,7 @@ class _Beside:
     def result(self) -> IngestResult:
         """What became of our files."""
         require_ends(self._database, self._zone, self.file_ids - self._given_back())
-        by_feed, quarantined = _ends(self._database, self._zone, self.file_ids)
+        by_feed, quarantined = _ends(self._database, self._places, self.file_ids)
         refused = scan(
             self._zone.landing, self._settings.settle_seconds, 0.0, feeds=self._zone.feeds
         ).not_taken
@@ -256,14 +255,14 @@ class _Beside:
 
 
 def _ends(
-    database: Database, zone: LandingZone, file_ids: Collection[int]
+    database: Database, places: LandingPlaces, file_ids: Collection[int]
 ) -> tuple[dict[str, ledger.Totals], dict[str, str]]:
     """What became of these files: counts by feed, and of each that was quarantined why, and where it lies."""
     with database.open() as connection:
         refused = ledger.refused_files(connection, file_ids)
         totals = ledger.totals(connection, file_ids)
     return totals, {
-        name: f"{reason.rstrip('.')}. It lies in {zone.quarantined_path(number, name)}"
+        name: f"{reason.rstrip('.')}. It lies in {places.quarantined_place(number, name)}"
         for number, name, reason in refused
     }
 

@@ -26,6 +26,7 @@ from ecom_platform.errors import DatabaseError, EcomError, IngestError, JvmLostE
 from ecom_platform.landing.claim import recover
 from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.landing.former_quarantine import release_from_quarantine
+from ecom_platform.landing.landing_places import Folders
 from ecom_platform.landing.placing import Placing
 from ecom_platform.landing.put_away import look_back
 from ecom_platform.landing.zone import LandingZone
@@ -106,7 +107,7 @@ class LiveMode:
         self._stopping = threading.Event()
         self._heartbeat = Heartbeat(database, run_id, self._pulse)
         self._job = StreamJob(
-            database, self._zone, settings.checkpoint_dir, run_id, ready.feeds, settings.batch_files
+            database, Folders(self._zone), settings.checkpoint_dir, run_id, ready.feeds, settings.batch_files
         )
         self._window = _Window()
         self._dispatcher: Dispatcher | None = None

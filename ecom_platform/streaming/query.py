@@ -20,7 +20,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,12 @@ from ecom_platform.errors import EcomError, IngestError, JvmLostError, StorageEr
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.feeds.travel import from_data, to_data
-from ecom_platform.landing.claim import changed_since_claimed, give_back
-from ecom_platform.landing.put_away import put_away
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.landing_places import LandingPlaces
+from ecom_platform.objects import Location
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile, UnitResult, feed_of
+from ecom_platform.streaming.copies import fetched
 from ecom_platform.streaming.executors import ExecutorUse, executor_use, since
 from ecom_platform.streaming.paths import hadoop_path
 from ecom_platform.streaming.units import plan_batches, plan_units, read_unit, write_units
@@ -57,7 +57,7 @@ class StreamJob:
     """What one run of the query works on."""
 
     database: Database
-    zone: LandingZone
+    places: LandingPlaces
     checkpoints: Path
     run_id: str
     feeds: Mapping[str, Feed]
@@ -169,7 +169,7 @@ def run_bounded(
     plan = plan_batches(job.batch_files, session.sparkContext.defaultParallelism)
     with (
         scratch(job.checkpoints / QUERY_NAME, job.run_id, parents=True) as checkpoint,
-        scratch(job.zone.units, job.run_id) as units,
+        scratch(job.places.units, job.run_id) as units,
     ):
         write_units(units, plan_units(files, session.sparkContext.defaultParallelism, plan.files_per_unit))
         query = Query(session, job, checkpoint, units, plan.units_per_batch, count)
@@ -187,8 +187,8 @@ def _at_rest(
     """The files that are what was claimed; ids and names of those that were given back: Spark took its time
     to start, and their writers went on."""
     with job.database.open() as connection:
-        changed = changed_since_claimed(connection, job.zone, files)
-    returned = give_back(job.database, job.zone, changed) if changed else []
+        changed = job.places.changed(connection, files)
+    returned = job.places.give_back(job.database, changed) if changed else []
     return [file for file in files if file.file_id not in changed], changed, returned
 
 
@@ -360,7 +360,7 @@ class _Batches:
         started = time.perf_counter()
         batch_id = self._start(query_batch_id)
         job = self._job
-        loader = _loader(job.database.task_url, job.feeds, str(job.zone.claimed), batch_id)
+        loader = _loader(job.database.task_url, job.feeds, job.places.source, batch_id)
         # Not mapInArrow: a line of text each way gains nothing from it, and it makes driver and
         # workers import pandas, a second each.
         rdd = units_frame.rdd
@@ -380,15 +380,17 @@ class _Batches:
         """Committed files leave the claimed folder; returns the names of those that land once more."""
         job = self._job
         file_ids = [outcome.file_id for outcome in outcomes]
-        again = put_away(job.database, job.zone, file_ids, RECONNECT_SECONDS)
-        return again + (give_back(job.database, job.zone, left_out) if left_out else [])
+        again = job.places.put_away(job.database, file_ids, RECONNECT_SECONDS)
+        return again + (job.places.give_back(job.database, left_out) if left_out else [])
 
     def _start(self, query_batch_id: int) -> int:
         with self._job.database.open(wait_seconds=RECONNECT_SECONDS) as connection:
             return ledger.start_batch(connection, QUERY_NAME, query_batch_id, self._job.run_id)
 
 
-def _loader(url: str, feeds: Mapping[str, Feed], claimed: str, batch_id: int) -> Callable[[Row], str]:
+def _loader(
+    url: str, feeds: Mapping[str, Feed], source: str | Location, batch_id: int
+) -> Callable[[Row], str]:
     """The function that runs in each task: the content of a unit file in, its result out, as JSON.
 
     The declarations go with it, so that a task needs no file of them.
@@ -396,20 +398,28 @@ def _loader(url: str, feeds: Mapping[str, Feed], claimed: str, batch_id: int) ->
     declared = {name: to_data(feed) for name, feed in feeds.items()}
 
     def load(row: Row) -> str:
-        files = read_unit(row[0], claimed)
+        location = source if isinstance(source, Location) else None
+        files = read_unit(row[0], "" if isinstance(source, Location) else source)
         feed = from_data(declared[feed_of(files[0].name)])
-        return _write_result(url, feed, files, batch_id)
+        return _write_result(url, feed, files, batch_id, location)
 
     return load
 
 
-def _write_result(url: str, feed: Feed, files: list[UnitFile], batch_id: int) -> str:
+def _write_result(
+    url: str, feed: Feed, files: list[UnitFile], batch_id: int, location: Location | None = None
+) -> str:
     """An expected failure travels as data, since an exception would arrive as text."""
     # Only tasks load units; the driver is spared the import.
     from ecom_platform.store.sink import load_unit
 
     try:
-        result = load_unit(url, feed, files, batch_id)
+        if location is None:
+            result = load_unit(url, feed, files, batch_id)
+        else:
+            with fetched(location, files) as (copies, changed):
+                result = load_unit(url, feed, copies, batch_id)
+            result = replace(result, changed=sorted({*result.changed, *changed}))
         _require_outcomes(files, result)
         return json.dumps(asdict(result))
     except EcomError as error:

@@ -15,6 +15,7 @@ from ecom_platform.alerts.problem import Kind
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
+from ecom_platform.landing.landing_places import Folders, Objects
 from ecom_platform.landing.scan import NO_FEED
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.settings import Settings
@@ -33,6 +34,10 @@ class Ready:
     feeds: dict[str, Feed]
     refused: dict[str, str]
     declared: dict[str, Feed] = field(default_factory=dict)
+
+    def places(self, places: Folders | Objects) -> Folders | Objects:
+        """The same of either kind of landing zone."""
+        return places.looking_into(self.feeds)
 
     def zone(self, zone: LandingZone) -> LandingZone:
         """``zone``, in which only folders of these feeds are looked into."""

@@ -165,6 +165,8 @@ def _build(settings: Settings) -> SparkSession:
     session: SparkSession = builder.getOrCreate()
     # Warnings of a healthy Spark are noise; its errors reach us as exceptions.
     session.sparkContext.setLogLevel("ERROR")
+    if settings.landing_bucket is not None:
+        spark_private.forget_credentials(session)
     return session
 
 

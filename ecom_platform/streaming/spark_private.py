@@ -40,6 +40,17 @@ def has_stopped(session: SparkSession) -> bool:
     return bool(session.sparkContext._jsc.sc().isStopped())
 
 
+def forget_credentials(session: SparkSession) -> None:
+    """Take out of Hadoop's configuration what Spark puts there by itself where the environment has
+    credentials of Amazon's. Nothing here reads a bucket by way of Hadoop."""
+    configuration = session.sparkContext._jsc.hadoopConfiguration()
+    for scheme in ("s3", "s3n"):
+        configuration.unset(f"fs.{scheme}.awsAccessKeyId")
+        configuration.unset(f"fs.{scheme}.awsSecretAccessKey")
+    for name in ("access.key", "secret.key", "session.token"):
+        configuration.unset(f"fs.s3a.{name}")
+
+
 def executors(session: SparkSession) -> list[Any]:
     """Spark's own account of each executor (``ExecutorSummary``), those that are gone included."""
     found = session.sparkContext._jsc.sc().statusStore().executorList(False)

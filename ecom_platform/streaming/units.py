@@ -105,7 +105,7 @@ def write_unit(folder: Path, number: int, unit: Sequence[ClaimedFile]) -> Path:
         # No further up: where the landing folder's disk is away, nothing is made in its place.
         folder.parent.mkdir(exist_ok=True)
         folder.mkdir(exist_ok=True)
-        entries = [(file.file_id, file.name, file.size_bytes) for file in unit]
+        entries = [_entry(file) for file in unit]
         hidden.write_text(json.dumps(entries), encoding="utf-8")
         hidden.rename(path)
     except OSError as error:
@@ -117,8 +117,17 @@ def write_unit(folder: Path, number: int, unit: Sequence[ClaimedFile]) -> Path:
 
 
 def read_unit(text: str, claimed: str) -> list[UnitFile]:
-    """The files that the content of a unit file names, in the folder ``claimed``."""
-    return [
-        UnitFile(file_id, name, f"{claimed}/{kept_as(file_id, name)}", size)
-        for file_id, name, size in json.loads(text)
-    ]
+    """The files that the content of a unit file names, in the folder ``claimed``; of objects their keys."""
+    return [_file(claimed, *entry) for entry in json.loads(text)]
+
+
+def _entry(file: ClaimedFile) -> tuple[int | str, ...]:
+    entry = (file.file_id, file.name, file.size_bytes)
+    return entry if file.key is None or file.etag is None else (*entry, file.key, file.etag)
+
+
+def _file(
+    claimed: str, file_id: int, name: str, size: int, key: str | None = None, etag: str | None = None
+) -> UnitFile:
+    path = f"{claimed}/{kept_as(file_id, name)}" if key is None else key
+    return UnitFile(file_id, name, path, size, etag)

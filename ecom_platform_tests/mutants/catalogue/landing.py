@@ -152,7 +152,7 @@ MUTANTS = (
         name="no account is made at the end of a run",
         promise=promises.WENT_BACK,
         file="ecom_platform/streaming/ingest.py",
-        original="        require_ends(database, zone, {*rounds.file_ids, *beside.file_ids})\n",
+        original="        places.require_ends(database, {*rounds.file_ids, *beside.file_ids})\n",
         mutated="",
         tests=(
             "ecom_platform_tests/integration/test_ingest.py"

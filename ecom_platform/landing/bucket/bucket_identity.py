@@ -1,0 +1,122 @@
+"""Which landing zone in a bucket belongs to which database, and that its store can do what is asked of it.
+
+Belongs here: the marker, the highest number, and the proof before anything is claimed. Does not belong here:
+what follows from a claim (``object_claim``).
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID, uuid4
+
+from ecom_platform.errors import StorageError
+from ecom_platform.landing.bucket.bucket_zone import HIGHEST, MARKER, OURS, BucketZone
+from ecom_platform.landing.claim_lock import CLAIM_LOCK
+from ecom_platform.landing.zone import file_number
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.lock import take_claims
+
+log = logging.getLogger(__name__)
+
+_NO_OBJECT = '"00000000000000000000000000000000"'
+
+
+@contextmanager
+def claim_lock(database: Database, zone: BucketZone) -> Iterator[Connection]:
+    """A connection that nobody else's claim or recovery runs beside; committed at the end.
+
+    Raises :class:`StorageError` where ``zone`` is not the one that this database is about.
+    """
+    with database.open() as connection:
+        take_claims(connection, CLAIM_LOCK)
+        verify(connection, zone)
+        connection.commit()
+        yield connection
+        connection.commit()
+
+
+def prepare(zone: BucketZone) -> None:
+    """Prove that the store can be written, and keeps to the conditions of requests; raises
+    :class:`StorageError`.
+
+    One that passes over them would let two writers win, and delete what was written since it was read.
+    """
+    bucket, key = zone.bucket, f"{OURS}writable-{secrets.token_hex(8)}"
+    first, second = secrets.token_bytes(16), secrets.token_bytes(16)
+    try:
+        kept = bucket.put_new(key, first) and not bucket.put_new(key, second)
+        kept = kept and bucket.read(key) == first and not bucket.delete(key, _NO_OBJECT)
+    finally:
+        bucket.delete_whatever(key)
+    if not kept:
+        raise StorageError(
+            f"The store of {zone.location.url} passes over the conditions of requests (If-None-Match and "
+            "If-Match, "
+            "on deletions as well), so objects in it cannot be claimed and put away without losing any.",
+            "Use a store that keeps to them, or copy the objects into a folder and set ECOM_LANDING_DIR.",
+        )
+
+
+def verify(connection: Connection, zone: BucketZone) -> None:
+    """Make sure that ``zone`` is the one that this ledger is about; raises :class:`StorageError`.
+
+    A ledger without a zone, or without a file, takes the first one that it is shown.
+    """
+    found, known = read_marker(zone), ledger.zone_id(connection)
+    if found is not None and found == known:
+        return
+    if known is not None and ledger.has_files(connection):
+        mark = "lacks its marker" if found is None else f"has the marker {found}"
+        raise StorageError(
+            f"This database loads from the landing zone with the id {known}, and {zone.location.url} {mark}.",
+            "Correct ECOM_LANDING_URL, or give this landing zone a database of its own (ECOM_POSTGRES_URL, "
+            "or another "
+            "ECOM_POSTGRES_SCHEMA); nothing was changed.",
+        )
+    if found is None:
+        zone.bucket.put_new(MARKER, f"{uuid4()}\n".encode())
+        found = read_marker(zone)
+    if found is not None:
+        ledger.set_zone_id(connection, found)
+        connection.commit()
+
+
+def read_marker(zone: BucketZone) -> UUID | None:
+    """The id of ``zone``; ``None`` if it has none yet."""
+    text = zone.bucket.read(MARKER)
+    try:
+        return None if text is None else UUID(text.decode("ascii").strip())
+    except ValueError as error:
+        raise StorageError(
+            f"The marker of the landing zone, {zone.location.url_of(MARKER)}, is not an id.",
+            "Bring back the version of it that was there before.",
+        ) from error
+
+
+def pass_over_used_numbers(connection: Connection, zone: BucketZone) -> None:
+    """A database that was restored from a backup would give numbers again that objects in the archive "
+    "have."""
+    text = (zone.bucket.read(HIGHEST) or b"").decode("ascii", "replace").strip()
+    highest = file_number(text)
+    if highest is None or highest <= ledger.highest_file_id(connection):
+        return
+    ledger.skip_file_ids(connection, highest)
+    connection.commit()
+    log.warning(
+        "File %d was loaded from %s and is not in the ledger: the database is older than the landing zone "
+        "(restored "
+        "from a backup?). What was put away since lies in %sarchive/; copy it back there to have it loaded "
+        "again.",
+        highest,
+        zone.location.url,
+        zone.location.url_of(OURS),
+    )
+
+
+def note_numbers(zone: BucketZone, highest: int) -> None:
+    """Write down which numbers are about to be given. The caller holds the claim lock."""
+    zone.bucket.put(HIGHEST, f"{highest}\n".encode())

@@ -1,0 +1,102 @@
+"""The keys of a landing zone in a bucket.
+
+Belongs here: where an object is at each stage of its life. Does not belong here: moving it there
+(``put_away``), or which may be taken (``object_look``).
+
+    prefix/                        anyone may put objects here
+    prefix/FEED/                   objects of a feed, in folders of its own or not
+    prefix/.ecom/archive/DATE/     <file_id>-<name>: loaded on that date (UTC); of other feeds than the first
+    in
+                                   archive/FEED/DATE/
+    prefix/.ecom/quarantine/       <file_id>-<name> and <file_id>-<name>.reason.txt; of other feeds in FEED/
+    prefix/.ecom/zone-id           by what the ledger knows this zone
+    prefix/.ecom/highest-number    the highest file_id that was given to one of these objects
+
+There is no folder of claimed ones: an object is claimed by a row of the ledger, and stays where it is until
+it is put away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import UTC
+from pathlib import Path
+
+from ecom_platform.errors import StorageError
+from ecom_platform.feeds.packaged import TOP_FEED
+from ecom_platform.landing.zone import declared_names
+from ecom_platform.objects import Bucket, Location, bucket_of
+from ecom_platform.settings import Settings
+from ecom_platform.store import ledger
+from ecom_platform.store.outcome import base, folder_of, kept_as
+
+OURS = ".ecom/"
+ARCHIVE, QUARANTINE = f"{OURS}archive/", f"{OURS}quarantine/"
+MARKER, HIGHEST = f"{OURS}zone-id", f"{OURS}highest-number"
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class BucketZone:
+    """A part of a bucket, and the folder on this machine for what Spark is told to load."""
+
+    location: Location
+    units: Path
+    # Whose folders are looked into.
+    feeds: frozenset[str] = frozenset({TOP_FEED})
+
+    @classmethod
+    def of(cls, settings: Settings) -> BucketZone | None:
+        """The zone of these settings, where files land in a bucket."""
+        if settings.landing_bucket is None:
+            return None
+        feeds = frozenset({TOP_FEED, *declared_names(settings.feeds_dir)})
+        return cls(settings.landing_bucket, settings.home / "units", feeds)
+
+    def looking_into(self, feeds: Collection[str]) -> BucketZone:
+        """The same zone, of which only the folders of these feeds are looked into."""
+        return replace(self, feeds=frozenset({TOP_FEED, *feeds}))
+
+    @property
+    def bucket(self) -> Bucket:
+        return bucket_of(self.location)
+
+    def key_of(self, file: ledger.FileState) -> str | None:
+        """Where a finished file belongs; nothing of one that is not."""
+        if file.state == ledger.QUARANTINED:
+            return quarantined_key(file.file_id, file.name)
+        if file.state == ledger.LOADED and file.finished_at is not None:
+            day = f"{file.finished_at.astimezone(UTC):%Y-%m-%d}"
+            return f"{ARCHIVE}{folder_of(file.name)}{day}/{file.file_id}-{base(file.name)}"
+        return None
+
+    def archive_days(self) -> list[str]:
+        """The folders of the archive that are days of some feed, each as the beginning of a key, oldest "
+        "first."""
+        _, folders = self.bucket.level(ARCHIVE)
+        days: list[str] = []
+        for folder in folders:
+            days += [folder] if _is_day(folder) else filter(_is_day, self.bucket.level(folder)[1])
+        return sorted(days, key=lambda day: (day_of(day), day))
+
+    def taken_out(self, file_id: int, name: str) -> bool:
+        """Whether somebody has taken this object out of quarantine; not where the store cannot say."""
+        try:
+            return self.bucket.head(quarantined_key(file_id, name)) is None
+        except StorageError:
+            return False
+
+
+def quarantined_key(file_id: int, name: str) -> str:
+    return f"{QUARANTINE}{kept_as(file_id, name)}"
+
+
+def day_of(folder: str) -> str:
+    """The day of a folder of the archive."""
+    return folder.rstrip("/").rpartition("/")[2]
+
+
+def _is_day(folder: str) -> bool:
+    return DAY.fullmatch(day_of(folder)) is not None

@@ -1,0 +1,194 @@
+"""Claiming objects, giving them back, and putting them away.
+
+Belongs here: the order of ledger and store, and what an interruption between the two left behind. Does not
+belong here: reading what is in an object (the unit of work).
+
+The claim is a row of the ledger (``claimed_objects``), of which there is one for each key: of any number of
+claimers one wins, in the transaction that gives the file its number. The object stays where it is and is read
+by its ETag. Put away, it is first copied, by its ETag and to a key where nothing is; then deleted, by its
+ETag; then the row goes. Killed anywhere between, the row is there and the next ingest goes on: a copy that is
+there is not made again, an object that is gone is not deleted again, and one that was written to the key
+meanwhile stays and is claimed anew.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from ecom_platform.errors import StorageError
+from ecom_platform.landing.bucket import bucket_identity
+from ecom_platform.landing.bucket.bucket_identity import claim_lock
+from ecom_platform.landing.bucket.bucket_zone import BucketZone
+from ecom_platform.landing.bucket.object_look import LandedObject
+from ecom_platform.landing.claim import Claim, Recovery
+from ecom_platform.landing.scan import LandedFile
+from ecom_platform.landing.zone import REASON_SUFFIX
+from ecom_platform.objects import ObjectChangedError
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Connection, Database
+
+log = logging.getLogger(__name__)
+
+# A request waits for the store most of its time.
+_REQUESTS = 16
+_MISSING = "missing: the object was gone before it was read"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """What became of a finished object: whether its row may go, and whether its key has another object by "
+    "now."""
+
+    file_id: int
+    done: bool
+    again: bool = False
+
+
+def claim_objects(database: Database, zone: BucketZone, files: Sequence[LandedFile]) -> Claim:
+    """Claim ``files``; those that somebody else has claimed meanwhile are left out."""
+    objects = [file for file in files if isinstance(file, LandedObject)]
+    if not objects:
+        return Claim()
+    with claim_lock(database, zone) as connection:
+        file_ids = ledger.register(
+            connection,
+            [file.name for file in objects],
+            [file.size for file in objects],
+            [file.landed_at for file in objects],
+        )
+        won = ledger.claim_objects(
+            connection,
+            [
+                ledger.ClaimedObject(file_id, file.key, file.etag, file.size)
+                for file_id, file in zip(file_ids, objects, strict=True)
+            ],
+        )
+        ledger.forget_files(connection, [file_id for file_id in file_ids if file_id not in won])
+        # Before the rows are seen: no object is put away under a number that is not written down.
+        bucket_identity.note_numbers(zone, max(file_ids))
+        connection.commit()
+    return Claim(
+        [
+            ledger.ClaimedFile(file_id, file.name, file.size)
+            for file_id, file in zip(file_ids, objects, strict=True)
+            if file_id in won
+        ]
+    )
+
+
+def give_back(database: Database, zone: BucketZone, file_ids: Collection[int]) -> list[str]:
+    """Let objects be claimed anew that are no longer what was claimed; returns their names. Of one that is
+    gone the ledger says so."""
+    names = []
+    with claim_lock(database, zone) as connection:
+        objects = ledger.claimed_objects(connection, file_ids)
+        for file_id in file_ids:
+            state = ledger.lock_file(connection, file_id)
+            if state is None or state.state != ledger.CLAIMED:
+                continue
+            if file_id in objects and zone.bucket.head(objects[file_id].key) is not None:
+                log.info("%s (file %s) was rewritten: it is claimed anew", state.name, file_id)
+                ledger.forget(connection, file_id)
+                names.append(state.name)
+            else:
+                log.warning("%s (file %s) was claimed but is gone", state.name, file_id)
+                ledger.quarantine(connection, file_id, _MISSING)
+                ledger.release_objects(connection, [file_id])
+            connection.commit()
+    return names
+
+
+def recover(database: Database, zone: BucketZone) -> Recovery:
+    """Put away what an interrupted run had finished. What it had claimed and not finished is loaded by the "
+    "next."""
+    with claim_lock(database, zone) as connection:
+        bucket_identity.pass_over_used_numbers(connection, zone)
+        objects = ledger.claimed_objects(connection)
+        finished = [
+            state
+            for state in ledger.states(connection, objects).values()
+            if state.state in (ledger.LOADED, ledger.QUARANTINED)
+        ]
+        again = _put_away(connection, zone, finished, objects)
+    archived = sum(state.state == ledger.LOADED for state in finished)
+    return Recovery(archived, len(finished) - archived, 0, 0, (), landed_again=tuple(again))
+
+
+def put_away(
+    database: Database,
+    zone: BucketZone,
+    file_ids: Collection[int],
+    wait_seconds: float,
+    hook: Callable[[str], None] = lambda step: None,
+) -> list[str]:
+    """Put objects away that were just finished; returns the names of those whose keys have others by now.
+
+    One that cannot be moved stays where it is, and the next ingest tries again. ``hook`` is called with the
+    name of each step that has just been taken; tests abort there.
+    """
+    with database.open(wait_seconds=wait_seconds) as connection:
+        bucket_identity.verify(connection, zone)
+        objects = ledger.claimed_objects(connection, file_ids)
+        states = [
+            state
+            for state in ledger.states(connection, objects).values()
+            if state.state in (ledger.LOADED, ledger.QUARANTINED)
+        ]
+        return _put_away(connection, zone, states, objects, hook)
+
+
+def _put_away(
+    connection: Connection,
+    zone: BucketZone,
+    states: Sequence[ledger.FileState],
+    objects: dict[int, ledger.ClaimedObject],
+    hook: Callable[[str], None] = lambda step: None,
+) -> list[str]:
+    if not states:
+        return []
+    # Requests may take a while: no transaction is open meanwhile.
+    connection.commit()
+    with ThreadPoolExecutor(min(_REQUESTS, len(states)), thread_name_prefix="put-away") as pool:
+        fates = [*pool.map(lambda state: _put_one_away(zone, state, objects[state.file_id], hook), states)]
+    ledger.release_objects(connection, [fate.file_id for fate in fates if fate.done])
+    connection.commit()
+    names = {state.file_id: state.name for state in states}
+    return [names[fate.file_id] for fate in fates if fate.again]
+
+
+def _put_one_away(
+    zone: BucketZone, state: ledger.FileState, found: ledger.ClaimedObject, hook: Callable[[str], None]
+) -> _Fate:
+    bucket, target = zone.bucket, zone.key_of(state)
+    if target is None:
+        return _Fate(state.file_id, done=False)
+    try:
+        if state.state == ledger.QUARANTINED:
+            bucket.put(target + REASON_SUFFIX, f"{state.reason or ''}\n".encode())
+            hook("reason")
+        try:
+            bucket.copy(found.key, found.etag, target, found.size)
+        except ObjectChangedError as error:
+            if state.state == ledger.QUARANTINED:
+                bucket.delete_whatever(target + REASON_SUFFIX)
+            log.warning(
+                "%s, and is %s as file %s by the ledger's word: what was read of it is not in the archive.",
+                error,
+                state.state,
+                state.file_id,
+            )
+            return _Fate(state.file_id, done=True, again=not error.gone)
+        hook("copied")
+        deleted = bucket.delete(found.key, found.etag)
+        hook("deleted")
+    except StorageError as error:
+        log.warning("%s", error)
+        return _Fate(state.file_id, done=False)
+    if not deleted:
+        log.info(
+            "%s was written anew after it was read: that is another file", zone.location.url_of(found.key)
+        )
+    return _Fate(state.file_id, done=True, again=not deleted)

@@ -1,0 +1,224 @@
+"""What a load does with the places of a landing zone: in folders, or in a bucket.
+
+Belongs here: the steps, and which code takes them for either. Does not belong here: the steps themselves, or
+their order (``streaming.ingest``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from ecom_platform.feeds.feed import Feed
+from ecom_platform.landing import claim, placing, put_away
+from ecom_platform.landing.accounting import ended, require_ends
+from ecom_platform.landing.bucket import bucket_checks, bucket_identity
+from ecom_platform.landing.bucket import object_claim as of_objects
+from ecom_platform.landing.bucket.bucket_zone import BucketZone, quarantined_key
+from ecom_platform.landing.bucket.object_look import BucketPlacing, look
+from ecom_platform.landing.expiry import delete_expired
+from ecom_platform.landing.former_quarantine import release_from_quarantine
+from ecom_platform.landing.scan import LandedFile, Scan
+from ecom_platform.landing.watch import scan
+from ecom_platform.landing.zone import LandingZone
+from ecom_platform.objects import Location
+from ecom_platform.settings import Settings
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Connection, Database
+
+
+class Placer(Protocol):
+    """Finds the feeds of what lies at the top."""
+
+    def place(self, found: Scan) -> tuple[Scan, dict[str, str]]:
+        """``found`` without what waits for a feed, and what waits. Whoever calls this holds the ingest "
+        "lock."""
+
+
+class LandingPlaces(Protocol):
+    """A landing zone, as a load sees it."""
+
+    @property
+    def units(self) -> Path:
+        """The folder for what Spark is told to load."""
+
+    @property
+    def source(self) -> str | Location:
+        """Where tasks find what is claimed: the folder, or the part of a bucket."""
+
+    def prepare(self) -> None:
+        """Make what is needed and prove that it can be used; raises :class:`StorageError`."""
+
+    def looking_into(self, feeds: Collection[str]) -> LandingPlaces:
+        """The same, of which only the folders of these feeds are looked into."""
+
+    def recover(self, database: Database, declared: Mapping[str, Feed]) -> claim.Recovery:
+        """Put right what an interrupted run had left."""
+
+    def placer(self, declared: Mapping[str, Feed], produced: Collection[str]) -> Placer: ...
+
+    def look(
+        self,
+        database: Database,
+        settle_seconds: float,
+        wait_seconds: float,
+        produced: Collection[str],
+        slow: Collection[str],
+    ) -> Scan:
+        """What has landed, once it rests or ``wait_seconds`` have passed."""
+
+    def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim: ...
+
+    def changed(self, connection: Connection, files: Sequence[ledger.ClaimedFile]) -> list[int]:
+        """Those that are seen not to be what was claimed, before a task reads them."""
+
+    def give_back(self, database: Database, file_ids: Collection[int]) -> list[str]:
+        """Let them be claimed anew; returns the names by which they will be."""
+
+    def put_away(self, database: Database, file_ids: Collection[int], wait_seconds: float) -> list[str]:
+        """Put finished files away; returns the names of those that land again."""
+
+    def look_back(self, database: Database) -> list[str]:
+        """Let land again what has grown since it was put away; returns the names."""
+
+    def require_ends(self, database: Database, file_ids: Collection[int]) -> None:
+        """Every one of these has come to an end; raises :class:`IngestError`."""
+
+    def quarantined_place(self, file_id: int, name: str) -> str:
+        """Where a quarantined file lies, as people are told."""
+
+    def expire(self, today: date, keep_days: int) -> None:
+        """Delete what is in the archive for longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """A landing zone in folders."""
+
+    zone: LandingZone
+
+    @property
+    def units(self) -> Path:
+        return self.zone.units
+
+    @property
+    def source(self) -> str:
+        return str(self.zone.claimed)
+
+    def prepare(self) -> None:
+        self.zone.prepare()
+
+    def looking_into(self, feeds: Collection[str]) -> Folders:
+        return Folders(self.zone.looking_into(feeds))
+
+    def recover(self, database: Database, declared: Mapping[str, Feed]) -> claim.Recovery:
+        recovery = claim.recover(database, self.zone)
+        release_from_quarantine(database, self.zone, declared)
+        return recovery
+
+    def placer(self, declared: Mapping[str, Feed], produced: Collection[str]) -> Placer:
+        return placing.Placing(self.zone.landing, declared, produced)
+
+    def look(
+        self,
+        database: Database,  # noqa: ARG002 (folders tell by themselves what is claimed)
+        settle_seconds: float,
+        wait_seconds: float,
+        produced: Collection[str],
+        slow: Collection[str],
+    ) -> Scan:
+        return scan(self.zone.landing, settle_seconds, wait_seconds, produced, slow, feeds=self.zone.feeds)
+
+    def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim:
+        return claim.claim_files(database, self.zone, files)
+
+    def changed(self, connection: Connection, files: Sequence[ledger.ClaimedFile]) -> list[int]:
+        return claim.changed_since_claimed(connection, self.zone, files)
+
+    def give_back(self, database: Database, file_ids: Collection[int]) -> list[str]:
+        return claim.give_back(database, self.zone, file_ids)
+
+    def put_away(self, database: Database, file_ids: Collection[int], wait_seconds: float) -> list[str]:
+        return put_away.put_away(database, self.zone, file_ids, wait_seconds)
+
+    def look_back(self, database: Database) -> list[str]:
+        return put_away.look_back(database, self.zone)
+
+    def require_ends(self, database: Database, file_ids: Collection[int]) -> None:
+        require_ends(database, self.zone, file_ids)
+
+    def quarantined_place(self, file_id: int, name: str) -> str:
+        return str(self.zone.quarantined_path(file_id, name))
+
+    def expire(self, today: date, keep_days: int) -> None:
+        delete_expired(self.zone, today, keep_days)
+
+
+@dataclass(frozen=True, slots=True)
+class Objects:
+    """A landing zone in a bucket."""
+
+    zone: BucketZone
+
+    @property
+    def units(self) -> Path:
+        return self.zone.units
+
+    @property
+    def source(self) -> Location:
+        return self.zone.location
+
+    def prepare(self) -> None:
+        bucket_identity.prepare(self.zone)
+
+    def looking_into(self, feeds: Collection[str]) -> Objects:
+        return Objects(self.zone.looking_into(feeds))
+
+    def recover(self, database: Database, declared: Mapping[str, Feed]) -> claim.Recovery:  # noqa: ARG002
+        return of_objects.recover(database, self.zone)
+
+    def placer(self, declared: Mapping[str, Feed], produced: Collection[str]) -> Placer:
+        return BucketPlacing(self.zone, declared, produced)
+
+    def look(
+        self,
+        database: Database,
+        settle_seconds: float,  # noqa: ARG002 (an object is whole when it is there)
+        wait_seconds: float,  # noqa: ARG002
+        produced: Collection[str],  # noqa: ARG002
+        slow: Collection[str],  # noqa: ARG002
+    ) -> Scan:
+        return look(database, self.zone)
+
+    def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim:
+        return of_objects.claim_objects(database, self.zone, files)
+
+    def changed(self, connection: Connection, files: Sequence[ledger.ClaimedFile]) -> list[int]:  # noqa: ARG002
+        return []  # the task that reads it finds out
+
+    def give_back(self, database: Database, file_ids: Collection[int]) -> list[str]:
+        return of_objects.give_back(database, self.zone, file_ids)
+
+    def put_away(self, database: Database, file_ids: Collection[int], wait_seconds: float) -> list[str]:
+        return of_objects.put_away(database, self.zone, file_ids, wait_seconds)
+
+    def look_back(self, database: Database) -> list[str]:  # noqa: ARG002
+        return []  # nobody writes on in an object
+
+    def require_ends(self, database: Database, file_ids: Collection[int]) -> None:
+        ended(database, file_ids)
+
+    def quarantined_place(self, file_id: int, name: str) -> str:
+        return self.zone.location.url_of(quarantined_key(file_id, name))
+
+    def expire(self, today: date, keep_days: int) -> None:
+        bucket_checks.delete_expired(self.zone, today, keep_days)
+
+
+def places_of(settings: Settings) -> Folders | Objects:
+    """The landing zone of these settings."""
+    zone = BucketZone.of(settings)
+    return Folders(LandingZone.of(settings)) if zone is None else Objects(zone)
