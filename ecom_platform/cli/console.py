@@ -187,7 +187,9 @@ def print_summary(summary: RunSummary, settings: Settings) -> None:
     taken = "Not taken"
     _print_left(console, [f"{taken}: {name} is {reason}" for name, reason in summary.refused.items()], taken)
     if summary.load and not summary.files["landed"] and not summary.files["unsettled"]:
-        console.print(f"Nothing to load has landed in {settings.landing_dir}.", markup=False, soft_wrap=True)
+        console.print(
+            f"Nothing to load has landed in {settings.landing_place}.", markup=False, soft_wrap=True
+        )
     _print_verdict(console, summary, settings)
 
 

@@ -23,6 +23,8 @@ from ecom_platform.alerts.targets import targets
 from ecom_platform.catalog import catalog, packaged
 from ecom_platform.errors import DatabaseError, EcomError, FeedError, PrerequisiteError, StorageError
 from ecom_platform.java.discovery import Java, find_java, look_for_java
+from ecom_platform.landing.bucket.bucket_identity import read_marker
+from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.zone import LandingZone, make_writable
 from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import Settings, read_environment
@@ -67,7 +69,7 @@ def examine(settings: Settings) -> list[Prerequisite]:
         ("PostgreSQL", _postgres),
         ("Spark master", _spark_master),
         ("State", lambda s: _may_be_written(s.home, "ECOM_HOME")),
-        ("Landing zone", lambda s: _may_be_written(s.landing_dir, "ECOM_LANDING_DIR")),
+        ("Landing zone", _landing_zone),
         ("Feeds", _feeds),
         ("Dagster", _dagster),
         ("Disk", lambda s: _disk(s, 0)),
@@ -225,8 +227,17 @@ def _executors(settings: Settings) -> str:
     )
 
 
+def _landing_zone(settings: Settings) -> str:
+    zone = BucketZone.of(settings)
+    if zone is None:
+        return _may_be_written(settings.landing_dir, "ECOM_LANDING_DIR")
+    read_marker(zone)
+    return f"{zone.location.url}, can be read; whether it can be written, the next load proves"
+
+
 def _landing(settings: Settings) -> None:
-    LandingZone.of(settings).prepare()
+    if settings.landing_bucket is None:
+        LandingZone.of(settings).prepare()
     make_writable(settings.home)
 
 
@@ -262,7 +273,8 @@ def _alerts(settings: Settings) -> str:
 def _disk(settings: Settings, events: int) -> str:
     needed = MIN_FREE_BYTES + events * _BYTES_AN_EVENT
     frees = {}
-    for folder in (settings.home, settings.landing_dir):
+    folders = (settings.home, *([settings.landing_dir] if settings.landing_bucket is None else []))
+    for folder in folders:
         free = shutil.disk_usage(_existing(folder)).free
         frees[folder] = free
         if free < needed:

@@ -146,9 +146,10 @@ def _definitions() -> dg.Definitions:
 
 
 def _waiting(settings: Settings, tables: TableStatus) -> WaitingFiles:
+    zone = LandingZone.of(settings)
     if not settings.landing_dir.exists():
         return WaitingFiles()
-    seen = look(settings.landing_dir, feeds=LandingZone.of(settings).feeds)
+    seen = look(settings.landing_dir, feeds=zone.feeds)
     landed = [file.landed_at for file in seen.files.values()]
     if tables.claimed_since is not None:
         landed.append(tables.claimed_since)

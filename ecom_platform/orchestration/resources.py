@@ -17,6 +17,7 @@ from dagster_pyspark import LazyPySparkResource
 from pydantic import PrivateAttr
 
 from ecom_platform.errors import SettingsError
+from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.declared import DeclaredFeeds
@@ -63,10 +64,16 @@ class LandingZoneResource(dg.ConfigurableResource[Any]):
 
     @property
     def zone(self) -> LandingZone:
-        """The zone, its folders made and known to be writable."""
+        """The zone, its folders made and known to be writable. Raises :class:`UsageError` where files land in
+        a bucket."""
         zone = LandingZone.of(self.settings)
         zone.prepare()
         return zone
+
+    @property
+    def bucket(self) -> BucketZone | None:
+        """The zone in a bucket, where files land in one."""
+        return BucketZone.of(self.settings)
 
 
 class SparkResource(LazyPySparkResource):
