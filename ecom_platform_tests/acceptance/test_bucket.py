@@ -1,0 +1,126 @@
+"""`ecom ingest` where files land in a bucket: the command as a person runs it, against a real S3 server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ecom_platform.store.connection import Database
+from ecom_platform_tests.acceptance.ui import clean_environment
+from ecom_platform_tests.landing import csv_file, line, rows_of, stored_rows
+from ecom_platform_tests.s3_server import CREDENTIALS, S3Server, s3_server
+
+pytestmark = pytest.mark.usefixtures("starts_spark")
+
+ECOM = [sys.executable, "-m", "ecom_platform"]
+PATIENCE_SECONDS = 300
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with s3_server(tmp_path_factory.mktemp("s3") / "data") as server:
+        yield server
+
+
+class Platform:
+    def __init__(self, s3: S3Server, database: Database, folder: Path) -> None:
+        self.folder = folder
+        self.environment = clean_environment() | {
+            **CREDENTIALS,
+            "ECOM_HOME": str(folder / "home"),
+            "ECOM_POSTGRES_URL": database.url,
+            "ECOM_LANDING_URL": f"s3://{s3.bucket}/of/ours",
+            "ECOM_LANDING_ENDPOINT": s3.endpoint,
+        }
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*ECOM, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+
+
+@pytest.fixture
+def platform(s3: S3Server, database: Database, tmp_path: Path) -> Platform:
+    return Platform(s3, database, tmp_path)
+
+
+def test_what_lies_in_a_bucket_is_loaded_once_and_put_away(
+    platform: Platform, s3: S3Server, database: Database, tmp_path: Path
+) -> None:
+    for number in range(3):
+        key = f"of/ours/user_events/{number}.csv"
+        s3.client.put_object(Bucket=s3.bucket, Key=key, Body=csv_file(*(line() for _ in range(1_000))))
+    s3.client.put_object(Bucket=s3.bucket, Key="of/others/stays.csv", Body=csv_file(line()))
+    done = platform.run("ingest", "--json")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert answer["files"]["loaded"] == 3
+    assert answer["rows"] == rows_of(3_000, inserted=3_000)
+    assert answer["checks"]["failed"] == []
+    with database.open() as connection:
+        assert stored_rows(connection) == 3_000
+    assert s3.keys(s3.bucket, "of/ours/user_events/") == []
+    assert len(s3.keys(s3.bucket, "of/ours/.ecom/archive/")) == 3
+    assert s3.keys(s3.bucket, "of/others/") == ["of/others/stays.csv"]
+    # The landing folder of the home is not made, and the secret is nowhere.
+    assert not (tmp_path / "home" / "landing").exists()
+    secret = CREDENTIALS["AWS_SECRET_ACCESS_KEY"].encode()
+    files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert [path for path in files if secret in path.read_bytes()] == []
+    assert secret.decode() not in done.stdout + done.stderr
+
+
+def test_credentials_are_not_in_the_configuration_of_spark_or_hadoop(platform: Platform) -> None:
+    code = """
+from ecom_platform.settings import load_settings
+from ecom_platform.streaming.session import close_session, open_session
+session = open_session(load_settings())
+entries = [*map(str, session.sparkContext.getConf().getAll())]
+of_hadoop = session.sparkContext._jsc.hadoopConfiguration().iterator()
+while of_hadoop.hasNext():
+    entries.append(str(of_hadoop.next().getValue()))
+assert len(entries) > 100
+print([entry for entry in entries if "%s" in entry])
+close_session()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code % CREDENTIALS["AWS_SECRET_ACCESS_KEY"]],
+        cwd=platform.folder,
+        env=platform.environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run"],
+        ["stream"],
+        ["trace", "0.csv"],
+        ["reload", "0.csv"],
+        ["reconcile"],
+        ["status"],
+        ["rejects", "replay"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_what_cannot_be_done_yet_says_so(platform: Platform, arguments: list[str]) -> None:
+    done = platform.run(*arguments)
+    assert done.returncode == 2
+    assert "ECOM_LANDING_URL" in done.stdout + done.stderr
+    assert not (platform.folder / "home" / "landing").exists()
