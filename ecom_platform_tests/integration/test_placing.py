@@ -156,7 +156,7 @@ class TestAnIngest:
     ) -> None:
         place.drop("a.csv", VISITED)
         with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-            patched.setattr("ecom_platform.streaming.ingest.claim_files", killed)
+            patched.setattr("ecom_platform.landing.claim.claim_files", killed)
             run()
         assert (place.zone.landing / "visits" / "a.csv").is_file() and place.ledger() == []
         place.drop("b.csv", b"visitor,page\n20,home\n")
