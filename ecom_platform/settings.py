@@ -567,8 +567,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if settings.landing_bucket is not None and not settings.local_spark:
         reader.problems.append(
             f"ECOM_SPARK_MASTER is {settings.spark_master!r} and ECOM_LANDING_URL is set: so far a bucket is "
-            "loaded "
-            "by local[*] alone. Use that, or unset ECOM_LANDING_URL."
+            "loaded by local[*] alone. Use that, or unset ECOM_LANDING_URL."
         )
     if settings.landing_bucket is not None and reader.text("ECOM_LANDING_DIR") is not None:
         reader.problems.append(

@@ -34,8 +34,8 @@ class Placer(Protocol):
     """Finds the feeds of what lies at the top."""
 
     def place(self, found: Scan) -> tuple[Scan, dict[str, str]]:
-        """``found`` without what waits for a feed, and what waits. Whoever calls this holds the ingest "
-        "lock."""
+        """``found`` without what waits for a feed, and what waits. Whoever calls this holds the ingest
+        lock."""
 
 
 class LandingPlaces(Protocol):

@@ -275,8 +275,7 @@ def require_folders(settings: Settings) -> None:
             f"This cannot be done yet where files land in a bucket: ECOM_LANDING_URL is "
             f"{settings.landing_bucket.url}.",
             "`ecom ingest` loads from it. The rest works with a landing folder: unset ECOM_LANDING_URL, with "
-            "a "
-            "database of its own.",
+            "a database of its own.",
         )
 
 
