@@ -53,7 +53,7 @@ from ecom_platform.files.unreadable import FileReason, UnreadableFile
 from ecom_platform.store import adbc
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.ledger import LOADED, QUARANTINED
-from ecom_platform.store.newer_rows import RowGoneError, settle_newer_rows
+from ecom_platform.store.newer_rows import NewerRows, RowGoneError
 from ecom_platform.store.outcome import FileOutcome, Stamp, UnitFile, UnitResult, feed_of, header_text
 from ecom_platform.store.refusals import refusal
 from ecom_platform.store.statements import text
@@ -387,12 +387,9 @@ class _Unit:
         rows = for_copy(self._table, pa.Table.from_batches(self._buffer).combine_chunks())
         self._buffer, self._buffered_rows, self._buffered_bytes = [], 0, 0
         rows, repeated = _in_key_order(rows, self._table.key)
-        if repeated and self._table.updates and self._binary and not self._careful:
-            # Of a key that comes once only what is stored can be newer or older.
-            several = _of_repeated_keys(rows, self._table.key)
-            if self._copy_quickly(rows.filter(arrow.booleans(~several))):
-                rows = rows.filter(arrow.booleans(several))
-        if not self._binary or self._careful or repeated or not self._copy_quickly(rows):
+        if self._table.updates:
+            self._let_the_newer_stay(rows, repeated)
+        elif not self._binary or self._careful or repeated or not self._copy_quickly(rows):
             self._copy_carefully(rows)
         self.store_seconds += time.perf_counter() - started
 
@@ -413,12 +410,8 @@ class _Unit:
 
     def _copy_carefully(self, rows: pa.Table) -> None:
         """Account for every row that is known, insert what is new."""
-        self._make_temporary("create_staged", "create_unseen", "create_fresh", "sort_in_memory")
-        self._session.run(self._table.sql("empty_staged"))
+        self._make_staged()
         self._session.copy("staged", rows, temporary=True)
-        if self._table.updates:
-            self._let_the_newer_stay()
-            return
         verdicts = self._session.rows(self._table.sql("classify_known"))
         leftovers = [row for row in verdicts if row["verdict"] != _MISSING]
         refused: list[dict[str, Any]] = []
@@ -436,19 +429,34 @@ class _Unit:
                 raise RowGoneError(f"A row that another transaction had stored was deleted: {leftover}.")
             _count_leftover(self._tallies[leftover["file_id"]], leftover)
 
-    def _let_the_newer_stay(self) -> None:
-        """Of what is staged and what is stored under the same keys."""
+    def _make_staged(self) -> None:
+        self._make_temporary("create_staged", "create_unseen", "create_fresh", "sort_in_memory")
+        self._session.run(self._table.sql("empty_staged"))
+
+    def _let_the_newer_stay(self, rows: pa.Table, repeated: bool) -> None:
+        """Of the rows, which are in the order of their key, and of what is stored under the same keys."""
+        newer = NewerRows(self._session, self._table, _is_refusal, self._copy_quickly)
+        several = (
+            _of_repeated_keys(rows, self._table.key) if repeated else np.zeros(len(rows), dtype=np.bool_)
+        )
+        if not self._binary:
+            several[:] = True  # none may be copied into the table itself
+        single, others = rows.filter(arrow.booleans(~several)), rows.filter(arrow.booleans(several))
+        self._careful = self._careful or not newer.is_empty()
+        if not self._careful and self._copy_quickly(single):
+            single = single.slice(0, 0)
+        if not len(single) and not len(others):
+            return
+        self._make_staged()
         self._make_temporary("create_tried")
-        if "create_ranked" not in self._temporary:
+        if "ranked" not in self._temporary:
             # It may have to wait for as long as another unit takes.
             self._session.run("SET LOCAL lock_timeout = 0")
-            self._session.run(self._table.sql("take_turns", "newer_rows"))
+            newer.prepare()
             if not self._alone:
                 self._session.run(f"SET LOCAL lock_timeout = {ROW_WAIT_MS}")
-            self._session.run(self._table.sql("create_ranked", "newer_rows"))
-            self._temporary.add("create_ranked")
-        counted, refused = settle_newer_rows(self._session, self._table, _is_refusal)
-        self._careful = self._careful or bool(refused)
+            self._temporary.add("ranked")
+        counted, refused = newer.settle(single, others)
         for row in refused:
             _count_refused(self._tallies[row["file_id"]], row)
         for row in counted:

@@ -32,6 +32,7 @@ from ecom_platform.tables.rebuilding import rebuild
 from ecom_platform.tables.unload import unload_files
 from ecom_platform_tests.events import in_chunks_of
 from ecom_platform_tests.integration.test_feeds import Platform, declared
+from ecom_platform_tests.waiting import somebody_waits, wait_until
 
 ORDERS = """
 columns:
@@ -271,12 +272,51 @@ class TestCounts:
         assert platform.stored()[1, "S"] == C
         assert platform.checks() == []
 
-    def test_a_row_that_comes_again_unchanged_keeps_one_that_landed_in_between_out(
+    @pytest.mark.parametrize("rows", [[B], [A, B]], ids=["alone", "with another of its key"])
+    def test_a_row_that_landed_before_the_stored_one_is_stale(
+        self, database: Database, zone: LandingZone, rows: list[Row]
+    ) -> None:
+        platform = orders(database, zone)
+        first, second, third = platform.claimed(content([A]), content(rows), content([C]))
+        platform.load_unit([first])
+        platform.load_unit([third])
+        (outcome,) = platform.load_unit([second])
+        assert (outcome.rows_updated, outcome.rows_stale) == (0, len(rows))
+        assert platform.stored() == {(1, "S"): C}
+        assert platform.checks() == []
+
+    def test_what_another_unit_stores_meanwhile_is_compared(
         self, database: Database, zone: LandingZone
+    ) -> None:
+        """Two first units of a table: the second has looked for the key before the first one commits."""
+        platform = orders(database, zone)
+        first, second = platform.claimed(content([A]), content([B, C]))
+        stored, waits = threading.Event(), threading.Event()
+
+        def hold(step: str) -> None:
+            if step == "copied":
+                stored.set()
+                waits.wait(60)
+
+        with ThreadPoolExecutor(2) as pool:
+            holding = pool.submit(platform.load_unit, [first], hold)
+            assert stored.wait(60)
+            comparing = pool.submit(platform.load_unit, [second])
+            wait_until(lambda: somebody_waits(database))
+            waits.set()
+            holding.result()
+            (outcome,) = comparing.result()
+        assert (outcome.rows_inserted, outcome.rows_updated) == (0, 2)
+        assert platform.stored() == {(1, "S"): C}
+        assert platform.checks() == []
+
+    @pytest.mark.parametrize("rows", [[A], [C, A]], ids=["alone", "with another of its key"])
+    def test_a_row_that_comes_again_unchanged_keeps_one_that_landed_in_between_out(
+        self, database: Database, zone: LandingZone, rows: list[Row]
     ) -> None:
         """A, B, A: whoever is first, A is the last word."""
         platform = orders(database, zone)
-        first, between, last = platform.claimed(content([A]), content([B]), content([A]))
+        first, between, last = platform.claimed(content([A]), content([B]), content(rows))
         for file in (first, last, between):
             platform.load_unit([file])
         assert platform.stored()[1, "S"] == A

@@ -11,8 +11,18 @@
 -- begin anew, again and again where the same keys are in all files.
 SELECT pg_advisory_xact_lock(hashtextextended('ecom_platform newer rows of ' || current_schema() || '.' || {feed_text}, 0));
 
+-- name: is_empty
+SELECT NOT EXISTS (SELECT FROM {table}) AS empty;
+
 -- name: create_ranked#
-CREATE TEMPORARY TABLE stored_rows ({definitions}, line_number bigint, file_id bigint, "Place" tid) ON COMMIT DROP;
+-- Rows whose key comes once have a number, by which they are paired with the stored row.
+CREATE TEMPORARY TABLE single_keys ({key_definitions}, "Number" bigint) ON COMMIT DROP;
+CREATE TEMPORARY TABLE single_rows ({definitions}, line_number bigint, file_id bigint, "Number" bigint) ON COMMIT DROP;
+CREATE TEMPORARY TABLE stored_rows ({definitions}, line_number bigint, file_id bigint, "Place" tid, "Number" bigint)
+ON COMMIT DROP;
+CREATE TEMPORARY TABLE paired (
+    "Number" bigint, file_id bigint, "Place" tid, "Stored" bigint, verdict text, "Replaces" boolean
+) ON COMMIT DROP;
 CREATE TEMPORARY TABLE ranked (
     {definitions}, line_number bigint, file_id bigint, "Place" tid, "Landed" timestamptz, "Landing" bigint,
     "Turn" bigint, "Strength" bigint
@@ -20,7 +30,66 @@ CREATE TEMPORARY TABLE ranked (
 CREATE TEMPORARY TABLE judged (file_id bigint, verdict text, rows bigint) ON COMMIT DROP;
 
 -- name: empty_ranked#
-TRUNCATE stored_rows, ranked, judged;
+TRUNCATE single_keys, single_rows, stored_rows, paired, ranked, judged;
+
+-- name: lock_single!
+-- The stored row of every key that comes once, found by the index one after the other: what is looked for is few beside
+-- a table of years. In the order of the keys, in which they were sent.
+INSERT INTO stored_rows ({columns}, line_number, file_id, "Place", "Number")
+SELECT t.*, s."Number"
+FROM single_keys AS s
+CROSS JOIN LATERAL (
+    SELECT {columns}, line_number, file_id, ctid FROM {table} AS e WHERE {same_key} FOR NO KEY UPDATE
+) AS t;
+
+-- name: known_numbers
+SELECT "Number" FROM stored_rows;
+
+-- name: pair!
+-- What each row whose key comes once is beside the stored one.
+INSERT INTO paired
+WITH files AS MATERIALIZED (
+    SELECT s.file_id AS "File", {landed} AS "Landed", {landing} AS "Landing"
+    FROM (SELECT file_id FROM single_rows UNION SELECT file_id FROM stored_rows) AS s
+    LEFT JOIN ingested_files AS o ON o.file_id = s.file_id
+)
+SELECT
+    "Number", file_id, "Place", "Stored",
+    CASE
+        WHEN "Same" THEN CASE WHEN file_id = "Stored" THEN 'within' ELSE 'across' END
+        WHEN "Later" THEN 'updated'
+        ELSE 'stale'
+    END,
+    "Later" AND NOT ("Same" AND "Same place")
+FROM (
+    SELECT
+        s."Number", s.file_id, t."Place", t.file_id AS "Stored",
+        ROW({compared_s}) IS NOT DISTINCT FROM ROW({compared_t}) AS "Same",
+        {is_later} AS "Later",
+        ROW(s."Landed", s."Landing", s.line_number)
+            IS NOT DISTINCT FROM ROW(t."Landed", t."Landing", coalesce(t.line_number, 0)) AS "Same place"
+    FROM (SELECT r.*, f.* FROM single_rows AS r JOIN files AS f ON f."File" = r.file_id) AS s
+    JOIN (SELECT r.*, f.* FROM stored_rows AS r JOIN files AS f ON f."File" = r.file_id) AS t
+        ON t."Number" = s."Number"
+) AS each;
+
+-- name: replace_paired!
+UPDATE {table} AS e
+SET ({compared}line_number, file_id, ingested_at) = ROW({new_values}s.line_number, s.file_id, now())
+FROM single_rows AS s JOIN paired AS p ON p."Number" = s."Number"
+WHERE e.ctid = p."Place" AND p."Replaces";
+
+-- name: note_paired!
+INSERT INTO replaced_rows (file_id, by_file_id, rows)
+SELECT "Stored", file_id, count(*) FROM paired WHERE "Replaces" AND "Stored" <> file_id GROUP BY 1, 2
+ON CONFLICT (file_id, by_file_id) DO UPDATE SET rows = replaced_rows.rows + excluded.rows;
+
+-- name: judge_paired!
+INSERT INTO judged SELECT file_id, verdict, count(*) FROM paired GROUP BY file_id, verdict;
+
+-- name: stage_paired!
+-- All rows together, where PostgreSQL refuses some.
+INSERT INTO staged ({columns}, line_number, file_id) SELECT {columns}, line_number, file_id FROM single_rows;
 
 -- name: lock_stored!
 -- The stored row of every staged key of which that is not known yet. Nobody replaces it until COMMIT. In the order of
@@ -55,7 +124,7 @@ FROM (
     FROM (
         SELECT {columns}, line_number, file_id, NULL::tid AS "Place" FROM staged
         UNION ALL
-        SELECT {columns}, coalesce(line_number, 0), file_id, "Place" FROM stored_rows
+        SELECT {columns}, coalesce(line_number, 0), file_id, "Place" FROM stored_rows WHERE "Number" IS NULL
     ) AS s
     LEFT JOIN ingested_files AS o ON o.file_id = s.file_id
 ) AS ordered;

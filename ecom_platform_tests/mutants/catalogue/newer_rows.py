@@ -11,6 +11,16 @@ MUTANTS = (
         name="a row that comes again unchanged does not count as a new word",
         promise=promises.NEWEST,
         file=_SQL,
+        original='    "Later" AND NOT ("Same" AND "Same place")\n',
+        mutated='    "Later" AND NOT "Same"\n',
+        tests=(
+            f"{_TESTS}::TestCounts::test_a_row_that_comes_again_unchanged_keeps_one_that_landed_in_between_out",
+        ),
+    ),
+    Mutant(
+        name="nor does it where its key comes several times in its file",
+        promise=promises.NEWEST,
+        file=_SQL,
         original=(
             'WHERE e.ctid = t."Place"\n    AND s."Place" IS NULL\n    AND (\n'
             "        ROW({compared_s}) IS DISTINCT FROM ROW({compared_t})\n        OR ROW"
@@ -27,19 +37,41 @@ MUTANTS = (
         name="what is stored is the one that was loaded last",
         promise=promises.NEWEST,
         file=_SQL,
+        original='        {is_later} AS "Later",\n',
+        mutated='        true AS "Later",\n',
+        tests=(f"{_TESTS}::TestCounts::test_a_row_that_landed_before_the_stored_one_is_stale",),
+    ),
+    Mutant(
+        name="of rows whose key comes several times the stored one is the oldest",
+        promise=promises.NEWEST,
+        file=_SQL,
         original="    row_number() OVER (PARTITION BY {key} ORDER BY {in_order}, file_id)\n",
         mutated=(
             '    row_number() OVER (PARTITION BY {key} ORDER BY "Place" NULLS LAST, {in_order}, file_id)\n'
         ),
-        tests=(f"{_TESTS}::TestCounts::test_a_row_is_inserted_updated_stale_or_a_duplicate",),
+        tests=(f"{_TESTS}::TestAnyOrder::test_of_files_units_kills_and_retries",),
     ),
     Mutant(
         name="of rows that took the place of another file's the last buffer counts",
         promise=promises.NEWEST,
         file=_SQL,
-        original="DO UPDATE SET rows = replaced_rows.rows + excluded.rows;\n",
-        mutated="DO UPDATE SET rows = excluded.rows;\n",
+        original=(
+            'AND "Stored" <> file_id GROUP BY 1, 2\n'
+            "ON CONFLICT (file_id, by_file_id) DO UPDATE SET rows = replaced_rows.rows + excluded.rows;\n"
+        ),
+        mutated=(
+            'AND "Stored" <> file_id GROUP BY 1, 2\n'
+            "ON CONFLICT (file_id, by_file_id) DO UPDATE SET rows = excluded.rows;\n"
+        ),
         tests=(f"{_TESTS}::TestCounts::test_in_several_buffers",),
+    ),
+    Mutant(
+        name="a row whose key comes once takes the place of a row of another key",
+        promise=promises.NEWEST,
+        file="ecom_platform/store/newer_rows.py",
+        original="        paired = single.take(numbers).append_column(_NUMBER, numbers)\n",
+        mutated="        paired = single.take(numbers).append_column(_NUMBER, numbers[::-1])\n",
+        tests=(f"{_TESTS}::TestAnyOrder::test_of_files_units_kills_and_retries",),
     ),
     Mutant(
         name="what another unit has stored meanwhile is not looked at",
@@ -47,7 +79,7 @@ MUTANTS = (
         file="ecom_platform/store/newer_rows.py",
         original='        if answer["known"]:\n',
         mutated="        if answer:\n",
-        tests=(f"{_TESTS}::TestAnyOrder::test_of_units_at_once",),
+        tests=(f"{_TESTS}::TestCounts::test_what_another_unit_stores_meanwhile_is_compared",),
     ),
     Mutant(
         name="a file that is brought back has landed anew",
