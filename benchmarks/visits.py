@@ -10,6 +10,7 @@ categories.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,6 +41,8 @@ _BRANDS = ["", "samsung", "apple", "xiaomi", "lenovo", "shiseido"]
 _PRODUCTS, _SESSIONS = 50_000, 200_000
 _LEAST_CENTS, _MOST_CENTS = 100, 200_000
 _ROWS_OF_A_GROUP = 100_000
+# An array of texts holds at most 2 GiB.
+_ROWS_OF_A_BLOCK = 5_000_000
 
 
 def write(
@@ -54,12 +57,16 @@ def write(
         count = min(rows_per_file, rows - begin)
         path = folder / f"visits-{begin // rows_per_file:05d}.csv"
         different = -(-count // copies)
-        lines = _lines(random, words, different, begin)
+        blocks = [
+            _lines(random, words, min(_ROWS_OF_A_BLOCK, different - first), begin + first)
+            for first in range(0, different, _ROWS_OF_A_BLOCK)
+        ]
         with path.open("wb") as file:
             file.write(f"{_COLUMNS}\n".encode())
-            for _ in range(count // different):
-                file.write(_text(lines))
-            file.write(_text(lines.slice(0, count % different)))
+            left = count
+            for block in itertools.chain.from_iterable(itertools.repeat(blocks, copies)):
+                file.write(_text(block.slice(0, left)))
+                left = max(left - len(block), 0)
         paths.append(path)
     return paths
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from ecom_platform.orchestration.code_location import definitions
-from ecom_platform.settings import load_settings
-from ecom_platform.shop.attachment import events_alone, shop
+from ecom_platform.processes.starting import without_collections
 
-settings = load_settings()
-workload = events_alone() if settings.shop is False else shop(settings)
-defs = definitions(settings, workload)
+with without_collections():
+    from ecom_platform.orchestration.code_location import definitions
+    from ecom_platform.settings import load_settings
+    from ecom_platform.shop.attachment import events_alone, shop
+
+    settings = load_settings()
+    workload = events_alone() if settings.shop is False else shop(settings)
+    defs = definitions(settings, workload)

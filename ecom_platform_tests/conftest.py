@@ -35,6 +35,9 @@ from ecom_platform.store.schema import migrate
 from ecom_platform.streaming.session import close_session, open_session
 from ecom_platform_tests.waiting import wait_until
 
+# Until the tests are collected: what is imported by then stays, a million objects.
+gc.disable()
+
 # Fixtures whose tests start a JVM, in this process or in one of their own, Dagster's services or a browser.
 # Or programs and servers of their own and whole Dagster runs, which take a second each.
 HEAVY = {"spark_settings", "starts_spark", "starts_dagster", "starts_programs"}
@@ -92,6 +95,7 @@ def _turn(item: pytest.Item) -> int:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fail where groups would be silently ignored, as by pytest-xdist 3.8 with pytest 9.2."""
     gc.freeze()  # what was imported and collected stays, and need not be looked through again and again
+    gc.enable()
     if session.config.getoption("loadgroup", default=False):
         for item in session.items:
             if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
