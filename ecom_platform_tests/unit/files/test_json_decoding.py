@@ -6,6 +6,7 @@ import io
 import json
 import uuid
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -127,64 +128,80 @@ NESTED = ["{}", "[]", '{"x":1.10}', '{"x": {"y": [1, 2.50, "a"]}}', "[1,2]", '{"
 KEYS = ["id", "kind", "price", "share", "at", "new", "note", "nr", "a", "list", "b", "i\\u0064", "more"]
 
 
+# Strategies are made once: to make one for each draw takes longer than to draw.
+GAPS = st.sampled_from(["", "", " ", "  ", "\t"])
+COLONS = st.sampled_from([":", ":", ": ", " : "])
+OTHER_KEYS, ANY_KEYS = (
+    st.lists(st.sampled_from(KEYS), max_size=7, unique=unique) for unique in (True, False)
+)
+DIGITS = st.integers(0, 4)
+LEAVES = st.sampled_from(SCALARS)
+
+
 @st.composite
 def objects(draw: st.DrawFn, depth: int = 0) -> str:
-    gap = draw(st.sampled_from(["", "", " ", "  ", "\t"]))
-    colon = draw(st.sampled_from([":", ":", ": ", " : "]))
-    keys = draw(st.lists(st.sampled_from(KEYS), max_size=7, unique=draw(st.integers(0, 4)) > 0))
+    gap, colon = draw(GAPS), draw(COLONS)
+    keys = draw(OTHER_KEYS if draw(DIGITS) > 0 else ANY_KEYS)
     values = [draw(values_of(key, depth)) for key in keys]
     members = [f'"{key}"{colon}{value}' for key, value in zip(keys, values, strict=True)]
     return "{" + f",{gap}".join(members) + "}"
 
 
+@cache
 def values_of(key: str, depth: int) -> st.SearchStrategy[str]:
     if depth < 2 and key in ("a", "b", "list"):
-        lists = st.lists(objects(depth + 1) | st.sampled_from(SCALARS), max_size=3).map(
-            lambda found: f"[{','.join(found)}]"
-        )
+        lists = st.lists(objects(depth + 1) | LEAVES, max_size=3).map(lambda found: f"[{','.join(found)}]")
         return lists if key == "list" else objects(depth + 1)
-    return st.sampled_from(SCALARS) | st.sampled_from(NESTED)
+    return LEAVES | st.sampled_from(NESTED)
+
+
+# As programs write them, with all that the flat feed asks for.
+USUAL = {
+    "id": ["1", "9223372036854775807", '"17"', "1e1", "07", "-01", "0", "-0", "5.", "-", "1.0"],
+    "kind": ['"view"', '"buy"', "null", '"x"'],
+    "price": ["1.50", "null", "7", "1e-1", "9x9", '"9x9"', "07", "1.", '"2.5"', "1.505"],
+    "share": ["0.1", "1e-7", "null"],
+    "at": ['"2026-01-02T03:04:05Z"', "1659304800025", "null", "1.659304800025e12"],
+    "new": ["true", "false", "null", "1"],
+}
+FLAT_GAPS = st.sampled_from(["", " "])
+FLAT_VALUES = st.tuples(*(st.sampled_from(found) for found in USUAL.values()))
+FLAT_REST = st.sampled_from([[], [], ['"more":1'], ['"more":"x"', '"more":2']])
 
 
 @st.composite
 def flat_lines(draw: st.DrawFn) -> str:
-    """As programs write them, with all that the flat feed asks for."""
-    gap = draw(st.sampled_from(["", " "]))
-    usual = {
-        "id": ["1", "9223372036854775807", '"17"', "1e1", "07", "-01", "0", "-0", "5.", "-", "1.0"],
-        "kind": ['"view"', '"buy"', "null", '"x"'],
-        "price": ["1.50", "null", "7", "1e-1", "9x9", '"9x9"', "07", "1.", '"2.5"', "1.505"],
-        "share": ["0.1", "1e-7", "null"],
-        "at": ['"2026-01-02T03:04:05Z"', "1659304800025", "null", "1.659304800025e12"],
-        "new": ["true", "false", "null", "1"],
-    }
-    members = [f'"{key}":{gap}{draw(st.sampled_from(found))}' for key, found in usual.items()]
-    members += draw(st.sampled_from([[], [], ['"more":1'], ['"more":"x"', '"more":2']]))
-    return "{" + f",{gap}".join(members) + "}"
+    gap = draw(FLAT_GAPS)
+    members = [f'"{key}":{gap}{value}' for key, value in zip(USUAL, draw(FLAT_VALUES), strict=True)]
+    return "{" + f",{gap}".join([*members, *draw(FLAT_REST)]) + "}"
+
+
+PUT = st.sampled_from([b"", b'"', b"{", b"}", b",", b":", b"\\", b" ", b"\0", b"\xff", b"\r", b"0", b"\xc3"])
+ONE_OR_NONE = st.integers(0, 1)
 
 
 @st.composite
 def damaged(draw: st.DrawFn, line: bytes) -> bytes:
     """A line of which one byte is another, or gone, or stands twice."""
     at = draw(st.integers(0, max(0, len(line) - 1)))
-    put = draw(
-        st.sampled_from(
-            [b"", b'"', b"{", b"}", b",", b":", b"\\", b" ", b"\0", b"\xff", b"\r", b"0", b"\xc3"]
-        )
-    )
-    return line[:at] + put + line[at + draw(st.integers(0, 1)) :]
+    return line[:at] + draw(PUT) + line[at + draw(ONE_OR_NONE) :]
+
+
+FLAT_LINES = flat_lines()
+LINES = FLAT_LINES | objects() | st.sampled_from(["", " ", "7", "[1]", '"a"', "{}", "x"])
+COUNTS, ODDS = st.integers(1, 12), st.integers(0, 5)
+ENDINGS = st.sampled_from([b"\n", b"\r\n"])
+LAST_ENDINGS = {ending: st.sampled_from([b"", ending]) for ending in (b"\n", b"\r\n")}
 
 
 @st.composite
 def contents(draw: st.DrawFn) -> bytes:
     lines = []
-    for _ in range(draw(st.integers(1, 12))):
-        line = draw(
-            flat_lines() | objects() | st.sampled_from(["", " ", "7", "[1]", '"a"', "{}", "x"])
-        ).encode()
-        lines.append(draw(damaged(line)) if draw(st.integers(0, 5)) == 0 else line)
-    ending = draw(st.sampled_from([b"\n", b"\r\n"]))
-    return ending.join(lines) + draw(st.sampled_from([b"", ending]))
+    for _ in range(draw(COUNTS)):
+        line = draw(LINES).encode()
+        lines.append(draw(damaged(line)) if draw(ODDS) == 0 else line)
+    ending = draw(ENDINGS)
+    return ending.join(lines) + draw(LAST_ENDINGS[ending])
 
 
 def decoded(
