@@ -56,7 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     known.add_argument("--rows", type=int, default=10_000_000)
     known.add_argument("--rows-per-file", type=int, default=500_000)
     known.add_argument("--copies", type=int, default=1, help="how often each row occurs in its file")
-    known.add_argument("--identity", choices=[*feeds.IDENTITIES, feeds.UPDATE], help="only this one")
+    known.add_argument(
+        "--identity",
+        nargs="+",
+        choices=[*feeds.IDENTITIES, feeds.UPDATE],
+        default=feeds.IDENTITIES,
+        help="by what rows are known; several: in turn",
+    )
     known.add_argument(
         "--format",
         nargs="+",
@@ -105,7 +111,7 @@ def _experiment(options: argparse.Namespace) -> Findings:
             rows_per_file=options.rows_per_file,
             copies=options.copies,
             repeat=options.repeat,
-            identities=[options.identity] if options.identity else feeds.IDENTITIES,
+            identities=options.identity,
             formats=options.format,
         ),
         "many-feeds": lambda: many_feeds.run(

@@ -33,6 +33,7 @@ from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.schema import migrate
 from ecom_platform.streaming.session import close_session, open_session
+from ecom_platform_tests.kept import close_kept
 from ecom_platform_tests.waiting import wait_until
 
 # Until the tests are collected: what is imported by then stays, a million objects.
@@ -182,6 +183,7 @@ def database(server: EmbeddedServer, template: str) -> Iterator[Database]:
     with _named(server, "postgres").open(autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         yield _named(server, name)
+        close_kept()
         wait_until(lambda: _dropped(connection, name))
 
 

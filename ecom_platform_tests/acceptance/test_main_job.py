@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from ecom_platform.server import EmbeddedServer
+from ecom_platform.store.connection import Connection, Database
 from ecom_platform_tests.landing import rows_of
 from ecom_platform_tests.waiting import COSTLY_LOOK_SECONDS, wait_until
 
@@ -67,6 +69,12 @@ class Platform:
         done = self.ecom("psql", "-XAtc", sql)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+    @contextmanager
+    def server(self) -> Iterator[Connection]:
+        """The server for several questions; each `ecom psql` starts and stops it."""
+        with EmbeddedServer(self.home / "postgres") as server, Database(server.url).open() as connection:
+            yield connection
 
     def processes(self) -> list[str]:
         """Command lines of whatever still runs on this home."""
@@ -126,11 +134,12 @@ def test_two_runs_then_rows_deleted_behind_its_back_then_a_re_drop(platform: Pla
     lasted = time.monotonic() - began
     last = (platform.home / "command.log").read_text().splitlines()[-1]
     assert last == f"Report: {platform.home / 'reports' / 'report.html'}"
-    assert platform.query("SELECT count(*) FROM user_events") == "60000"
     agree(platform, used, lasted)
 
     newest = "SELECT event_id FROM user_events WHERE file_id IN (SELECT max(file_id) FROM user_events)"
-    platform.query(f"DELETE FROM user_events WHERE event_id IN ({newest} LIMIT 5)")
+    with platform.server() as connection:
+        assert connection.execute("SELECT count(*) FROM user_events").fetchone() == (60_000,)
+        connection.execute(f"DELETE FROM user_events WHERE event_id IN ({newest} LIMIT 5)".encode())
     done = platform.ecom("ingest", "--json")
     assert done.returncode == 1
     result = json.loads(done.stdout)
@@ -146,40 +155,44 @@ def test_two_runs_then_rows_deleted_behind_its_back_then_a_re_drop(platform: Pla
     again = platform.json("ingest")
     assert again["success"] is True
     assert again["rows"] == rows_of(EVENTS, inserted=5, duplicate=EVENTS - 5)
-    assert platform.query("SELECT count(*) FROM user_events") == "60000"
-    assert platform.query("SELECT count(*) FROM ingested_files WHERE same_bytes_as IS NOT NULL") == "30"
+    copies = "SELECT count(*) FROM ingested_files WHERE same_bytes_as IS NOT NULL"
+    assert platform.query(f"SELECT count(*), ({copies}) FROM user_events") == "60000|30"
     platform.wait_until_left_alone()
 
 
 def agree(platform: Platform, used: float, lasted: float) -> None:
     """The figures of the last run beside what the kernel, the clock and the table of events say."""
     newest = "SELECT run_id FROM stream_batches ORDER BY batch_id DESC LIMIT 1"
+    with platform.server() as connection:
 
-    def figure(name: str, parts: str = "''") -> float:
-        return float(
-            platform.query(
+        def asked(sql: str) -> tuple[Any, ...]:
+            (row,) = connection.execute(sql.encode()).fetchall()
+            return row
+
+        def figure(name: str, parts: str = "''") -> float:
+            (value,) = asked(
                 f"SELECT sum(value) FROM performance_metrics WHERE run_id = ({newest})"
                 f" AND name = '{name}' AND part IN ({parts})"
             )
-        )
+            return float(value)
 
-    assert 0 < figure("cpu_seconds", "'driver', 'JVM', 'Python workers'") <= used
-    # Tasks wait for PostgreSQL more than they compute, on as many cores as there are.
-    assert 0 < figure("executor_task_seconds") <= lasted * (os.cpu_count() or 1)
-    assert figure("executor_failed_tasks") == 0
-    # Each row is in the log, and its entry in the index.
-    assert figure("postgres_wal_bytes") > 100 * EVENTS
-    assert 0 < figure("sampler_cpu_seconds") < figure("sampled_seconds")
-    # Of the run's transactions the table knows when they began, of its batches the ledger when they ended.
-    rows, seconds = platform.query(
-        "SELECT count(*), extract(epoch FROM max(f.finished_at) - min(e.ingested_at)) FROM user_events AS e"
-        f" JOIN ingested_files AS f USING (file_id) JOIN stream_batches AS b USING (batch_id)"
-        f" WHERE b.run_id = ({newest})"
-    ).split("|")
-    assert figure("rows_read") == int(rows) == EVENTS
-    assert 0 < figure("rows_per_second") <= int(rows) / float(seconds)
-    total = int(platform.query("SELECT pg_total_relation_size('user_events')"))
-    assert figure("table_bytes") + figure("index_bytes") == pytest.approx(total, rel=0.02)
+        assert 0 < figure("cpu_seconds", "'driver', 'JVM', 'Python workers'") <= used
+        # Tasks wait for PostgreSQL more than they compute, on as many cores as there are.
+        assert 0 < figure("executor_task_seconds") <= lasted * (os.cpu_count() or 1)
+        assert figure("executor_failed_tasks") == 0
+        # Each row is in the log, and its entry in the index.
+        assert figure("postgres_wal_bytes") > 100 * EVENTS
+        assert 0 < figure("sampler_cpu_seconds") < figure("sampled_seconds")
+        # Of its transactions the table knows when they began, of its batches the ledger when they ended.
+        rows, seconds = asked(
+            "SELECT count(*), extract(epoch FROM max(f.finished_at) - min(e.ingested_at))"
+            " FROM user_events AS e JOIN ingested_files AS f USING (file_id)"
+            f" JOIN stream_batches AS b USING (batch_id) WHERE b.run_id = ({newest})"
+        )
+        assert figure("rows_read") == rows == EVENTS
+        assert 0 < figure("rows_per_second") <= rows / float(seconds)
+        (total,) = asked("SELECT pg_total_relation_size('user_events')")
+        assert figure("table_bytes") + figure("index_bytes") == pytest.approx(total, rel=0.02)
 
 
 def test_two_runs_at_once_on_a_machine_without_java_and_postgres(platform: Platform, tmp_path: Path) -> None:

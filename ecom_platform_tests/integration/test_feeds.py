@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from ecom_platform.alerts.files import Watched, file_signs, watched_feeds
@@ -21,6 +20,7 @@ from ecom_platform.alerts.problem import Kind, Problem, Window
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Feed
+from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.landing.claim import claim_files, finish
 from ecom_platform.landing.scan import look
 from ecom_platform.landing.zone import LandingZone
@@ -35,6 +35,7 @@ from ecom_platform.store.feed_tables import prepare_table, tables_of
 from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.store.rejects import groups
 from ecom_platform.streaming.readiness import ready_feeds
+from ecom_platform_tests.kept import kept_connection
 
 CLICKS = """
 columns:
@@ -64,11 +65,11 @@ class Platform:
     def __init__(self, database: Database, zone: LandingZone, feed: Feed) -> None:
         self.database, self.feed, self.table = database, feed, FeedTable(feed)
         self.zone = replace(zone, feeds=frozenset({"user_events", feed.name}))
-        self.folder = zone.landing / feed.name
-        self.folder.mkdir()
+        self.folder = zone.landing / ("" if feed.name == TOP_FEED else feed.name)
+        self.folder.mkdir(exist_ok=True)
         prepare_table(database, feed)
-        with database.transaction() as connection:
-            self.batch_id = ledger.start_batch(connection, "test", 0, "test")
+        self.connection = kept_connection(database)
+        self.batch_id = ledger.start_batch(self.connection, "test", 0, "test")
 
     def load(self, **contents: bytes) -> list[FileOutcome]:
         for name, content in contents.items():
@@ -84,9 +85,8 @@ class Platform:
             for file in taken
         ]
         outcomes = sink.load_unit(self.database.url, self.feed, files, self.batch_id).outcomes
-        with self.database.open() as connection:
-            for state in ledger.states(connection, [outcome.file_id for outcome in outcomes]).values():
-                finish(self.zone, state)
+        for state in ledger.states(self.connection, [outcome.file_id for outcome in outcomes]).values():
+            finish(self.zone, state)
         return outcomes
 
     def counts(self, **contents: bytes) -> tuple[int, int, int, int]:
@@ -95,17 +95,14 @@ class Platform:
         return outcome.rows_read, outcome.rows_inserted, outcome.rows_duplicate, outcome.rows_rejected
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with self.database.open() as connection:
-            return connection.execute(sql.encode()).fetchall()
+        return self.connection.execute(sql.encode()).fetchall()
 
     def query_and_commit(self, sql: str) -> None:
-        with psycopg.connect(self.database.url, autocommit=True) as connection:
-            connection.execute(sql.encode())
+        self.connection.execute(sql.encode())
 
     def checks(self) -> list[str]:
         """What is wrong by the checks and the audit."""
-        with self.database.open() as connection:
-            findings = [audit.counts_reconcile(connection)]
+        findings = [audit.counts_reconcile(self.connection)]
         findings.append(audit.table_matches_ledger(self.database, self.table))
         counted = audit.record_duplicate_audit(self.database, self.table, "run")
         assert counted.rows == counted.distinct_ids

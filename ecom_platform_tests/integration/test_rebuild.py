@@ -133,11 +133,7 @@ class TestWhatItMakes:
         from ecom_platform.shop.rollups import HOURLY_SALES, reconciles, refresh
         from ecom_platform_tests.landing import csv_file, line
 
-        platform = Platform.__new__(Platform)
-        platform.database, platform.zone, platform.feed = database, zone, packaged()["user_events"]
-        from ecom_platform.store.feed_table import FeedTable
-
-        platform.table, platform.folder, platform.batch_id = FeedTable(platform.feed), zone.landing, None  # type: ignore[assignment]
+        platform = Platform(database, zone, packaged()["user_events"])
         platform.load(a__csv=csv_file(line(), line(), line()))
         refresh(database, HOURLY_SALES)
         platform.query_and_commit("UPDATE user_events SET price = 1")

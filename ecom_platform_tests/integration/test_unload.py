@@ -230,11 +230,9 @@ class TestWhatIsRefused:
 
 def test_sales_figures_follow(database: Database, zone: LandingZone) -> None:
     from ecom_platform.shop.rollups import HOURLY_SALES, reconciles, refresh
-    from ecom_platform_tests.landing import USER_EVENTS, USER_EVENTS_TABLE, csv_file, line
+    from ecom_platform_tests.landing import USER_EVENTS, csv_file, line
 
-    platform = Platform.__new__(Platform)
-    platform.database, platform.zone, platform.feed = database, zone, USER_EVENTS
-    platform.table, platform.folder, platform.batch_id = USER_EVENTS_TABLE, zone.landing, None  # type: ignore[assignment]
+    platform = Platform(database, zone, USER_EVENTS)
     shared = line()
     platform.load(a__csv=csv_file(shared, line()))
     platform.load(b__csv=csv_file(shared, line()))
