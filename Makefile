@@ -33,8 +33,8 @@ run: setup ## Generate 30,000 events, stream them into PostgreSQL, audit, check,
 test: setup ## The tests, all but the long ones, on all cores
 	@$(PYTEST) -m "not long"
 
-test-quick: setup ## The tests that need no Spark, browser or cluster, and start no programs of their own
-	@$(PYTEST) -m quick
+test-quick: setup ## The tests that need no Spark, browser or cluster, and start no programs; property tests try 20 examples
+	@$(PYTEST) -m quick --hypothesis-profile quick
 
 test-long: setup ## The tests that take minutes: the torture's rounds, five minutes of live mode, the stack
 	@$(PYTEST) -m long

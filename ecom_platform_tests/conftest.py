@@ -60,6 +60,8 @@ _numbers = itertools.count(1)
 hypothesis.settings.register_profile(
     "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
+# `make test-quick` tries fewer examples (--hypothesis-profile quick); all other runs, CI's too, try all.
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("patient"), max_examples=20)
 hypothesis.settings.load_profile("patient")
 
 

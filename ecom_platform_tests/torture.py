@@ -93,11 +93,14 @@ class Ingest:
         return []
 
     def wait(self) -> None:
-        try:
-            self.process.wait(PATIENCE_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise DifferenceError(f"an ingest hangs; its output is {self.output}") from None
+        """Returns when it has ended. One that says how far it is does not hang, however slow its disk is."""
+        said = -1
+        while self.running:
+            if said == (said := self.output.with_suffix(".err").stat().st_size):
+                self.process.kill()
+                raise DifferenceError(f"an ingest hangs; its output is {self.output}")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(PATIENCE_SECONDS)
 
     def ending(self) -> str:
         """How it ended, in a word; raises :class:`DifferenceError` if no program may end like that."""

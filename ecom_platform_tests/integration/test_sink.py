@@ -17,7 +17,6 @@ import adbc_driver_manager
 import psycopg.sql
 import pytest
 from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.landing.zone import LandingZone
@@ -30,6 +29,7 @@ from ecom_platform.store.outcome import UnitFile
 from ecom_platform.store.rejects import ReplayVerdict
 from ecom_platform_tests.dirt import SPOILERS, write_dirty_files
 from ecom_platform_tests.events import in_chunks_of
+from ecom_platform_tests.examples import examples
 from ecom_platform_tests.landing import USER_EVENTS, Landing, counts, csv_file, line, stored_rows
 from ecom_platform_tests.waiting import somebody_waits, wait_until
 from ecom_platform_tests.wire import losing_commit
@@ -585,9 +585,7 @@ SNAPSHOT = """
 """
 
 
-@hypothesis_settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(any_file(), min_size=1, max_size=3), st.sampled_from([1, 50, 10_000]))
 def test_any_bytes_end_in_exactly_one_place(
     landing: Landing, files: list[tuple[str, bytes]], chunk_bytes: int

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ecom_platform.errors import StorageError, UsageError
@@ -22,6 +22,7 @@ from ecom_platform.shop import generator
 from ecom_platform.shop.event import ARROW_SCHEMA, HEADER
 from ecom_platform.shop.generator import GeneratorConfig, WrittenFile, generate_tables, write_files
 from ecom_platform_tests.events import decode
+from ecom_platform_tests.examples import examples
 
 AS_OF = datetime(2026, 3, 1, 12, 34, 56, 789, tzinfo=UTC)
 STARTED_AT = datetime(2026, 3, 1, 23, 5, 7, 42, tzinfo=UTC)
@@ -187,7 +188,7 @@ def test_a_configuration_that_cannot_be_used(changes: dict[str, object], message
     users=st.integers(1, 2_000),
     days=st.integers(1, 400),
 )
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_generated_files_decode_to_the_generated_tables(
     tmp_path_factory: pytest.TempPathFactory,
     events: int,

@@ -14,7 +14,6 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.landing.zone import LandingZone
@@ -31,6 +30,7 @@ from ecom_platform.shop.rollups import (
     refresh_all,
 )
 from ecom_platform.store.connection import Database
+from ecom_platform_tests.examples import examples
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.waiting import wait_until_counted
 
@@ -183,9 +183,7 @@ class Actions:
 ACTIONS = [name for name, value in vars(Actions).items() if callable(value) and not name.startswith("_")]
 
 
-@hypothesis_settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(ACTIONS), min_size=3, max_size=10), st.integers(0, 2**32))
 def test_as_if_everything_were_counted_anew(landing: Landing, names: list[str], seed: int) -> None:
     actions = Actions(landing, seed)

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.errors import StorageError
 from ecom_platform.feeds.count_table import CountTable, SpilledTable
 from ecom_platform.feeds.numbering import MOST_PLACES, Numbering
+from ecom_platform_tests.examples import examples
 
 # Of hashes with one first half, one second half, and neither.
 HALVES = (0, 1, 2**32, 2**63, 2**64 - 1)
@@ -32,7 +32,7 @@ def as_bytes(chunk: list[tuple[int, int]]) -> npt.NDArray[np.uint8]:
 
 @pytest.mark.parametrize("most_places", [2, 4, 16, 256, MOST_PLACES])
 def test_the_number_is_how_often_it_was_there_before(most_places: int) -> None:
-    @hypothesis_settings(deadline=None, max_examples=60)
+    @examples(60)
     @given(st.lists(st.lists(hashes, max_size=60), max_size=10))
     def check(chunks: list[list[tuple[int, int]]]) -> None:
         numbering, counted = Numbering(most_places), Counter[tuple[int, int]]()

@@ -10,13 +10,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from hypothesis import example, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.feeds.feed import Column, Dialect
 from ecom_platform.feeds.places import Places
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.types.column_types import column_type_of
+from ecom_platform_tests.examples import examples
 from ecom_platform_tests.feed_reference import Wrong
 from ecom_platform_tests.feed_reference import value as expected_value
 
@@ -206,7 +206,7 @@ def test_the_row_path_is_as_the_reference_says(name: str) -> None:
     column, dialect, strategy = COLUMNS[name]
     kind = column_type_of(column, dialect)
 
-    @hypothesis_settings(max_examples=100, deadline=None)
+    @examples(100)
     @given(strategy)
     @example("")
     def check(text: str) -> None:
@@ -227,7 +227,7 @@ def test_what_the_vector_path_accepts_the_row_path_accepts_with_the_same_value(n
     column, dialect, strategy = COLUMNS[name]
     kind = column_type_of(column, dialect)
 
-    @hypothesis_settings(max_examples=40, deadline=None)
+    @examples(40)
     @given(st.lists(strategy, min_size=1, max_size=30))
     def check(found: list[str]) -> None:
         array, right = kind.convert(Places.of(found), NOW)

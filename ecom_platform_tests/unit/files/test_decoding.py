@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ecom_platform.feeds.reasons import Reason
@@ -36,6 +36,7 @@ from ecom_platform.files.splitting import MAX_BLOCK_LINES
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 from ecom_platform.shop.event import COLUMN_NAMES, HEADER
 from ecom_platform_tests.events import ROWS, decode, judged, raw_records
+from ecom_platform_tests.examples import examples
 
 DECODED_SCHEMA = ROWS.schema.append(pa.field("line_number", pa.int64(), nullable=False))
 
@@ -772,20 +773,20 @@ chunk_sizes = st.sampled_from([1, 7, 64, 200, 1_000, 1 << 20])
 
 
 @given(any_bytes, chunk_sizes)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_any_bytes_decode_like_the_reference(body: bytes, chunk_bytes: int) -> None:
     assert decoded(file_of() + body, chunk_bytes) == reference(body)
 
 
 @given(bodies, chunk_sizes)
 @example(b"\r", 1)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_dirty_files_decode_like_the_reference(body: bytes, chunk_bytes: int) -> None:
     assert decoded(file_of() + body, chunk_bytes) == reference(body)
 
 
 @given(bodies, chunk_sizes)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_the_bounds_of_lines_and_records(body: bytes, chunk_bytes: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(feed_decoding, "MAX_RAW_BYTES", 100)
@@ -796,7 +797,7 @@ def test_the_bounds_of_lines_and_records(body: bytes, chunk_bytes: int) -> None:
 
 
 @given(st.lists(values, min_size=1, max_size=20))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_the_vectorised_and_the_tolerant_path_agree(records: list[dict[str, str]]) -> None:
     data = file_of(*[",".join(record.values()) for record in records])
     assert decoded(data) == decoded(data, one_by_one=True)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import example, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.feeds.feed import Dialect
 from ecom_platform.files.splitting import Block, BlockReader, Grammar
 from ecom_platform_tests import feed_reference
+from ecom_platform_tests.examples import examples
 
 DIALECTS = {
     "comma": Dialect(),
@@ -50,7 +50,7 @@ def test_as_the_reference_splits(name: str, one_by_one: bool) -> None:
         dialect.delimiter * 4 + (dialect.quote or "") * 2 + (dialect.escape or "") + "\n\n\r\"'\\ \tab;N0\0"
     )
 
-    @hypothesis_settings(max_examples=200, deadline=None)
+    @examples(200)
     @given(st.text(marks, max_size=60), st.integers(1, 4), st.integers(1, 80))
     @example('a"b\n"c""d"\n', 1, 5)
     def check(text: str, width: int, block_bytes: int) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from ecom_platform.catalog import RESERVED
@@ -29,6 +29,7 @@ from ecom_platform.files.content_kinds import OtherContentError
 from ecom_platform.files.drafting import Drafted, draft_feed
 from ecom_platform.files.rehearsal import rehearse
 from ecom_platform.files.unreadable import UnreadableFile
+from ecom_platform_tests.examples import examples
 from ecom_platform_tests.unit.files.test_unpacking import zipped
 
 
@@ -586,7 +587,7 @@ def tables(draw: st.DrawFn) -> tuple[str, list[list[str]]]:
 
 
 @given(table=tables())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150, suppress_health_check=[HealthCheck.too_slow])
 def test_any_table_loads(
     tmp_path_factory: pytest.TempPathFactory, table: tuple[str, list[list[str]]]
 ) -> None:
@@ -604,7 +605,7 @@ _LINES = st.lists(st.text(st.sampled_from("ab01,;|\t\"'\\ .-/:\r\n{}é\0"), max_
 
 
 @given(content=st.one_of(st.binary(max_size=200), _LINES.map(lambda lines: "\n".join(lines).encode())))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_any_bytes_are_a_feed_or_are_said_to_be_none(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.feeds.declaring import read_feed
@@ -19,6 +18,7 @@ from ecom_platform.feeds.feed import Feed
 from ecom_platform.files.chunks import FileFacts
 from ecom_platform.files.feed_decoding import FeedDecoder
 from ecom_platform_tests import feed_reference
+from ecom_platform_tests.examples import examples
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 FACTS = FileFacts("utf-8", b"the bytes of the file")
@@ -147,7 +147,7 @@ def decoded(
 def test_every_record_is_what_the_reference_says(name: str) -> None:
     feed, names = read_feed(FEEDS[name], "x.yaml", "x"), HEADERS[name]
 
-    @hypothesis_settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(st.data(), st.integers(1, 300))
     def check(data: st.DataObject, chunk_bytes: int) -> None:
         lines = [written(feed, names, quoted=False)] if feed.dialect.header else []

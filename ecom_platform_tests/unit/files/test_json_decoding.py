@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.feeds.declaring import read_feed
@@ -22,6 +21,7 @@ from ecom_platform.files.json_decoding import FlatColumns, JsonLinesDecoder
 from ecom_platform.files.line_blocks import LineReader
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 from ecom_platform_tests import json_reference
+from ecom_platform_tests.examples import examples
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 FACTS = FileFacts("utf-8", b"the bytes of the file")
@@ -246,7 +246,7 @@ def test_every_record_is_what_the_reference_says(name: str, monkeypatch: pytest.
     feed = read_feed(FEEDS[name], "x.yaml", "x")
     monkeypatch.setattr(json_decoding, "_FEW_ROWS", 1)
 
-    @hypothesis_settings(max_examples=200, deadline=None)
+    @examples(200)
     @given(contents(), st.integers(1, 300))
     def check(content: bytes, chunk_bytes: int) -> None:
         try:
@@ -263,7 +263,7 @@ def test_every_record_is_what_the_reference_says(name: str, monkeypatch: pytest.
     check()
 
 
-@hypothesis_settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(flat_lines(), min_size=1, max_size=30), st.data())
 def test_flat_lines_are_what_the_reference_says(lines: list[str], data: st.DataObject) -> None:
     feed = read_feed(FEEDS["flat"], "x.yaml", "x")
@@ -293,7 +293,7 @@ def test_flat_lines_take_the_vectorised_path() -> None:
     assert [places.strings()[0].as_py() for places in rows.places][:2] == ["1", "käse"]
 
 
-@hypothesis_settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.data())
 def test_keys_that_are_nearly_those_of_the_first_line(data: st.DataObject) -> None:
     """In a file of one program all lines have the same keys: one that differs in a letter is seen."""

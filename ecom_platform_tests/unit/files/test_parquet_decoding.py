@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.feeds.declaring import read_feed
@@ -22,6 +21,7 @@ from ecom_platform.files.chunks import FileFacts
 from ecom_platform.files.parquet_decoding import ParquetDecoder
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 from ecom_platform_tests import feed_reference
+from ecom_platform_tests.examples import examples
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 FACTS = FileFacts("utf-8", b"the bytes of the file")
@@ -160,7 +160,7 @@ def test_every_row_is_what_the_reference_says(kind: str) -> None:
     text = f"format: parquet\ncolumns: {{a: {column}, n: bigint}}\nidentity: content\n"
     feed = read_feed(text, "x.yaml", "x")
 
-    @hypothesis_settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(st.data(), st.integers(1, 3_000))
     def check(data: st.DataObject, chunk_bytes: int) -> None:
         stored, values = data.draw(st.sampled_from(KINDS[kind]))

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.files import splitting
 from ecom_platform.files.chunks import FileFacts
 from ecom_platform.files.feed_decoding import FeedDecoder
+from ecom_platform_tests.examples import examples
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 NAMES = ("a", "b", "c", "d")
@@ -64,7 +64,7 @@ def written(names: list[str], rows: list[dict[str, str]], quoted: list[bool], en
 def test_a_line_is_known_by_the_same_among_others_and_alone(name: str, values: tuple[str, ...]) -> None:
     row = st.fixed_dictionaries({column: st.sampled_from(values) for column in NAMES})
 
-    @hypothesis_settings(max_examples=60, deadline=None)
+    @examples(60)
     @given(
         st.lists(st.tuples(row, st.booleans()), min_size=1, max_size=25),
         st.permutations(NAMES),

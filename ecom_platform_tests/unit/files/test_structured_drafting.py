@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ecom_platform.errors import UsageError
 from ecom_platform.feeds.inference.said import SaidWords
 from ecom_platform.files.drafting import Drafted
 from ecom_platform.files.structured_drafting import draft_any
+from ecom_platform_tests.examples import examples
 from ecom_platform_tests.unit.files.test_drafting import column, proven, types
 
 EVENTS = [
@@ -81,7 +81,7 @@ def test_what_is_missing_and_what_cannot_be_named(tmp_path: Path) -> None:
     }
 
 
-@hypothesis_settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(
         st.dictionaries(
