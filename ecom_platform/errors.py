@@ -83,6 +83,10 @@ class StorageError(PrerequisiteError):
     code = "storage"
 
 
+class StoreAwayError(StorageError):
+    """A store of objects does not answer now, or its credentials have expired: later it may."""
+
+
 class FeedError(EcomError):
     """A feed cannot be loaded: its declaration, or its table, is not what it has to be."""
 

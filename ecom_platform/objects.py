@@ -22,7 +22,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ecom_platform.errors import StorageError
+from ecom_platform.errors import StorageError, StoreAwayError
 from ecom_platform.waits import spoken
 
 log = logging.getLogger(__name__)
@@ -31,15 +31,20 @@ log = logging.getLogger(__name__)
 LARGEST_COPY = 5 * 1024**3
 # What is repeated at once by the client: throttling, faults of the store, connections that break.
 _ATTEMPTS = 8
+# The same for whoever comes again soon and has to answer until then, such as a sensor.
+_HURRIED_ATTEMPTS = 2
 # How long credentials may have expired before it is an error: whoever renews them does so meanwhile.
 CREDENTIALS_SECONDS = 60.0
 _CREDENTIALS_LOOK_SECONDS = 2.0
 _CONNECT_SECONDS, _READ_SECONDS = 10, 60
+_HURRIED_CONNECT_SECONDS, _HURRIED_READ_SECONDS = 3, 10
 _CONNECTIONS = 32
 _BLOCK = 1 << 20
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 _NOT_MET = frozenset({HTTPStatus.PRECONDITION_FAILED, HTTPStatus.CONFLICT})
+_THROTTLED = frozenset({"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded"})
+_NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 _Result = TypeVar("_Result")
 
@@ -80,11 +85,14 @@ class ObjectChangedError(Exception):
 
 
 class Bucket:
-    """The objects of a location. Keys are relative to its prefix; safe between threads, not over a fork."""
+    """The objects of a location. Keys are relative to its prefix; safe between threads, not over a fork.
 
-    def __init__(self, location: Location) -> None:
-        self.location = location
-        self._client = _new_client(location.endpoint)
+    ``hurried``: a store that is away is an error at once, and so are credentials that have expired.
+    """
+
+    def __init__(self, location: Location, *, hurried: bool = False) -> None:
+        self.location, self._hurried = location, hurried
+        self._client, self._stale = self._new_client(), False
 
     # -- looking -------------------------------------------------------------------------------------
 
@@ -196,6 +204,9 @@ class Bucket:
 
     # -- asking --------------------------------------------------------------------------------------
 
+    def _new_client(self) -> Any:
+        return _new_client(self.location.endpoint, hurried=self._hurried)
+
     def _of(self, key: str) -> dict[str, str]:
         return {"Bucket": self.location.bucket, "Key": self.location.prefix + key}
 
@@ -255,7 +266,10 @@ class Bucket:
         from botocore.exceptions import BotoCoreError, ClientError
 
         deadline: float | None = None
+        patience = 0.0 if self._hurried else CREDENTIALS_SECONDS
         while True:
+            if self._stale:
+                self._client, self._stale = self._new_client(), False
             try:
                 return request()
             except ClientError as error:
@@ -264,24 +278,26 @@ class Bucket:
                 if status in expected and code != "NoSuchBucket":
                     raise
                 if deadline is None:
-                    deadline = time.monotonic() + CREDENTIALS_SECONDS
-                    if code in _EXPIRED:
+                    deadline = time.monotonic() + patience
+                    if code in _EXPIRED and patience:
                         log.warning(
                             "The credentials for %s have expired: waiting for others, for %s at most.",
                             self.location.url,
-                            spoken(CREDENTIALS_SECONDS),
+                            spoken(patience),
                         )
-                if code not in _EXPIRED or time.monotonic() > deadline:
+                if code not in _EXPIRED or time.monotonic() >= deadline:
+                    # Whoever asks next asks with the credentials that there are by then.
+                    self._stale = code in _EXPIRED or status in _NOT_ALLOWED
                     raise self._refused(key, code, status) from error
             except BotoCoreError as error:
                 raise self._unreachable(error) from error
             time.sleep(_CREDENTIALS_LOOK_SECONDS)
-            self._client = _new_client(self.location.endpoint)
+            self._stale = True
 
     def _refused(self, key: str, code: str, status: int | None) -> StorageError:
         url = self.location.url_of(key)
         if code in _EXPIRED:
-            return StorageError(
+            return StoreAwayError(
                 f"The credentials for {url} have expired.",
                 "Renew them (AWS_*, the profile, or the machine's role) and run again; nothing was lost.",
             )
@@ -290,21 +306,23 @@ class Bucket:
                 f"There is no bucket {self.location.bucket} at {self._where}.",
                 "Create it, or correct ECOM_LANDING_URL and ECOM_LANDING_ENDPOINT.",
             )
-        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        if status in _NOT_ALLOWED:
             return StorageError(
                 f"{self._where} refuses the use of {url} ({code or status}).",
                 "The credentials (AWS_*, the profile, or the machine's role) must be allowed to list, get, "
                 "put and "
                 "delete objects below ECOM_LANDING_URL.",
             )
-        return StorageError(
+        throttled = status == HTTPStatus.TOO_MANY_REQUESTS or code in _THROTTLED
+        away = throttled or status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return (StoreAwayError if away else StorageError)(
             f"{self._where} does not do what it was asked with {url} ({code or status}).",
             "Nothing was lost. Look at the store, and run again; ECOM_LANDING_ENDPOINT says which it is.",
         )
 
     def _unreachable(self, error: Exception) -> StorageError:
         # Not the words of the error, which may quote the request.
-        return StorageError(
+        return StoreAwayError(
             f"{self._where} cannot be reached or asked ({type(error).__name__}).",
             "Check ECOM_LANDING_URL, ECOM_LANDING_ENDPOINT, the region (AWS_REGION) and the credentials "
             "(AWS_*, a "
@@ -316,14 +334,14 @@ class Bucket:
         return self.location.endpoint or "Amazon S3"
 
 
-def bucket_of(location: Location) -> Bucket:
+def bucket_of(location: Location, *, hurried: bool = False) -> Bucket:
     """The bucket, whose connections this process keeps."""
-    return _bucket_of(location, os.getpid())
+    return _bucket_of(location, hurried, os.getpid())
 
 
 @lru_cache(maxsize=8)
-def _bucket_of(location: Location, process: int) -> Bucket:  # noqa: ARG001 (connections do not survive a fork)
-    return Bucket(location)
+def _bucket_of(location: Location, hurried: bool, process: int) -> Bucket:  # noqa: ARG001 (connections do not survive a fork)
+    return Bucket(location, hurried=hurried)
 
 
 def download(bucket: Bucket, found: StoredObject, path: Path, length: int | None = None) -> None:
@@ -341,7 +359,7 @@ def download(bucket: Bucket, found: StoredObject, path: Path, length: int | None
         ) from error
 
 
-def _new_client(endpoint: str | None) -> Any:
+def _new_client(endpoint: str | None, *, hurried: bool) -> Any:
     import boto3
     from botocore.config import Config
 
@@ -354,9 +372,12 @@ def _new_client(endpoint: str | None) -> Any:
         # Only Amazon asks which region it is.
         region_name=session.region_name or ("us-east-1" if endpoint else None),
         config=Config(
-            retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
+            retries={
+                "mode": "standard",
+                "total_max_attempts": _HURRIED_ATTEMPTS if hurried else _ATTEMPTS,
+            },
+            connect_timeout=_HURRIED_CONNECT_SECONDS if hurried else _CONNECT_SECONDS,
+            read_timeout=_HURRIED_READ_SECONDS if hurried else _READ_SECONDS,
             max_pool_connections=_CONNECTIONS,
             s3={"addressing_style": "path"} if endpoint else {},
             # Other stores do not all know the checksums that are Amazon's newest.

@@ -34,6 +34,7 @@ from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.schema import migrate
 from ecom_platform.streaming.session import close_session, open_session
 from ecom_platform_tests.kept import close_kept
+from ecom_platform_tests.s3_server import S3Server, s3_server
 from ecom_platform_tests.waiting import wait_until
 
 # Until the tests are collected: what is imported by then stays, a million objects.
@@ -196,6 +197,13 @@ def _dropped(connection: Connection, name: str) -> bool:
     except ObjectInUse:
         return False
     return True
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory, starts_programs: None) -> Iterator[S3Server]:
+    """A store of objects for the whole test session; each test has a prefix of its own in its bucket."""
+    with s3_server(tmp_path_factory.mktemp("s3") / "data") as running:
+        yield running
 
 
 @pytest.fixture

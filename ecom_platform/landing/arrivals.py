@@ -76,6 +76,8 @@ class State:
     refused: dict[str, str] = field(default_factory=dict)
     # Files of no feed, and why: nothing is launched for them.
     without_feed: dict[str, str] = field(default_factory=dict)
+    # Why nobody could look: what waits is not known.
+    away: str | None = None
     # Runs that ingest and have not ended, and who holds the ingest lock, in words.
     under_way: tuple[str, ...] = ()
     lock_holder: str | None = None
@@ -131,6 +133,8 @@ def decide(state: State, patience: Patience = Patience()) -> Decision:
     """What to do about the files that wait."""
     if state.under_way:
         return Skip(f"An ingest is under way: {_some(state.under_way)}.")
+    if state.away is not None:
+        return Skip(f"Not looked at, tried again with the next tick: {state.away}")
     if state.live:
         return Skip("The live mode loads what lands (`ecom stream`).")
     if state.lock_holder is not None:

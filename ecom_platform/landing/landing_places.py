@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing import claim, placing, put_away
+from ecom_platform.landing import claim, identity, placing, put_away
 from ecom_platform.landing.accounting import ended, require_ends
 from ecom_platform.landing.bucket import bucket_checks, bucket_identity
 from ecom_platform.landing.bucket import object_claim as of_objects
@@ -49,8 +49,15 @@ class LandingPlaces(Protocol):
     def source(self) -> str | Location:
         """Where tasks find what is claimed: the folder, or the part of a bucket."""
 
+    @property
+    def uri(self) -> str:
+        """Where files land, as a link."""
+
     def prepare(self) -> None:
         """Make what is needed and prove that it can be used; raises :class:`StorageError`."""
+
+    def verify(self, connection: Connection) -> None:
+        """Make sure that it is the one that this ledger is about; raises :class:`StorageError`."""
 
     def looking_into(self, feeds: Collection[str]) -> LandingPlaces:
         """The same, of which only the folders of these feeds are looked into."""
@@ -90,8 +97,8 @@ class LandingPlaces(Protocol):
     def quarantined_place(self, file_id: int, name: str) -> str:
         """Where a quarantined file lies, as people are told."""
 
-    def expire(self, today: date, keep_days: int) -> None:
-        """Delete what is in the archive for longer."""
+    def expire(self, today: date, keep_days: int) -> list[str]:
+        """Delete what is in the archive for longer; returns the days that went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +115,15 @@ class Folders:
     def source(self) -> str:
         return str(self.zone.claimed)
 
+    @property
+    def uri(self) -> str:
+        return self.zone.landing.as_uri()
+
     def prepare(self) -> None:
         self.zone.prepare()
+
+    def verify(self, connection: Connection) -> None:
+        identity.verify(connection, self.zone)
 
     def looking_into(self, feeds: Collection[str]) -> Folders:
         return Folders(self.zone.looking_into(feeds))
@@ -153,8 +167,8 @@ class Folders:
     def quarantined_place(self, file_id: int, name: str) -> str:
         return str(self.zone.quarantined_path(file_id, name))
 
-    def expire(self, today: date, keep_days: int) -> None:
-        delete_expired(self.zone, today, keep_days)
+    def expire(self, today: date, keep_days: int) -> list[str]:
+        return delete_expired(self.zone, today, keep_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +185,15 @@ class Objects:
     def source(self) -> Location:
         return self.zone.location
 
+    @property
+    def uri(self) -> str:
+        return self.zone.location.url
+
     def prepare(self) -> None:
         bucket_identity.prepare(self.zone)
+
+    def verify(self, connection: Connection) -> None:
+        bucket_identity.verify(connection, self.zone)
 
     def looking_into(self, feeds: Collection[str]) -> Objects:
         return Objects(self.zone.looking_into(feeds))
@@ -214,8 +235,8 @@ class Objects:
     def quarantined_place(self, file_id: int, name: str) -> str:
         return self.zone.location.url_of(quarantined_key(file_id, name))
 
-    def expire(self, today: date, keep_days: int) -> None:
-        bucket_checks.delete_expired(self.zone, today, keep_days)
+    def expire(self, today: date, keep_days: int) -> list[str]:
+        return bucket_checks.delete_expired(self.zone, today, keep_days)
 
 
 def places_of(settings: Settings) -> Folders | Objects:

@@ -274,8 +274,8 @@ def require_folders(settings: Settings) -> None:
         raise UsageError(
             f"This cannot be done yet where files land in a bucket: ECOM_LANDING_URL is "
             f"{settings.landing_bucket.url}.",
-            "`ecom ingest` loads from it. The rest works with a landing folder: unset ECOM_LANDING_URL, with "
-            "a database of its own.",
+            "`ecom dev`, `ecom ingest` and `ecom run` load from it. The rest works with a landing folder: "
+            "unset ECOM_LANDING_URL, with a database of its own.",
         )
 
 

@@ -18,6 +18,7 @@ from pydantic import PrivateAttr
 
 from ecom_platform.errors import SettingsError
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
+from ecom_platform.landing.landing_places import Folders, Objects, places_of
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.declared import DeclaredFeeds
@@ -56,7 +57,8 @@ class PostgresResource(dg.ConfigurableResource[Any]):
 
 
 class LandingZoneResource(dg.ConfigurableResource[Any]):
-    """The folders of `ECOM_LANDING_DIR` that files land in and pass through."""
+    """Where files land and what they pass through: folders (`ECOM_LANDING_DIR`), or a part of a bucket
+    (`ECOM_LANDING_URL`)."""
 
     @property
     def settings(self) -> Settings:
@@ -69,6 +71,13 @@ class LandingZoneResource(dg.ConfigurableResource[Any]):
         zone = LandingZone.of(self.settings)
         zone.prepare()
         return zone
+
+    @property
+    def places(self) -> Folders | Objects:
+        """What a load does there, known to be usable. Raises :class:`StorageError`."""
+        places = places_of(self.settings)
+        places.prepare()
+        return places
 
     @property
     def bucket(self) -> BucketZone | None:

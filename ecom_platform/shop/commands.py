@@ -56,14 +56,12 @@ class UtcTime(click.ParamType[str]):
 def run(events: int, seed: int | None, as_of: str | None, rows_per_file: int | None, as_json: bool) -> int:
     """Generate events, stream them into PostgreSQL, audit, run every check."""
     # Inside, since it brings the database driver, which no other command should wait for.
-    from ecom_platform.landing.zone import require_folders
     from ecom_platform.shop.generations import require_not_off, require_shop
 
     chosen = {"events": events, "seed": seed, "as_of": as_of, "rows_per_file": rows_per_file}
     config = {name: value for name, value in chosen.items() if value is not None}
     settings = load_settings()
     require_not_off(settings)
-    require_folders(settings)
     return run_job(
         MAIN_JOB,
         {"ops": {"raw_events": {"config": config}}},

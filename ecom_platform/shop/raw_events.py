@@ -1,5 +1,5 @@
-"""The asset ``raw_events``: CSV files of generated events in the landing folder; and its checks, before and
-after they are loaded."""
+"""The asset ``raw_events``: CSV files of generated events where files land; and its checks, before and after
+they are loaded."""
 
 import secrets
 import time
@@ -10,16 +10,15 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ecom_platform.landing import identity
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, check_result, file_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.times import utc
 from ecom_platform.settings import DEFAULT_EVENTS
 from ecom_platform.shop import findings, generations
 from ecom_platform.shop.event import FEED, USER_EVENTS
-from ecom_platform.shop.generated_files import count_records
+from ecom_platform.shop.generated_files import count_records, let_land
 from ecom_platform.shop.generations import Generation, require_shop
-from ecom_platform.shop.generator import GeneratorConfig, WrittenFile, generate_tables, write_files
+from ecom_platform.shop.generator import GeneratorConfig, WrittenFile, generate_tables
 from ecom_platform.store.metrics import Metric, record
 
 
@@ -62,7 +61,7 @@ def raw_events(
     ecom_postgres: PostgresResource,
     ecom_landing: LandingZoneResource,
 ) -> dg.MaterializeResult[None]:
-    """CSV files of e-commerce events in the landing folder, 30,000 events unless told otherwise.
+    """CSV files of e-commerce events in the landing folder (or bucket), 30,000 events unless told otherwise.
 
     Events are drawn from a seed: the same seed and as-of time give the same bytes, and both are below
     under *Metadata*. Visitors view, sometimes add to the cart, sometimes buy; a few products are much
@@ -77,13 +76,11 @@ def raw_events(
     require_shop(ecom_landing.settings, ecom_postgres.database)
     now = datetime.now(UTC)
     generator = _generator(config, ecom_landing.settings.rows_per_file, now)
-    folder = ecom_landing.zone.landing
+    places = ecom_landing.places
     with ecom_postgres.transaction() as connection:
-        identity.verify(
-            connection, ecom_landing.zone
-        )  # events for another database would never be loaded by this
+        places.verify(connection)  # events for another database would never be loaded by this
     started = time.perf_counter()
-    files = write_files(generator, folder, now)
+    files = let_land(places, generator, now)
     seconds = time.perf_counter() - started
     with ecom_postgres.transaction() as connection:
         generations.record(connection, _generation(context.run_id, generator, files, seconds))
@@ -91,7 +88,7 @@ def raw_events(
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": generator.events,
-            "dagster/uri": folder.as_uri(),
+            "dagster/uri": places.uri,
             "files": len(files),
             "bytes": sum(file.bytes for file in files),
             "rows_per_file": generator.rows_per_file,
@@ -138,7 +135,7 @@ def files_hold_generated_events(
     """
     with ecom_postgres.transaction() as connection:
         generation = generations.latest(connection, context.run.run_id)
-        counts = count_records(connection, ecom_landing.zone, generation.file_names) if generation else {}
+        counts = count_records(connection, ecom_landing.places, generation.file_names) if generation else {}
     return check_result(findings.generated_files(generation, counts))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import uuid
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from ecom_platform.store.connection import Database
 from ecom_platform_tests.acceptance.ui import clean_environment
 from ecom_platform_tests.landing import csv_file, line, rows_of, stored_rows
-from ecom_platform_tests.s3_server import CREDENTIALS, S3Server, s3_server
+from ecom_platform_tests.s3_server import CREDENTIALS, S3Server
 
 pytestmark = pytest.mark.usefixtures("starts_spark")
 
@@ -21,20 +21,14 @@ ECOM = [sys.executable, "-m", "ecom_platform"]
 PATIENCE_SECONDS = 300
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with s3_server(tmp_path_factory.mktemp("s3") / "data") as server:
-        yield server
-
-
 class Platform:
     def __init__(self, s3: S3Server, database: Database, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.prefix = folder, f"of/{uuid.uuid4()}"
         self.environment = clean_environment() | {
             **CREDENTIALS,
             "ECOM_HOME": str(folder / "home"),
             "ECOM_POSTGRES_URL": database.url,
-            "ECOM_LANDING_URL": f"s3://{s3.bucket}/of/ours",
+            "ECOM_LANDING_URL": f"s3://{s3.bucket}/{self.prefix}",
             "ECOM_LANDING_ENDPOINT": s3.endpoint,
         }
 
@@ -59,7 +53,7 @@ def test_what_lies_in_a_bucket_is_loaded_once_and_put_away(
     platform: Platform, s3: S3Server, database: Database, tmp_path: Path
 ) -> None:
     for number in range(3):
-        key = f"of/ours/user_events/{number}.csv"
+        key = f"{platform.prefix}/user_events/{number}.csv"
         s3.client.put_object(Bucket=s3.bucket, Key=key, Body=csv_file(*(line() for _ in range(1_000))))
     s3.client.put_object(Bucket=s3.bucket, Key="of/others/stays.csv", Body=csv_file(line()))
     done = platform.run("ingest", "--json")
@@ -70,8 +64,8 @@ def test_what_lies_in_a_bucket_is_loaded_once_and_put_away(
     assert answer["checks"]["failed"] == []
     with database.open() as connection:
         assert stored_rows(connection) == 3_000
-    assert s3.keys(s3.bucket, "of/ours/user_events/") == []
-    assert len(s3.keys(s3.bucket, "of/ours/.ecom/archive/")) == 3
+    assert s3.keys(s3.bucket, f"{platform.prefix}/user_events/") == []
+    assert len(s3.keys(s3.bucket, f"{platform.prefix}/.ecom/archive/")) == 3
     assert s3.keys(s3.bucket, "of/others/") == ["of/others/stays.csv"]
     # The landing folder of the home is not made, and the secret is nowhere.
     assert not (tmp_path / "home" / "landing").exists()
@@ -79,6 +73,29 @@ def test_what_lies_in_a_bucket_is_loaded_once_and_put_away(
     files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert [path for path in files if secret in path.read_bytes()] == []
     assert secret.decode() not in done.stdout + done.stderr
+
+
+def test_the_main_job_runs_on_a_bucket(platform: Platform, s3: S3Server, database: Database) -> None:
+    platform.environment |= {"ECOM_SHOP": "on", "ECOM_SPARK_DRIVER_MEMORY": "700m"}
+    done = platform.run("run", "--json", "--events", "5000", "--seed", "7")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["rows"] == rows_of(5_000, inserted=5_000)
+    assert answer["files"] == {
+        "landed": 5,
+        "loaded": 5,
+        "quarantined": 0,
+        "unsettled": 0,
+        "waiting": {},
+        "refused": {},
+    }
+    assert (answer["success"], answer["checks"]["failed"]) == (True, [])
+    keys = [key.removeprefix(f"{platform.prefix}/") for key in s3.keys(s3.bucket, platform.prefix)]
+    assert sum(key.startswith(".ecom/archive/") for key in keys) == 5
+    assert [key for key in keys if not key.startswith(".ecom/")] == []
+    assert not (platform.folder / "home" / "landing").exists()
+    with database.open() as connection:
+        assert stored_rows(connection) == 5_000
 
 
 def test_credentials_are_not_in_the_configuration_of_spark_or_hadoop(platform: Platform) -> None:
@@ -109,7 +126,6 @@ close_session()
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["run"],
         ["stream"],
         ["trace", "0.csv"],
         ["reload", "0.csv"],

@@ -9,7 +9,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,17 +42,10 @@ from ecom_platform_tests.s3_server import (
     Request,
     S3Server,
     faulty_way,
-    s3_server,
 )
 
 _numbers = itertools.count(1)
 UNREADABLE = b"\x00\x01\n\x00"
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory, starts_programs: None) -> Iterator[S3Server]:
-    with s3_server(tmp_path_factory.mktemp("s3") / "data") as server:
-        yield server
 
 
 class Bucket:
@@ -155,7 +149,7 @@ class Bucket:
 
 def settings_for(settings: Settings, database: Database, s3: S3Server, **more: str) -> Settings:
     # One bucket, since the server reserves room for each.
-    prefix = f"zones/{next(_numbers)}/events"
+    prefix = f"zones/{uuid.uuid4()}/events"
     return load_settings(
         {
             **{name: os.environ[name] for name in ("PATH", "JAVA_HOME") if name in os.environ},

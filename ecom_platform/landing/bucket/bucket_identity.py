@@ -100,8 +100,7 @@ def read_marker(zone: BucketZone) -> UUID | None:
 def pass_over_used_numbers(connection: Connection, zone: BucketZone) -> None:
     """A database that was restored from a backup would give numbers again that objects in the archive "
     "have."""
-    text = (zone.bucket.read(HIGHEST) or b"").decode("ascii", "replace").strip()
-    highest = file_number(text)
+    highest = _noted(zone)
     if highest is None or highest <= ledger.highest_file_id(connection):
         return
     ledger.skip_file_ids(connection, highest)
@@ -115,6 +114,17 @@ def pass_over_used_numbers(connection: Connection, zone: BucketZone) -> None:
         zone.location.url,
         zone.location.url_of(OURS),
     )
+
+
+def newest_is_known(database: Database, zone: BucketZone) -> bool:
+    """Whether the ledger has given the highest number that an object has; quickly told of however many."""
+    highest = _noted(zone)
+    with database.open(autocommit=True) as connection:
+        return highest is None or highest <= ledger.highest_file_id(connection)
+
+
+def _noted(zone: BucketZone) -> int | None:
+    return file_number((zone.bucket.read(HIGHEST) or b"").decode("ascii", "replace").strip())
 
 
 def note_numbers(zone: BucketZone, highest: int) -> None:

@@ -46,6 +46,8 @@ class BucketZone:
     units: Path
     # Whose folders are looked into.
     feeds: frozenset[str] = frozenset({TOP_FEED})
+    # Whether a store that is away is an error at once (``objects.Bucket``).
+    hurried: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> BucketZone | None:
@@ -59,9 +61,13 @@ class BucketZone:
         """The same zone, of which only the folders of these feeds are looked into."""
         return replace(self, feeds=frozenset({TOP_FEED, *feeds}))
 
+    def in_a_hurry(self) -> BucketZone:
+        """The same for whoever looks again soon: a store that is away is not waited for."""
+        return replace(self, hurried=True)
+
     @property
     def bucket(self) -> Bucket:
-        return bucket_of(self.location)
+        return bucket_of(self.location, hurried=self.hurried)
 
     def key_of(self, file: ledger.FileState) -> str | None:
         """Where a finished file belongs; nothing of one that is not."""

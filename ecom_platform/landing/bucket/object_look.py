@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import stat
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 
 from ecom_platform.errors import sentence
@@ -24,7 +27,7 @@ from ecom_platform.files.belonging import Belonging, FeedFinder
 from ecom_platform.files.misfits import Misfit
 from ecom_platform.landing.bucket.bucket_zone import OURS, BucketZone
 from ecom_platform.landing.scan import NO_FEED, LandedFile, Scan, refusal, shown, unfinished_by
-from ecom_platform.objects import LARGEST_COPY, ObjectChangedError, StoredObject, download
+from ecom_platform.objects import LARGEST_COPY, Location, ObjectChangedError, StoredObject, download
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import base, feed_of
@@ -33,7 +36,11 @@ from ecom_platform.store.outcome import base, feed_of
 # zip is known by its end.
 _BEGINNING_BYTES = (1 << 20) + (1 << 17)
 _REQUESTS = 16
+# So many headers are asked for between two looks at the clock.
+_HEADS = 64
 _ZIP = b"PK"
+# Beyond what one look needs, judgements of objects that have gone are forgotten.
+_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,18 @@ class LandedObject(LandedFile):
         return StoredObject(self.key, self.etag, self.size, self.landed_at)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What lies in the zone, claimed or not; ``refused`` says of folders of no feed why they are none."""
+
+    objects: list[StoredObject]
+    refused: dict[str, str]
+
+    def without(self, claimed: Collection[str]) -> Scan:
+        """What may be claimed now, oldest first: none of these keys, which are."""
+        return _judged(self, claimed)
+
+
 def look(database: Database, zone: BucketZone) -> Scan:
     """What may be claimed now, oldest first. Raises :class:`StorageError`.
 
@@ -56,6 +75,11 @@ def look(database: Database, zone: BucketZone) -> Scan:
     """
     with database.open(autocommit=True) as connection:
         claimed = {found.key for found in ledger.claimed_objects(connection).values()}
+    return listed(zone).without(claimed)
+
+
+def listed(zone: BucketZone) -> Listed:
+    """All that is not ours. Raises :class:`StorageError`."""
     objects, folders = zone.bucket.level()
     refused: dict[str, str] = {}
     for folder in folders:
@@ -64,11 +88,17 @@ def look(database: Database, zone: BucketZone) -> Scan:
             objects += zone.bucket.below(folder)
         elif folder != OURS and unfinished_by(name) is None:
             refused[shown(name)] = NO_FEED
+    # The last are "folders" that some programs make.
+    there = [found for found in objects if found.key and not found.key.endswith("/")]
+    return Listed(there, refused)
+
+
+def _judged(listing: Listed, claimed: Collection[str]) -> Scan:
     files: list[LandedFile] = []
-    unfinished: dict[str, str] = {}
-    for found in objects:
-        if found.key in claimed or not found.key or found.key.endswith("/"):
-            continue  # the last are "folders" that some programs make
+    refused, unfinished = dict(listing.refused), dict[str, str]()
+    for found in listing.objects:
+        if found.key in claimed:
+            continue
         mark = next(filter(None, map(unfinished_by, found.key.split("/"))), None)
         reason = refusal(base(found.key), stat.S_IFREG) or _too_large(found)
         if mark is not None:
@@ -92,32 +122,65 @@ def _landed(found: StoredObject) -> LandedObject:
     return LandedObject(found.key, found.size, modified_ns, modified_ns, 0, found.key, found.etag)
 
 
+@dataclass(slots=True)
+class _KnownObjects:
+    """What was found of the objects of a zone by these declarations, by key and ETag. Each is read once."""
+
+    feeds: dict[str, Feed]
+    finder: FeedFinder
+    found: dict[tuple[str, str], Belonging] = field(default_factory=dict)
+
+
+# By zone: sensors and checks look at the same objects again and again.
+_remembered: dict[Location, _KnownObjects] = {}
+
+
 class BucketPlacing:
     """Finds the feeds of objects at the top. ``whole`` names those that this program has made itself."""
 
     def __init__(self, zone: BucketZone, feeds: Mapping[str, Feed], whole: Collection[str] = ()) -> None:
         self._zone, self._whole = zone, whole
-        self._finder = FeedFinder(feeds.values())
-        self._known: dict[tuple[str, str], Belonging] = {}
+        judged = _remembered.get(zone.location)
+        if judged is None or judged.feeds != feeds:
+            judged = _remembered[zone.location] = _KnownObjects(dict(feeds), FeedFinder(feeds.values()))
+        self._judged = judged
 
     def place(self, found: Scan) -> tuple[Scan, dict[str, str]]:
         """``found`` without the objects that wait, those of other feeds by their names there; and what "
         "waits."""
+        settled, waiting = self.sort(found.settled)
+        return replace(found, settled=settled), waiting
+
+    def sort(
+        self, files: Iterable[LandedFile], seconds: float = inf
+    ) -> tuple[list[LandedFile], dict[str, str]]:
+        """Those that may be claimed, by the names that they are to have in the ledger; and what waits.
+
+        When ``seconds`` have passed no other header is fetched: such objects are in neither, and are looked
+        at the next time.
+        """
         settled: list[LandedFile] = []
         waiting: dict[str, str] = {}
-        objects = [*_objects(found.settled)]
-        with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="heads") as pool:
-            belongings = [*pool.map(self._belonging, objects)]
-        for file, belonging in zip(objects, belongings, strict=True):
+        objects = [*_objects(files)]
+        self._fetch([file for file in objects if self._belonging(file) is None], time.monotonic() + seconds)
+        self._forget(objects)
+        for file in objects:
+            belonging = self._belonging(file)
             if belonging is None:
-                continue  # it changes just now: the next look sees what it has become
+                continue  # not looked at yet, or it changes just now: the next look sees what it has become
             if belonging.misfit is not None:
                 waiting[file.name] = self._sentence(belonging.misfit)
             elif self._is_placed(file) or belonging.feed in (None, TOP_FEED):
                 settled.append(file)
             else:
                 settled.append(replace(file, name=f"{belonging.feed}/{file.name}"))
-        return replace(found, settled=settled), waiting
+        return settled, waiting
+
+    def _forget(self, there: Collection[LandedObject]) -> None:
+        known = self._judged.found
+        if len(known) > len(there) + _KEPT:
+            versions = {(file.key, file.etag) for file in there}
+            self._judged.found = {version: known[version] for version in versions & known.keys()}
 
     def _is_placed(self, file: LandedObject) -> bool:
         return "/" in file.name or file.name in self._whole
@@ -125,13 +188,22 @@ class BucketPlacing:
     def _belonging(self, file: LandedObject) -> Belonging | None:
         if self._is_placed(file):
             return Belonging(feed_of(file.name))
-        version = file.key, file.etag
-        if version not in self._known:
-            try:
-                self._known[version] = self._find(file)
-            except ObjectChangedError:
-                return None
-        return self._known[version]
+        return self._judged.found.get((file.key, file.etag))
+
+    def _fetch(self, unknown: Sequence[LandedObject], deadline: float) -> None:
+        """Look at the headers of objects, until the ``deadline``; of one that changes just now not at all."""
+
+        def remember(file: LandedObject) -> None:
+            with suppress(ObjectChangedError):
+                self._judged.found[file.key, file.etag] = self._find(file)
+
+        if not unknown:
+            return
+        with ThreadPoolExecutor(_REQUESTS, thread_name_prefix="heads") as pool:
+            for at in range(0, len(unknown), _HEADS):
+                if at and time.monotonic() > deadline:
+                    return
+                list(pool.map(remember, unknown[at : at + _HEADS]))
 
     def _find(self, file: LandedObject) -> Belonging:
         bucket = self._zone.bucket
@@ -142,7 +214,7 @@ class BucketPlacing:
                 is_zip = head.read(len(_ZIP)) == _ZIP
             if is_zip and file.size > _BEGINNING_BYTES:
                 download(bucket, file.stored, path)
-            return self._finder.feed_of_file(path)
+            return self._judged.finder.feed_of_file(path)
 
     def _sentence(self, misfit: Misfit) -> str:
         url = self._zone.location.url

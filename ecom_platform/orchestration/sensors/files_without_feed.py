@@ -7,7 +7,6 @@ Belongs here: when it is shown, and as what. Does not belong here: which files t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import dagster as dg
 
@@ -16,8 +15,8 @@ from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.settings import Settings
 
-# By landing folder, the files of which this process has told.
-_told: dict[Path, frozenset[str]] = {}
+# By landing place, the files of which this process has told.
+_told: dict[str, frozenset[str]] = {}
 
 
 def told_of_files_without_feed(
@@ -25,8 +24,8 @@ def told_of_files_without_feed(
 ) -> list[dg.AssetCheckEvaluation]:
     """The check ``files_have_a_feed``, where other files wait than when this process last told of it."""
     now = frozenset(waiting)
-    before = _told.get(settings.landing_dir, frozenset())
-    _told[settings.landing_dir] = now
+    before = _told.get(settings.landing_place, frozenset())
+    _told[settings.landing_place] = now
     if now == before:
         return []
     result = check_result(feed_finding(waiting), dg.AssetCheckSeverity.WARN)

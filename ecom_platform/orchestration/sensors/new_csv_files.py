@@ -7,7 +7,7 @@ decision (``landing.arrivals``), ending stale runs (``stale_runs``).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import takewhile
 
@@ -16,10 +16,13 @@ import dagster as dg
 from ecom_platform.alerts.outbox import DEFAULT_SOURCE, raise_problem, resolve_problem
 from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.catalog import catalog
-from ecom_platform.errors import StorageError
+from ecom_platform.errors import StorageError, StoreAwayError
+from ecom_platform.feeds.feed import Feed
 from ecom_platform.landing import arrivals, identity, put_away
 from ecom_platform.landing.accounting import OnDisk, claimed_on_disk
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
+from ecom_platform.landing.bucket.bucket_zone import BucketZone
+from ecom_platform.landing.bucket.object_arrivals import look_for_work
 from ecom_platform.landing.placing import Placing
 from ecom_platform.landing.scan import LandedFile
 from ecom_platform.landing.watch import scan
@@ -49,11 +52,17 @@ from ecom_platform.store.provision import provide
 LOOK_SECONDS = 1.5
 # For which headers are read in one tick: of more files than that allows, the others wait for the next.
 READ_SECONDS = 0.75
+# The same of objects, which are fetched.
+FETCH_SECONDS = 1.5
 # Dagster looks for sensors that are due every five seconds; less than that is as often as it can.
 INTERVAL_SECONDS = 1
 
 # A run that begins says nothing for a moment.
 _DOUBT_SECONDS = 60.0
+# For how long a store that is away is a pause. Then ticks fail, which is told as an alert.
+AWAY_SECONDS = 120.0
+# By landing place, since when this process finds its store away.
+_away_since: dict[str, float] = {}
 
 # The cursor is the fingerprint of what is given up, or one of these: nothing is, or it is being tried again
 # and its alert is not over yet. Empty where nothing is remembered.
@@ -92,9 +101,8 @@ def new_csv_files(
     state = survey(context.instance, settings)
     decision = arrivals.decide(state)
     # While a run is under way nothing was looked at, and it has the check as well.
-    events = (
-        [] if state.under_way else told_of_files_without_feed(settings, state.without_feed, ecom_declared)
-    )
+    unseen = bool(state.under_way) or state.away is not None
+    events = [] if unseen else told_of_files_without_feed(settings, state.without_feed, ecom_declared)
     if isinstance(decision, Launch):
         context.log.info(decision.reason)
         cursor = _end_given_up(context.cursor, state)
@@ -104,7 +112,7 @@ def new_csv_files(
         )
         return dg.SensorResult([request], cursor=cursor, asset_events=events)
     if isinstance(decision, Skip):
-        if state.under_way or (state.lock_holder is not None and not state.live):
+        if unseen or (state.lock_holder is not None and not state.live):
             # What was given up may be what is being loaded: not over yet.
             return dg.SensorResult(skip_reason=decision.reason, cursor=context.cursor, asset_events=events)
         cursor = _end_given_up(context.cursor, state)
@@ -221,6 +229,9 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
     if under_way:
         return State(now, under_way=under_way)
     feeds = catalog(settings).feeds
+    bucket = BucketZone.of(settings)
+    if bucket is not None:
+        return _survey_of_bucket(instance, settings, bucket, feeds, now)
     zone = LandingZone.of(settings).looking_into(feeds)
     if not settings.home.exists():
         zone.prepare()  # the very first start, before anything could have landed
@@ -246,6 +257,33 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
         lock_holder=str(holder) if holder else None,
         live=holder is not None and holder.live,
         attempts=_attempts(instance, waiting),
+    )
+
+
+def _survey_of_bucket(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    zone: BucketZone,
+    feeds: Mapping[str, Feed],
+    now: float,
+) -> State:
+    try:
+        seen = look_for_work(settings, zone, feeds, FETCH_SECONDS)
+    except StoreAwayError as error:
+        if now - _away_since.setdefault(settings.landing_place, now) > AWAY_SECONDS:
+            raise
+        return State(now, away=str(error))
+    _away_since.pop(settings.landing_place, None)
+    holder = seen.holder
+    return State(
+        now,
+        seen.waiting,
+        seen.growing,
+        seen.refused,
+        seen.without_feed,
+        lock_holder=str(holder) if holder else None,
+        live=holder is not None and holder.live,
+        attempts=_attempts(instance, seen.waiting) if seen.waiting else Attempts(),
     )
 
 

@@ -1,0 +1,60 @@
+"""What waits in a bucket, as the sensor asks: quickly, and without claiming anything.
+
+Belongs here: a look at the store, and at the ledger where there is something. Does not belong here: what to
+do about it (``landing.arrivals``).
+
+A store that is away is not waited for: the next tick looks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ecom_platform.feeds.feed import Feed
+from ecom_platform.landing import arrivals
+from ecom_platform.landing.arrivals import Waiting
+from ecom_platform.landing.bucket import bucket_identity
+from ecom_platform.landing.bucket.bucket_zone import BucketZone
+from ecom_platform.landing.bucket.object_look import BucketPlacing, listed
+from ecom_platform.settings import Settings
+from ecom_platform.store import ledger, lock
+from ecom_platform.store.provision import provide
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look. ``waiting`` are objects that may be claimed, and those that a killed run had claimed."""
+
+    waiting: frozenset[Waiting] = frozenset()
+    growing: tuple[str, ...] = ()
+    refused: dict[str, str] = field(default_factory=dict)
+    without_feed: dict[str, str] = field(default_factory=dict)
+    holder: lock.Holder | None = None
+
+
+def look_for_work(
+    settings: Settings, zone: BucketZone, feeds: Mapping[str, Feed], read_seconds: float
+) -> Seen:
+    """What waits now; the database is asked where anything lies there. Raises :class:`StorageError`.
+
+    The bucket is listed first. What somebody else puts away between the two looks seems to have landed: a run
+    is begun that finds nothing to do.
+    """
+    zone = zone.looking_into(feeds).in_a_hurry()
+    listing = listed(zone)
+    marked = bucket_identity.read_marker(zone) is not None
+    if marked and not listing.objects:
+        return Seen(refused=listing.refused)
+    with provide(settings) as database, database.open(autocommit=True) as connection:
+        if not marked:
+            # Once, where nothing was loaded before. Later a missing marker means that it is another part of
+            # the bucket, which must not pass for one in which nothing has landed.
+            bucket_identity.verify(connection, zone)
+        holder = lock.holder(connection)
+        claimed = ledger.claimed_objects(connection)
+        leftovers = ledger.leftovers(connection, list(claimed))
+    found = listing.without({file.key for file in claimed.values()})
+    landed, without_feed = BucketPlacing(zone, feeds).sort(found.settled, read_seconds)
+    growing = tuple(name for name in found.unfinished if not name.startswith("."))
+    return Seen(arrivals.waiting(landed, leftovers), growing, found.refused, without_feed, holder)
