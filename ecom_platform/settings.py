@@ -564,11 +564,6 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             f"ECOM_SPARK_MASTER is {settings.spark_master!r} but ECOM_POSTGRES_URL is not set: executors on "
             "other machines cannot reach the embedded server. Set ECOM_POSTGRES_URL, or use local[*]."
         )
-    if settings.landing_bucket is not None and not settings.local_spark:
-        reader.problems.append(
-            f"ECOM_SPARK_MASTER is {settings.spark_master!r} and ECOM_LANDING_URL is set: so far a bucket is "
-            "loaded by local[*] alone. Use that, or unset ECOM_LANDING_URL."
-        )
     if settings.landing_bucket is not None and reader.text("ECOM_LANDING_DIR") is not None:
         reader.problems.append(
             "ECOM_LANDING_URL and ECOM_LANDING_DIR are both set; files land in one place: unset one of them."

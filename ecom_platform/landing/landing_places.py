@@ -46,6 +46,10 @@ class LandingPlaces(Protocol):
         """The folder for what Spark is told to load."""
 
     @property
+    def units_are_shared(self) -> bool:
+        """Whether tasks see that folder, wherever they run; they are told what is in it otherwise."""
+
+    @property
     def source(self) -> str | Location:
         """Where tasks find what is claimed: the folder, or the part of a bucket."""
 
@@ -110,6 +114,10 @@ class Folders:
     @property
     def units(self) -> Path:
         return self.zone.units
+
+    @property
+    def units_are_shared(self) -> bool:
+        return True
 
     @property
     def source(self) -> str:
@@ -180,6 +188,10 @@ class Objects:
     @property
     def units(self) -> Path:
         return self.zone.units
+
+    @property
+    def units_are_shared(self) -> bool:
+        return False
 
     @property
     def source(self) -> Location:

@@ -1,8 +1,9 @@
 """Whether the cluster can do the work, asked of its executors before they are given any.
 
 Belongs here: a small job with a time limit, in which every executor says whether it has the
-platform, sees the landing zone and reaches the database; and the sentence for each way in which
-that can go wrong. Does not belong here: the session's configuration (``cluster``, ``session``).
+platform, sees the landing zone (a folder, or a bucket) and reaches the database; and the sentence for
+each way in which that can go wrong. Does not belong here: the session's configuration (``cluster``,
+``session``).
 
 Without this, an executor that cannot reach the driver would show as a run that waits for ever, and
 one without the landing zone as a failure half-way.
@@ -26,8 +27,11 @@ from py4j.protocol import Py4JError
 from pyspark import InheritableThread
 from pyspark.sql import SparkSession
 
-from ecom_platform.errors import ClusterError, DatabaseError, EcomError
+from ecom_platform.errors import ClusterError, DatabaseError, EcomError, StorageError
+from ecom_platform.landing.bucket import bucket_identity
+from ecom_platform.landing.bucket.bucket_zone import OURS, BucketZone
 from ecom_platform.landing.zone import LandingZone
+from ecom_platform.objects import Location, bucket_of
 from ecom_platform.settings import Settings
 from ecom_platform.store.connection import Database
 from ecom_platform.streaming import spark_private
@@ -57,7 +61,7 @@ def require_cluster(session: SparkSession, settings: Settings) -> list[Answer]:
     deadline = time.monotonic() + settings.cluster.start_seconds
     try:
         _wait_for_executors(session, settings, deadline)
-        with _sign(LandingZone.of(settings)) as sign:
+        with _sign(settings) as sign:
             answers = _ask(session, settings, sign, deadline)
     except (Py4JError, ConnectionError) as error:
         raise _removed(settings) from error
@@ -106,19 +110,55 @@ def _removed(settings: Settings) -> ClusterError:
 # -- executors that come, and what they say --------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What executors are to find in the landing zone: a file, or an object of a bucket, and what is in it."""
+
+    place: str | Location
+    name: str
+
+    def unseen(self) -> str | None:
+        """What is wrong with it here, if anything."""
+        if isinstance(self.place, Location):
+            return self._unseen_in_bucket(self.place)
+        try:
+            text = Path(self.place, self.name).read_text(encoding="utf-8")
+            return None if text == self.name else "it is another folder"
+        except OSError as error:
+            return error.strerror or type(error).__name__
+
+    def _unseen_in_bucket(self, location: Location) -> str | None:
+        try:
+            found = bucket_of(location, hurried=True).read(OURS + self.name)
+        except StorageError as error:
+            return error.message
+        return None if found == self.name.encode() else "it is another bucket, or another part of it"
+
+
 @contextmanager
-def _sign(zone: LandingZone) -> Iterator[Path]:
-    """A file in the landing zone for executors to read: a folder of the same name would not do."""
+def _sign(settings: Settings) -> Iterator[Sign]:
+    """A sign for executors to read: a folder, or a bucket, of the same name would not do."""
+    name = f"_probe-{uuid.uuid4().hex}"
+    bucket = BucketZone.of(settings)
+    if bucket is not None:
+        bucket_identity.prepare(bucket)
+        bucket.bucket.put(OURS + name, name.encode())
+        try:
+            yield Sign(bucket.location, name)
+        finally:
+            bucket.bucket.delete_whatever(OURS + name)
+        return
+    zone = LandingZone.of(settings)
     zone.prepare()
-    path = zone.units / f"_probe-{uuid.uuid4().hex}"
-    path.write_text(path.name, encoding="utf-8")
+    path = zone.units / name
+    path.write_text(name, encoding="utf-8")
     try:
-        yield path
+        yield Sign(str(zone.units), name)
     finally:
         path.unlink(missing_ok=True)
 
 
-def _ask(session: SparkSession, settings: Settings, sign: Path, deadline: float) -> list[Answer]:
+def _ask(session: SparkSession, settings: Settings, sign: Sign, deadline: float) -> list[Answer]:
     """The job itself, in a thread that can be waited for with a limit."""
     context = session.sparkContext
     url = settings.spark_postgres_url or settings.postgres_url or ""
@@ -128,7 +168,7 @@ def _ask(session: SparkSession, settings: Settings, sign: Path, deadline: float)
         try:
             context.setJobGroup(_JOB_GROUP, _JOB_GROUP, interruptOnCancel=True)
             tasks = context.parallelize(range(context.defaultParallelism), context.defaultParallelism)
-            result.set_result(tasks.map(lambda _: _look(str(sign), url)).collect())
+            result.set_result(tasks.map(lambda _: _look(sign, url)).collect())
         except BaseException as error:
             result.set_exception(error)
 
@@ -161,7 +201,7 @@ def _unable(settings: Settings, error: Exception) -> ClusterError:
     )
 
 
-def _look(sign: str, url: str) -> dict[str, Any]:
+def _look(sign: Sign, url: str) -> dict[str, Any]:
     """Runs on an executor."""
     identity = database = None
     try:
@@ -170,14 +210,7 @@ def _look(sign: str, url: str) -> dict[str, Any]:
         database = error.message
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     versions["Python"] = ".".join(platform.python_version_tuple()[:2])
-    return asdict(Answer(socket.gethostname(), versions, _unseen(Path(sign)), database, identity))
-
-
-def _unseen(sign: Path) -> str | None:
-    try:
-        return None if sign.read_text(encoding="utf-8") == sign.name else "it is another folder"
-    except OSError as error:
-        return error.strerror or type(error).__name__
+    return asdict(Answer(socket.gethostname(), versions, sign.unseen(), database, identity))
 
 
 def _judge(answers: list[Answer], settings: Settings) -> None:
@@ -192,6 +225,14 @@ def _judge(answers: list[Answer], settings: Settings) -> None:
             raise ClusterError(
                 f"The executor on {answer.host} has {', '.join(differing)}; the driver has {wanted}.",
                 "Install the same locked environment on both, and set ECOM_SPARK_PYTHON to it.",
+            )
+        if answer.landing and settings.landing_bucket is not None:
+            raise ClusterError(
+                f"The executor on {answer.host} does not see the landing zone {settings.landing_place}: "
+                f"{answer.landing.rstrip('.')}.",
+                "Executors read objects with credentials of their own environment (AWS_* of the workers, a "
+                "profile, or their machine's role), which must be allowed to get objects below "
+                "ECOM_LANDING_URL; and ECOM_LANDING_ENDPOINT must be an address that they reach as well.",
             )
         if answer.landing:
             raise ClusterError(

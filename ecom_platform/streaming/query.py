@@ -26,8 +26,9 @@ from typing import Any
 
 import numpy as np
 from py4j.protocol import Py4JError
+from pyspark import RDD
 from pyspark.errors import StreamingQueryException
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from ecom_platform.errors import EcomError, IngestError, JvmLostError, StorageError
@@ -42,6 +43,7 @@ from ecom_platform.store.outcome import FileOutcome, UnitFile, UnitResult, feed_
 from ecom_platform.streaming.copies import fetched
 from ecom_platform.streaming.executors import ExecutorUse, executor_use, since
 from ecom_platform.streaming.paths import hadoop_path
+from ecom_platform.streaming.spark_private import file_paths
 from ecom_platform.streaming.units import plan_batches, plan_units, read_unit, write_units
 
 log = logging.getLogger(__name__)
@@ -361,9 +363,7 @@ class _Batches:
         batch_id = self._start(query_batch_id)
         job = self._job
         loader = _loader(job.database.task_url, job.feeds, job.places.source, batch_id)
-        # Not mapInArrow: a line of text each way gains nothing from it, and it makes driver and
-        # workers import pandas, a second each.
-        rdd = units_frame.rdd
+        rdd = self._texts(units_frame)
         # Asked each time: executors of a cluster come and go.
         slots = rdd.context.defaultParallelism
         units = [_read_result(result) for result in rdd.map(loader).collect()]
@@ -375,6 +375,16 @@ class _Batches:
             ledger.finish_batch(connection, batch_id, len(outcomes), figures)
         hosts = tuple(unit.host for unit in units)
         self._on_batch(Batch(outcomes, figures, hosts, left_out, tuple(again)))
+
+    def _texts(self, units: DataFrame) -> RDD[str]:
+        """What is in the unit files of a micro-batch, a task each."""
+        if self._job.places.units_are_shared:
+            # Not mapInArrow: a line of text each way gains nothing from it, and it makes driver and
+            # workers import pandas, a second each.
+            return units.rdd.map(lambda row: str(row[0]))
+        # No task reads a file of the driver's machine: it is told what is in it.
+        texts = [Path(path).read_text(encoding="utf-8") for path in file_paths(units)]
+        return units.sparkSession.sparkContext.parallelize(texts, max(len(texts), 1))
 
     def _put_away(self, outcomes: list[FileOutcome], left_out: Sequence[int]) -> list[str]:
         """Committed files leave the claimed folder; returns the names of those that land once more."""
@@ -390,16 +400,16 @@ class _Batches:
 
 def _loader(
     url: str, feeds: Mapping[str, Feed], source: str | Location, batch_id: int
-) -> Callable[[Row], str]:
+) -> Callable[[str], str]:
     """The function that runs in each task: the content of a unit file in, its result out, as JSON.
 
     The declarations go with it, so that a task needs no file of them.
     """
     declared = {name: to_data(feed) for name, feed in feeds.items()}
 
-    def load(row: Row) -> str:
+    def load(unit: str) -> str:
         location = source if isinstance(source, Location) else None
-        files = read_unit(row[0], "" if isinstance(source, Location) else source)
+        files = read_unit(unit, "" if isinstance(source, Location) else source)
         feed = from_data(declared[feed_of(files[0].name)])
         return _write_result(url, feed, files, batch_id, location)
 

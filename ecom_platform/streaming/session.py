@@ -89,6 +89,9 @@ def spark_config(settings: Settings) -> dict[str, str]:
         # Unit files are tiny; each is to be a task of its own.
         "spark.sql.files.openCostInBytes": "128m",
     }
+    if settings.landing_bucket is not None:
+        # Of more unit files than this Spark asks executors, who do not see the folder.
+        config["spark.sql.sources.parallelPartitionDiscovery.threshold"] = str(2**31 - 1)
     if settings.local_spark:
         # Its ports are this machine's alone, but other users of the machine reach them as well: Spark makes
         # a secret of its own, which nobody is told.

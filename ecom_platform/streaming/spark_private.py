@@ -11,7 +11,7 @@ import subprocess
 from typing import Any
 
 from pyspark import SparkContext
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 
 def gateway() -> Any | None:
@@ -55,3 +55,9 @@ def executors(session: SparkSession) -> list[Any]:
     """Spark's own account of each executor (``ExecutorSummary``), those that are gone included."""
     found = session.sparkContext._jsc.sc().statusStore().executorList(False)
     return [found.apply(at) for at in range(found.size())]
+
+
+def file_paths(frame: DataFrame) -> list[str]:
+    """The files that a micro-batch of a file source is about to read, as its partitions name them."""
+    partitions = frame._jdf.queryExecution().toRdd().partitions()
+    return [file.toPath().toUri().getPath() for partition in partitions for file in partition.files()]

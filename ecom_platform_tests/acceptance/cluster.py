@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import secrets
+import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -33,6 +35,9 @@ class Cluster:
     port: int
     page: int
     secret: str
+    # What workers have in their environment beside what everybody has, and a folder that they do not see.
+    of_workers: dict[str, str] = field(default_factory=dict)
+    hidden: Path | None = None
     daemons: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -55,15 +60,23 @@ class Cluster:
         return 0
 
     def start(self, role: str, *arguments: str) -> None:
-        environment = clean_environment() | {
+        environment = clean_environment() | (self.of_workers if role == "worker" else {})
+        environment |= {
             "ECOM_HOME": str(self.folder),
             "ECOM_SPARK_SECRET": self.secret,
             "SPARK_DAEMON_MEMORY": "256m",
         }
         with (self.folder / f"{role}-{len(self.daemons)}.log").open("wb") as log:
             command = [sys.executable, "-m", "ecom_platform.streaming.standalone", role, *arguments]
+            if role == "worker" and self.hidden is not None:
+                command = without(self.hidden, command)
             process = subprocess.Popen(command, env=environment, cwd=self.folder, stdout=log, stderr=log)
         self.daemons.append(process)
+
+    def sees(self, worker: subprocess.Popen[bytes], path: Path) -> bool:
+        """Whether there is anything at ``path`` for this worker."""
+        there = Path(f"/proc/{worker.pid}/root{path}")
+        return there.exists() and (not there.is_dir() or any(there.iterdir()))
 
     def start_worker(self) -> None:
         work = self.folder / f"work-{len(self.daemons)}"
@@ -104,11 +117,26 @@ class Cluster:
             daemon.wait()
 
 
+def without(folder: Path, command: list[str]) -> list[str]:
+    """The command, run where ``folder`` is empty, as on another machine; it keeps the process's id."""
+    script = f"mount -t tmpfs none {shlex.quote(str(folder))} && exec {shlex.join(command)}"
+    return ["unshare", "--mount", "--", "sh", "-c", script]
+
+
+def can_hide(folder: Path) -> bool:
+    """Whether this machine lets us start a program that does not see a folder."""
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run(without(folder, ["true"]), check=False, capture_output=True).returncode == 0
+
+
 @contextmanager
-def standalone_cluster(folder: Path, workers: int) -> Iterator[Cluster]:
+def standalone_cluster(
+    folder: Path, workers: int, of_workers: dict[str, str] | None = None, hidden: Path | None = None
+) -> Iterator[Cluster]:
     """A cluster of so many workers of one core each."""
     folder.mkdir(parents=True, exist_ok=True)
-    cluster = Cluster(folder, free_port(), free_port(), secrets.token_urlsafe(24))
+    cluster = Cluster(folder, free_port(), free_port(), secrets.token_urlsafe(24), of_workers or {}, hidden)
     try:
         address = ["--host", HOST, "--port", str(cluster.port), "--webui-port", str(cluster.page)]
         cluster.start("master", *address)

@@ -18,10 +18,11 @@ from ecom_platform.landing.zone import LandingZone
 from ecom_platform.settings import load_settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform_tests.acceptance.cluster import HOST, Cluster, standalone_cluster
+from ecom_platform_tests.acceptance.cluster import HOST, Cluster, can_hide, standalone_cluster
 from ecom_platform_tests.acceptance.ui import clean_environment
 from ecom_platform_tests.landing import rows_of
 from ecom_platform_tests.reference import compare
+from ecom_platform_tests.s3_server import CREDENTIALS, S3Server
 from ecom_platform_tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("starts_spark")
@@ -43,9 +44,27 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with standalone_cluster(tmp_path_factory.mktemp("cluster"), workers=2) as started:
+def of_the_driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that no worker sees, where the machine lets us hide one."""
+    return tmp_path_factory.mktemp("driver")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory, of_the_driver: Path) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    of_workers = {
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    hidden = of_the_driver if can_hide(of_the_driver) else None
+    with standalone_cluster(folder, 2, of_workers, hidden) as started:
         yield started
+
+
+def give_credentials(cluster: Cluster) -> None:
+    """To executors that start from now on."""
+    lines = [f"{name.lower()} = {value}" for name, value in CREDENTIALS.items()]
+    (cluster.folder / "credentials").write_text("\n".join(["[default]", *lines, ""]))
 
 
 def environment(home: Path, cluster: Cluster, address: Address) -> dict[str, str]:
@@ -61,15 +80,17 @@ def environment(home: Path, cluster: Cluster, address: Address) -> dict[str, str
 
 
 def test_what_a_cluster_lacks_is_named_at_the_start(
-    postgres: Server, cluster: Cluster, tmp_path: Path
+    postgres: Server, cluster: Cluster, s3: S3Server, tmp_path: Path
 ) -> None:
     with postgres.database("refused") as address:
         home = tmp_path / "home"
-        ours = environment(home, cluster, address) | {"ECOM_SPARK_CORES": "1"}
+        ours = environment(home, cluster, address) | {"ECOM_SPARK_CORES": "1", **CREDENTIALS}
         elsewhere = address.url.replace(f":{address.port}/", ":1/")
         cases: list[dict[str, str]] = [
             # A path that is another folder in every process.
             {"ECOM_LANDING_DIR": "/proc/self/cwd/landing"},
+            # The driver has credentials, and executors have none.
+            {"ECOM_LANDING_URL": f"s3://{s3.bucket}/refused", "ECOM_LANDING_ENDPOINT": s3.endpoint},
             {"ECOM_SPARK_POSTGRES_URL": elsewhere},
             {"ECOM_SPARK_PYTHON": "/nowhere/python"},
             # Nobody listens there, so executors cannot reach the driver.
@@ -89,12 +110,15 @@ def test_what_a_cluster_lacks_is_named_at_the_start(
             timeout=600,
         )
         assert done.returncode == 0, done.stderr
-        landing, database, python, driver = json.loads(done.stdout)
+        landing, bucket, database, python, driver = json.loads(done.stdout)
         examined = subprocess.run(
             [*ECOM, "doctor", "--json"], env=ours, cwd=home, capture_output=True, text=True, timeout=240
         )
     assert landing["code"] == "cluster"
     assert "/proc/self/cwd/landing" in landing["message"] and "ECOM_LANDING_DIR" in landing["remedy"]
+    assert bucket["code"] == "cluster"
+    assert f"s3://{s3.bucket}/refused/" in bucket["message"] and "AWS_" in bucket["remedy"]
+    assert s3.keys(s3.bucket, "refused/") == []
     assert database["code"] == "database"
     assert "executor" in database["message"] and "ECOM_SPARK_POSTGRES_URL" in database["remedy"]
     assert "/nowhere/python" in python["message"] and "ECOM_SPARK_PYTHON" in python["remedy"]
@@ -178,6 +202,36 @@ def test_a_worker_lost_in_mid_batch(postgres: Server, cluster: Cluster, tmp_path
         for secret in (cluster.secret, address.password):
             assert secret not in output + errors
             assert secret not in everything_printed(cluster.folder, settings.home)
+
+
+def test_workers_that_share_no_folder_load_from_a_bucket(
+    postgres: Server, cluster: Cluster, s3: S3Server, of_the_driver: Path
+) -> None:
+    give_credentials(cluster)
+    home = of_the_driver / "home"
+    with postgres.database("bucket") as address:
+        ours = environment(home, cluster, address) | {
+            **CREDENTIALS,
+            "ECOM_LANDING_URL": f"s3://{s3.bucket}/cluster",
+            "ECOM_LANDING_ENDPOINT": s3.endpoint,
+        }
+        if cluster.hidden is not None:
+            assert [worker for worker in cluster.workers if cluster.sees(worker, home.parent)] == []
+        before = len(ended(cluster))
+        command = [*ECOM, "run", "--json", "--events", str(EVENTS)]
+        done = subprocess.run(
+            command, env=ours, cwd=home, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        )
+        assert done.returncode == 0, done.stderr
+        result = json.loads(done.stdout)
+        assert result["rows"] == rows_of(EVENTS, inserted=EVENTS)
+        assert (result["files"]["loaded"], result["checks"]["failed"]) == (30, [])
+        assert len(s3.keys(s3.bucket, "cluster/.ecom/archive/")) == 30
+        assert [key for key in s3.keys(s3.bucket, "cluster/") if "/.ecom/" not in key] == []
+        assert_run_by(cluster, before)
+        for secret in (cluster.secret, address.password, CREDENTIALS["AWS_SECRET_ACCESS_KEY"]):
+            assert secret not in done.stdout + done.stderr
+            assert secret not in everything_printed(cluster.folder, home)
 
 
 def assert_run_by(cluster: Cluster, before: int) -> None:

@@ -638,14 +638,6 @@ class TestSettings:
                 {"ECOM_LANDING_URL": "s3://bucket", "ECOM_LANDING_ENDPOINT": "http://me:secret@h"},
                 "has a user in it",
             ),
-            (
-                {
-                    "ECOM_LANDING_URL": "s3://bucket",
-                    "ECOM_SPARK_MASTER": "spark://h:7077",
-                    "ECOM_POSTGRES_URL": "postgresql://u@h/d",
-                },
-                "ECOM_SPARK_MASTER",
-            ),
         ],
     )
     def test_settings_that_cannot_be_used(self, variables: dict[str, str], said: str) -> None:

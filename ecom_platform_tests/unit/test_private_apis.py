@@ -19,7 +19,9 @@ ADAPTERS = {
     "dagster": {"orchestration/dagster_private.py", "orchestration/webserver.py"},
     "pyspark": {"streaming/spark_private.py"},
 }
-OF_SPARK = {"_active_spark_context", "_ensure_initialized", "_gateway", "_jsc", "_jvm", "_jsparkSession"}
+OF_SPARK = {
+    "_active_spark_context", "_ensure_initialized", "_gateway", "_jsc", "_jdf", "_jvm", "_jsparkSession"
+}  # fmt: skip
 
 
 def asked_for(path: Path) -> set[str]:
