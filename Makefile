@@ -120,6 +120,7 @@ lock: setup ## Lock the dependencies again: pyproject.toml, then what the image 
 	$(LOCK) --extra dev pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock pyproject.toml -o docker/requirements.lock
 	$(LOCK) -c requirements.lock docker/notebook.in -o docker/notebook.lock
+	$(LOCK) -c requirements.lock docker/objects.in -o docker/objects.lock
 	$(LOCK) -c requirements.lock -c requirements-uv.lock docker/build.in -o docker/build.lock
 
 clean: ## Remove the environment (the state in .ecom stays)

@@ -1,8 +1,8 @@
 """`make docker-test`: the image and the stack, built and used on whatever engine answers.
 
 Builds, checks the files, starts the stack, runs the main job through GraphQL, drops a CSV, breaks
-things in mid-batch, takes the stack down and up again, then uses its cluster from the host. Prints
-what it measured; exit 0 only if nothing was lost and nothing is there twice.
+things in mid-batch, takes the stack down and up again, then uses its cluster from the host, then starts
+a stack whose files land in a bucket and whose containers share no folder. Prints what it measured; exit 0 only if nothing was lost and nothing is there twice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ecom_platform_tests.acceptance.stack import TOP, Stack, engine_answers, lau
 from ecom_platform_tests.acceptance.ui import clean_environment, ecom_dev
 from ecom_platform_tests.landing import rows_of
 
-IMAGE, NOTEBOOK_IMAGE = "ecom-platform:test", "ecom-notebook:test"
+IMAGE, NOTEBOOK_IMAGE, OBJECTS_IMAGE = "ecom-platform:test", "ecom-notebook:test", "ecom-objects:test"
 EVENTS = 30_000
 # Enough for a fault to strike in mid-batch, on one core.
 FAULT_EVENTS, FAULT_ROWS_PER_FILE = 300_000, 10_000
@@ -52,6 +52,7 @@ def build() -> None:
     command = ["docker", "build", "--network", "host", "-f", str(dockerfile)]
     run(*command, "--target", "platform", "-t", IMAGE, TOP)
     run(*command, "--target", "notebook", "-t", NOTEBOOK_IMAGE, TOP)
+    run(*command, "--target", "objects", "-t", OBJECTS_IMAGE, TOP)
     seconds = time.monotonic() - started
     size = int(run("docker", "image", "inspect", "--format", "{{.Size}}", IMAGE))
     layers = run("docker", "history", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}", IMAGE)
@@ -59,7 +60,9 @@ def build() -> None:
     ours, _, _ = layers.partition("groupadd")
     added = sum(int(line.split()[0]) for line in ours.splitlines())
     above = f"{added / 1e6:,.0f} MB of it above the base"
-    say(f"image: {size / 1e6:,.0f} MB, {above}; built, with the notebook's, in {seconds:.0f} s")
+    say(
+        f"image: {size / 1e6:,.0f} MB, {above}; built, with those of notebook and objects, in {seconds:.0f} s"
+    )
     if shutil.which("hadolint"):
         run("hadolint", dockerfile)
         say("hadolint: nothing to say")
@@ -424,6 +427,49 @@ def refused(home: Path, settings: dict[str, str], wrong: dict[str, str], named: 
     say(f"refused after {time.monotonic() - started:.0f} s, naming {named}: {error['message']}")  # type: ignore[index]
 
 
+# -- a bucket ----------------------------------------------------------------------------------------
+
+_PUT = """
+import os, sys, boto3
+client = boto3.client("s3", endpoint_url=os.environ["ECOM_LANDING_ENDPOINT"], region_name="us-east-1")
+client.put_object(Bucket="landing", Key="events/" + sys.argv[1], Body=sys.stdin.buffer.read())
+"""
+_KEYS = """
+import os, boto3
+client = boto3.client("s3", endpoint_url=os.environ["ECOM_LANDING_ENDPOINT"], region_name="us-east-1")
+for page in client.get_paginator("list_objects_v2").paginate(Bucket="landing", Prefix="events/"):
+    print(*(entry["Key"] for entry in page.get("Contents", ())), sep="\\n")
+"""
+
+
+def bucket(folder: Path) -> None:
+    """A stack whose files land in a bucket: driver and executors share no folder."""
+    variables = {"ECOM_IMAGE": IMAGE, "ECOM_OBJECTS_IMAGE": OBJECTS_IMAGE, "ECOM_SHOP": "on"}
+    variables |= {"ECOM_LANDING_DIR": "", "ECOM_LANDING_URL": "s3://landing/events"}
+    variables["ECOM_LANDING_ENDPOINT"] = "http://objects:8333"
+    with stack("ecom-bucket", folder, **variables) as made:
+        seconds = made.up("objects") + made.up()
+        say(f"a stack with an S3 server: up and healthy after {seconds:.1f} s")
+        run_main(made)
+        row = "7,PROD1000,purchase,2026-01-02 03:04:05,19.99,Books,Mobile,DE"
+        content = "\n".join([HEADER, *(f"{uuid.uuid4()},{row}" for _ in range(CSV_ROWS))]) + "\n"
+        in_code = ["exec", "-T", "dagster-code", "with-secrets", "python", "-c"]
+        made.compose(*in_code, _PUT, "dropped.csv", stdin=content)
+        started = time.monotonic()
+        loaded = "SELECT count(*) FROM ingested_files WHERE name = 'dropped.csv' AND state = 'loaded'"
+        wait_for("an object is loaded", lambda: made.number(loaded) == 1)
+        assert run_that_loaded(made, "dropped.csv") == "ingest"
+        say(f"an object was loaded by the sensor after {time.monotonic() - started:.1f} s")
+        accounts(made, CSV_ROWS)
+        wait_for("the sensor's run has ended", lambda: made.running() == 0)
+        keys = made.compose(*in_code, _KEYS).split()
+        assert keys and [key for key in keys if not key.startswith("events/.ecom/")] == [], keys
+        for service in ("spark-worker", "dagster-code"):
+            assert made.compose("exec", "-T", service, "ls", "-A", "/var/lib/ecom/landing") == ""
+        say(f"{len(keys)} objects below the prefix, all of ours; the volume that is shared is empty")
+        secrets_stay_secret(made)
+
+
 def main() -> int:
     if not engine_answers():
         print("No Docker engine with Compose answers: start one, or set DOCKER_HOST.", file=sys.stderr)
@@ -451,6 +497,7 @@ def main() -> int:
             secrets_stay_secret(made)
             down_and_up(made)
         laptop(folder / "laptop")
+        bucket(folder / "bucket")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     say(f"docker-test passed in {time.monotonic() - started:.0f} s")

@@ -24,6 +24,7 @@ SERVICES = {
     "dagster-webserver",
     "dagster-daemon",
     "stream",
+    "objects",
     "notebook",
 }
 _VARIABLE = re.compile(r"\$\{(\w+)(:?[-?][^}]*)?\}")
@@ -42,7 +43,7 @@ def pins(path: Path) -> dict[str, str]:
 def test_the_services_are_those_of_the_deployment(compose: dict[str, Any]) -> None:
     assert set(compose["services"]) == SERVICES
     optional = {name: s["profiles"] for name, s in compose["services"].items() if "profiles" in s}
-    assert optional == {"stream": ["live"], "notebook": ["notebook"]}
+    assert optional == {"stream": ["live"], "objects": ["bucket"], "notebook": ["notebook"]}
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -60,7 +61,7 @@ def test_each_has_health_restart_rotation_and_limits(compose: dict[str, Any], na
 
 def test_ports_are_published_on_loopback_alone(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
-    assert len(ports) == 5
+    assert len(ports) == 6
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
@@ -89,6 +90,20 @@ def test_the_landing_zone_has_one_path_everywhere_and_executors_only_read(compos
     assert [name for name, volume in mounts.items() if volume.endswith(":ro")] == ["spark-worker"]
 
 
+def test_who_reads_or_writes_objects_has_credentials_and_nobody_else(compose: dict[str, Any]) -> None:
+    having = {name for name, s in compose["services"].items() if "objects_secret" in s.get("secrets", ())}
+    assert having == {"objects", "spark-worker", "dagster-code", "stream"}
+    told = {
+        name for name, s in compose["services"].items() if "AWS_ACCESS_KEY_ID" in s.get("environment", ())
+    }
+    assert told == having
+    # Where a bucket is chosen, the folder can be unset: both at once are refused.
+    for name in ("dagster-code", "stream"):
+        environment = compose["services"][name]["environment"]
+        assert environment["ECOM_LANDING_DIR"] == "${ECOM_LANDING_DIR-/var/lib/ecom/landing}"
+        assert {"ECOM_LANDING_URL", "ECOM_LANDING_ENDPOINT"} <= set(environment)
+
+
 def test_make_env_writes_what_is_required_once(compose: dict[str, Any], tmp_path: Path) -> None:
     script = tmp_path / "make-env"
     script.write_text((DOCKER / "make-env").read_text())
@@ -104,7 +119,7 @@ def test_make_env_writes_what_is_required_once(compose: dict[str, Any], tmp_path
     assert written.read_text() == before
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "notebook.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "notebook.lock", "objects.lock"])
 def test_the_image_has_the_versions_that_are_tested(lock: str) -> None:
     image, tested = pins(DOCKER / lock), pins(TOP / "requirements.lock")
     assert image
@@ -120,7 +135,7 @@ def test_the_image_has_what_the_package_needs() -> None:
     assert needed - set(pins(DOCKER / "requirements.lock")) == set()
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "notebook.lock", "build.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "notebook.lock", "objects.lock", "build.lock"])
 def test_locks_have_hashes_and_no_address(lock: str) -> None:
     text = (DOCKER / lock).read_text()
     assert text.count("--hash=sha256:") >= len(pins(DOCKER / lock)) > 0
@@ -138,7 +153,7 @@ def test_base_images_are_pinned_by_tag_and_the_user_is_not_root() -> None:
     # Whatever is done as root in between, what runs is not.
     assert [users[index - 1] for index, line in enumerate(users) if line.startswith("CMD ")] == [
         "USER 10001"
-    ] * 2
+    ] * 3
 
 
 def test_dagsters_history_is_in_postgresql_and_bounded() -> None:
