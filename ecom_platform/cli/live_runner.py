@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from ecom_platform.errors import JvmLostError, StorageError
-from ecom_platform.landing.zone import require_folders
 from ecom_platform.processes.interrupts import handled
 from ecom_platform.processes.services import folder_identity
 from ecom_platform.settings import load_settings
@@ -35,7 +34,6 @@ def run_live() -> int:
     Raises :class:`EcomError` for what is found out before it begins, and when it cannot go on.
     """
     settings = load_settings()
-    require_folders(settings)
     from ecom_platform.cli.console import LiveDisplay
     from ecom_platform.cli.doctor import require
     from ecom_platform.store.provision import provide_lasting

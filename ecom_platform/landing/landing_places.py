@@ -19,8 +19,10 @@ from ecom_platform.landing.bucket import bucket_checks, bucket_identity
 from ecom_platform.landing.bucket import object_claim as of_objects
 from ecom_platform.landing.bucket.bucket_zone import BucketZone, quarantined_key
 from ecom_platform.landing.bucket.object_look import BucketPlacing, look
+from ecom_platform.landing.bucket.object_lookout import ObjectLookout
 from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.landing.former_quarantine import release_from_quarantine
+from ecom_platform.landing.lookout import FolderLookout, Lookout
 from ecom_platform.landing.scan import LandedFile, Scan
 from ecom_platform.landing.watch import scan
 from ecom_platform.landing.zone import LandingZone
@@ -82,6 +84,23 @@ class LandingPlaces(Protocol):
         """What has landed, once it rests or ``wait_seconds`` have passed."""
 
     def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim: ...
+
+    def lookout(
+        self,
+        database: Database,
+        settle_seconds: float,
+        declared: Mapping[str, Feed],
+        produced: Collection[str] = (),
+    ) -> Lookout:
+        """For whoever looks again and again."""
+
+    def waiting(
+        self, database: Database, declared: Mapping[str, Feed], settle_seconds: float
+    ) -> dict[str, str]:
+        """What is of no feed, and why."""
+
+    def given_back(self, database: Database, unknown: Collection[int]) -> set[int]:
+        """Of files that the ledger does not know, those that it has forgotten since they were given back."""
 
     def changed(self, connection: Connection, files: Sequence[ledger.ClaimedFile]) -> list[int]:
         """Those that are seen not to be what was claimed, before a task reads them."""
@@ -157,6 +176,26 @@ class Folders:
     def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim:
         return claim.claim_files(database, self.zone, files)
 
+    def lookout(
+        self,
+        database: Database,
+        settle_seconds: float,
+        declared: Mapping[str, Feed],
+        produced: Collection[str] = (),
+    ) -> Lookout:
+        return FolderLookout(database, self.zone, settle_seconds, declared, produced)
+
+    def waiting(
+        self,
+        database: Database,  # noqa: ARG002
+        declared: Mapping[str, Feed],
+        settle_seconds: float,
+    ) -> dict[str, str]:
+        return placing.waiting_files(self.zone.landing, declared, settle_seconds)
+
+    def given_back(self, database: Database, unknown: Collection[int]) -> set[int]:  # noqa: ARG002
+        return set(unknown) - {number for number, _ in self.zone.claimed_files()}
+
     def changed(self, connection: Connection, files: Sequence[ledger.ClaimedFile]) -> list[int]:
         return claim.changed_since_claimed(connection, self.zone, files)
 
@@ -228,6 +267,29 @@ class Objects:
 
     def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim:
         return of_objects.claim_objects(database, self.zone, files)
+
+    def lookout(
+        self,
+        database: Database,
+        settle_seconds: float,  # noqa: ARG002 (an object is whole when it is there)
+        declared: Mapping[str, Feed],
+        produced: Collection[str] = (),
+    ) -> Lookout:
+        return ObjectLookout(database, self.zone, declared, produced)
+
+    def waiting(
+        self,
+        database: Database,
+        declared: Mapping[str, Feed],
+        settle_seconds: float,  # noqa: ARG002
+    ) -> dict[str, str]:
+        return BucketPlacing(self.zone, declared).sort(look(database, self.zone).settled)[1]
+
+    def given_back(self, database: Database, unknown: Collection[int]) -> set[int]:
+        # A number that the ledger has yet to give was forgotten in another way: the database went back.
+        with database.open(autocommit=True) as connection:
+            highest = ledger.highest_file_id(connection)
+        return {number for number in unknown if number <= highest}
 
     def changed(self, connection: Connection, files: Sequence[ledger.ClaimedFile]) -> list[int]:  # noqa: ARG002
         return []  # the task that reads it finds out

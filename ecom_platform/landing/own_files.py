@@ -10,13 +10,10 @@ meanwhile: its row's name is then that of its feed's folder. One that waits for 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 
-from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing.placing import Placing
+from ecom_platform.landing.lookout import Lookout
 from ecom_platform.landing.scan import LandedFile, Scan
-from ecom_platform.landing.watch import Watch
-from ecom_platform.landing.zone import LandingZone
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection
 
@@ -28,16 +25,14 @@ class OwnFiles:
     def __init__(
         self,
         connection: Connection,
-        zone: LandingZone,
-        settle_seconds: float,
+        lookout: Lookout,
         produced: Collection[str] = (),
-        declared: Mapping[str, Feed] | None = None,
+        declared: Collection[str] = (),
     ) -> None:
-        """``declared``: the feeds by whose headers files are placed; without them none is."""
-        self._watch = Watch(zone.landing, settle_seconds, feeds=zone.feeds)
-        self._produced, self._declared = frozenset(produced), declared or {}
-        self._placing = Placing(zone.landing, self._declared, self._produced) if declared else None
-        found = self._watch.look()
+        """``declared``: names of the feeds by whose headers files are placed."""
+        self._lookout = lookout
+        self._produced, self._declared = frozenset(produced), frozenset(declared)
+        found = self._lookout.look()
         self._unsettled = {file.name for file in found.unsettled}
         # By the name that each has in the ledger, or will have; of those that do not rest that is not known.
         self._unclaimed = {file.name: file for file in self._expected(found).values()}
@@ -50,7 +45,7 @@ class OwnFiles:
 
     def look(self, connection: Connection) -> int:
         """Find the ledger rows that have come about; returns how many files are not finished yet."""
-        found = self._watch.look()
+        found = self._lookout.look()
         expected = self._expected(found)
         for name, file in expected.items():
             if name != file.name and name in self._unclaimed:
@@ -66,10 +61,7 @@ class OwnFiles:
 
     def _expected(self, found: Scan) -> dict[str, LandedFile]:
         """What whoever loads will take, by present names, under its names in the ledger."""
-        settled = {file.name: file for file in found.settled}
-        if self._placing is not None:
-            settled = self._placing.sort(found.settled).expected
-        return settled | {file.name: file for file in found.unsettled}
+        return self._lookout.expected(found.settled) | {file.name: file for file in found.unsettled}
 
     def _aliases(self) -> dict[str, str]:
         """Names that files may have got that did not rest at the last look, and those that they had."""

@@ -1,7 +1,7 @@
-"""Claiming while the query runs: what comes to rest in the landing folder is its next work.
+"""Claiming while the query runs: what comes to rest where files land is its next work.
 
-Belongs here: the thread that looks, claims and passes on. Does not belong here: when a file is at
-rest (``landing.watch``), the claim itself (``landing.claim``), what Spark is told when (``dispatch``).
+Belongs here: the thread that looks, claims and passes on. Does not belong here: when a file may be
+claimed, and the claim itself (``landing.lookout``), what Spark is told when (``dispatch``).
 """
 
 from __future__ import annotations
@@ -9,24 +9,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from ecom_platform.errors import EcomError, IngestError
-from ecom_platform.landing.claim import claim_files
-from ecom_platform.landing.placing import Placing
+from ecom_platform.landing.lookout import Lookout
 from ecom_platform.landing.scan import LandedFile, Scan
-from ecom_platform.landing.watch import Watch
-from ecom_platform.landing.zone import LandingZone
-from ecom_platform.store.connection import Database
 from ecom_platform.store.ledger import ClaimedFile
 from ecom_platform.store.outcome import feed_of
 from ecom_platform.streaming.dispatch import Dispatcher
 
 log = logging.getLogger(__name__)
 
-# Looking costs 20 microseconds and a file's wait for the next look is half of this on average.
-LOOK_SECONDS = 0.05
 # A claim of more files at once keeps the first of them waiting for the last.
 MAX_CLAIMED_AT_ONCE = 500
 # After which a file that could not be moved is tried again.
@@ -34,18 +28,13 @@ STUCK_SECONDS = 30.0
 
 
 class Claimer:
-    """A thread that claims until it is stopped or fails; the failure is kept in ``error``."""
+    """A thread that claims until it is stopped or fails; the failure is kept in ``error``.
 
-    def __init__(
-        self,
-        database: Database,
-        zone: LandingZone,
-        placing: Placing,
-        settle_seconds: float,
-        dispatcher: Dispatcher,
-    ) -> None:
-        self._database, self._zone, self._placing, self._dispatcher = database, zone, placing, dispatcher
-        self._watch = Watch(zone.landing, settle_seconds, feeds=zone.feeds)
+    ``feeds`` are those that can be loaded: files of others are left where they are.
+    """
+
+    def __init__(self, lookout: Lookout, feeds: Container[str], dispatcher: Dispatcher) -> None:
+        self._lookout, self._feeds, self._dispatcher = lookout, feeds, dispatcher
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="claimer", daemon=True)
         self._left_alone: set[str] = set()
@@ -63,7 +52,7 @@ class Claimer:
 
     def be_patient(self, names: Iterable[str]) -> None:
         """Files of these names came back, since their writers were still at work: let them rest longer."""
-        self._watch.be_patient(names)
+        self._lookout.be_patient(names)
 
     def backlog(self) -> tuple[int, int]:
         """Files in the landing folder that are not claimed, as of the last look, and their bytes."""
@@ -76,7 +65,8 @@ class Claimer:
                 started = time.monotonic()
                 more = self._look_and_claim()
                 if not more:
-                    self._stopping.wait(max(LOOK_SECONDS - (time.monotonic() - started), 0.0))
+                    pause = self._lookout.pause_seconds - (time.monotonic() - started)
+                    self._stopping.wait(max(pause, 0.0))
         except EcomError as error:
             self.error = error
         except Exception as error:
@@ -87,15 +77,16 @@ class Claimer:
 
     def _look_and_claim(self) -> bool:
         """One round; returns whether settled files are left for the next."""
-        found = self._watch.look()
-        waiting = self._placing.sort(found.settled).waiting
+        found = self._lookout.look()
+        waiting = self._lookout.waiting(found.settled)
         ours = [file for file in found.settled if file.name not in waiting]
         batch, left = ours[:MAX_CLAIMED_AT_ONCE], ours[MAX_CLAIMED_AT_ONCE:]
-        placed, _ = self._placing.place(replace(found, settled=batch))
+        self._lookout.put_back(left)
+        placed = self._lookout.place(replace(found, settled=batch))
         self._report_left_alone(placed.refused, waiting)
         self._last = Scan(left, found.unsettled, found.refused, found.unfinished)
         # The folder of a feed that cannot be loaded is not looked into.
-        taken = [file for file in placed.settled if feed_of(file.name) in self._zone.feeds]
+        taken = [file for file in placed.settled if feed_of(file.name) in self._feeds]
         if taken:
             self._dispatcher.add(self._claim(taken))
         return bool(left)
@@ -104,7 +95,7 @@ class Claimer:
         """Those that could be claimed. One that cannot be moved is tried again after a while."""
         now = time.monotonic()
         self._stuck = {file: until for file, until in self._stuck.items() if until > now}
-        claim = claim_files(self._database, self._zone, [file for file in files if file not in self._stuck])
+        claim = self._lookout.claim([file for file in files if file not in self._stuck])
         self.be_patient(claim.changed)
         for file in files:
             if file.name in claim.refused:

@@ -16,14 +16,10 @@ from datetime import UTC, datetime
 from pyspark.sql import SparkSession
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing.accounting import require_ends
 from ecom_platform.landing.claim import Recovery
-from ecom_platform.landing.landing_places import Folders, LandingPlaces, Objects, Placer, places_of
+from ecom_platform.landing.landing_places import LandingPlaces, Placer, places_of
 from ecom_platform.landing.own_files import OwnFiles
-from ecom_platform.landing.placing import waiting_files
 from ecom_platform.landing.scan import Scan
-from ecom_platform.landing.watch import scan
-from ecom_platform.landing.zone import LandingZone
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
@@ -186,7 +182,7 @@ class _Beside:
         self,
         settings: Settings,
         database: Database,
-        places: Folders | Objects,
+        places: LandingPlaces,
         declared: Mapping[str, Feed],
         produced: Collection[str],
     ) -> None:
@@ -198,20 +194,13 @@ class _Beside:
         self.unfinished: int | None = None
 
     @property
-    def _zone(self) -> LandingZone:
-        if isinstance(self._places, Objects):
-            raise RuntimeError("There is no live mode of a bucket.")
-        return self._places.zone
-
-    @property
     def file_ids(self) -> frozenset[int]:
         """Ledger ids of the files that the live mode has taken from us."""
         return self._own.file_ids if self._own is not None else frozenset()
 
     def progress(self, holder: Holder | None) -> bool | None:
         """While ``holder`` has the lock: ``False`` when a live mode has done our work, ``True``: some."""
-        # The live mode loads from folders alone so far: one that is beside us is not about our bucket.
-        if holder is None or not holder.live or isinstance(self._places, Objects):
+        if holder is None or not holder.live:
             return None
         before, now = self.unfinished, self.look()
         if now == 0:
@@ -223,8 +212,9 @@ class _Beside:
         now = time.monotonic()
         with self._database.open() as connection:
             if self._own is None:
-                seconds, produced = self._settings.settle_seconds, self._produced
-                self._own = OwnFiles(connection, self._zone, seconds, produced, self._declared)
+                seconds, declared = self._settings.settle_seconds, self._declared
+                lookout = self._places.lookout(self._database, seconds, declared, self._produced)
+                self._own = OwnFiles(connection, lookout, self._produced, declared)
                 self._settled_by = now + SETTLE_WAIT_SECONDS
             self.unfinished = self._own.look(connection)
         if now >= self._settled_by:
@@ -234,20 +224,18 @@ class _Beside:
         return self.unfinished
 
     def _given_back(self) -> set[int]:
-        """Those that the live mode has let land again: neither the ledger nor the claimed folder has them."""
+        """Those that the live mode has let land again."""
         with self._database.open() as connection:
             known = ledger.states(connection, self.file_ids)
-        claimed = {number for number, _ in self._zone.claimed_files()}
-        return set(self.file_ids) - known.keys() - claimed
+        return self._places.given_back(self._database, set(self.file_ids) - known.keys())
 
     def result(self) -> IngestResult:
         """What became of our files."""
-        require_ends(self._database, self._zone, self.file_ids - self._given_back())
+        self._places.require_ends(self._database, self.file_ids - self._given_back())
         by_feed, quarantined = _ends(self._database, self._places, self.file_ids)
-        refused = scan(
-            self._zone.landing, self._settings.settle_seconds, 0.0, feeds=self._zone.feeds
-        ).not_taken
-        waiting = waiting_files(self._zone.landing, self._declared, self._settings.settle_seconds)
+        settle = self._settings.settle_seconds
+        refused = self._places.look(self._database, settle, 0.0, (), ()).not_taken
+        waiting = self._places.waiting(self._database, self._declared, settle)
         nothing = Recovery(0, 0, 0, 0, ())
         return IngestResult(
             by_feed, self._unsettled, refused, nothing, waiting=waiting, quarantined=quarantined

@@ -23,13 +23,7 @@ from datetime import UTC, datetime
 from pyspark.sql import SparkSession
 
 from ecom_platform.errors import DatabaseError, EcomError, IngestError, JvmLostError, LockedError
-from ecom_platform.landing.claim import recover
-from ecom_platform.landing.expiry import delete_expired
-from ecom_platform.landing.former_quarantine import release_from_quarantine
-from ecom_platform.landing.landing_places import Folders
-from ecom_platform.landing.placing import Placing
-from ecom_platform.landing.put_away import look_back
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.landing_places import places_of
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
@@ -101,13 +95,13 @@ class LiveMode:
     ) -> None:
         self._settings, self._database, self._session = settings, database, session
         ready = ready_feeds(settings, database)
-        self._zone = ready.zone(LandingZone.of(settings))
+        self._places = ready.places(places_of(settings))
         self._declared = ready.declared
         self._revive, self._say, self._on_progress = revive, say, on_progress
         self._stopping = threading.Event()
         self._heartbeat = Heartbeat(database, run_id, self._pulse)
         self._job = StreamJob(
-            database, Folders(self._zone), settings.checkpoint_dir, run_id, ready.feeds, settings.batch_files
+            database, self._places, settings.checkpoint_dir, run_id, ready.feeds, settings.batch_files
         )
         self._window = _Window()
         self._dispatcher: Dispatcher | None = None
@@ -130,7 +124,7 @@ class LiveMode:
         Raises :class:`JvmLostError` when Spark's Java process has ended. Before the first query has
         begun every :class:`EcomError` is raised: what is wrong then is for a person to put right.
         """
-        self._zone.prepare()
+        self._places.prepare()
         try:
             self._go_on()
         except BaseException:
@@ -170,10 +164,9 @@ class LiveMode:
             if not self._take(lock):
                 return
             self._had_lock = True
-            recovery = recover(self._database, self._zone)
+            recovery = self._places.recover(self._database, self._declared)
             for name in recovery.unknown:
                 log.warning("claimed/%s is not in the ledger; `ecom reconcile` puts it right", name)
-            release_from_quarantine(self._database, self._zone, self._declared)
             while not self._stopping.is_set():
                 self._run_query(lock)
 
@@ -203,16 +196,14 @@ class LiveMode:
         name = f"{self._job.run_id}-{self._queries}"
         with (
             scratch(self._job.checkpoints / QUERY_NAME, name, parents=True) as checkpoint,
-            scratch(self._zone.units, name) as units,
+            scratch(self._places.units, name) as units,
         ):
             dispatcher = self._dispatcher = Dispatcher(units, plan, parallelism)
             with self._database.open() as connection:
                 claimed = ledger.claimed(connection)
                 dispatcher.add(file for file in claimed if feed_of(file.name) in self._job.feeds)
-            placing = Placing(self._zone.landing, self._declared)
-            claimer = self._claimer = Claimer(
-                self._database, self._zone, placing, self._settings.settle_seconds, dispatcher
-            )
+            lookout = self._places.lookout(self._database, self._settings.settle_seconds, self._declared)
+            claimer = self._claimer = Claimer(lookout, self._places.zone.feeds, dispatcher)
 
             def on_batch(batch: Batch) -> None:
                 self._problem = None
@@ -224,7 +215,7 @@ class LiveMode:
             query.start(round(self._settings.trigger_seconds * 1000))
             claimer.start()
             if not self._began:
-                self._say(f"live: waiting for files in {self._zone.landing}")
+                self._say(f"live: waiting for files in {self._settings.landing_place}")
                 self._began = True
             try:
                 self._watch(lock, query, claimer, dispatcher)
@@ -261,13 +252,13 @@ class LiveMode:
         now = time.monotonic()
         if now - self._looked_back_at > _LOOK_BACK_SECONDS:
             self._looked_back_at = now
-            again = look_back(self._database, self._zone)
+            again = self._places.look_back(self._database)
             if self._claimer is not None:
                 self._claimer.be_patient(again)
         if self._housekept_at is None or now - self._housekept_at > _HOUSEKEEPING_SECONDS:
             self._housekept_at = now
             if self._settings.archive_days is not None:
-                delete_expired(self._zone, datetime.now(UTC).date(), self._settings.archive_days)
+                self._places.expire(datetime.now(UTC).date(), self._settings.archive_days)
 
     def progress(self) -> LiveProgress:
         """Where it stands now."""

@@ -17,7 +17,6 @@ from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.landing.landing_places import Folders, Objects
 from ecom_platform.landing.scan import NO_FEED
-from ecom_platform.landing.zone import LandingZone
 from ecom_platform.settings import Settings
 from ecom_platform.store.alerts import open_problems
 from ecom_platform.store.audit import Finding
@@ -36,12 +35,8 @@ class Ready:
     declared: dict[str, Feed] = field(default_factory=dict)
 
     def places(self, places: Folders | Objects) -> Folders | Objects:
-        """The same of either kind of landing zone."""
+        """``places``, in which only folders of these feeds are looked into."""
         return places.looking_into(self.feeds)
-
-    def zone(self, zone: LandingZone) -> LandingZone:
-        """``zone``, in which only folders of these feeds are looked into."""
-        return zone.looking_into(self.feeds)
 
     def refusals(self, found: dict[str, str], feeds_dir: Path) -> dict[str, str]:
         """What a look refused: a folder of a feed that cannot be loaded by what is wrong with it, one of no

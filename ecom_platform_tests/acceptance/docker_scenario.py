@@ -2,7 +2,8 @@
 
 Builds, checks the files, starts the stack, runs the main job through GraphQL, drops a CSV, breaks
 things in mid-batch, takes the stack down and up again, then uses its cluster from the host, then starts
-a stack whose files land in a bucket and whose containers share no folder. Prints what it measured; exit 0 only if nothing was lost and nothing is there twice.
+a stack whose files land in a bucket and whose containers share no folder. Prints what it measured; exit 0
+only if nothing was lost and nothing is there twice.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from ecom_platform.cli.console import print_summary
 from ecom_platform.cli.status import status
 from ecom_platform.landing.claim import claim, recover
 from ecom_platform.landing.former_quarantine import release_from_quarantine
+from ecom_platform.landing.lookout import FolderLookout
 from ecom_platform.landing.own_files import OwnFiles
 from ecom_platform.landing.placing import Placing, files_have_a_feed, waiting_files
 from ecom_platform.landing.scan import Scan, look
@@ -340,9 +341,9 @@ class TestTheSensor:
 class TestBesideALiveMode:
     def own(self, place: Place, seconds: float = 0.0) -> OwnFiles:
         with place.database.open() as connection:
-            return OwnFiles(
-                connection, LandingZone.of(place.settings), seconds, (), catalog(place.settings).feeds
-            )
+            declared = catalog(place.settings).feeds
+            lookout = FolderLookout(place.database, LandingZone.of(place.settings), seconds, declared)
+            return OwnFiles(connection, lookout, (), declared)
 
     def left(self, own: OwnFiles, place: Place) -> int:
         with place.database.open() as connection:
@@ -378,7 +379,8 @@ class TestBesideALiveMode:
     def test_the_claimer_does_the_same(self, place: Place, tmp_path: Path) -> None:
         zone = LandingZone.of(place.settings).looking_into(catalog(place.settings).feeds)
         dispatcher = Dispatcher(tmp_path, BatchPlan(2, 5_000), 2)
-        claimer = Claimer(place.database, zone, place.placing, 0.0, dispatcher)
+        lookout = FolderLookout(place.database, zone, 0.0, catalog(place.settings).feeds)
+        claimer = Claimer(lookout, zone.feeds, dispatcher)
         place.drop("waits.csv", ORDERS)
         claimer.start()
         try:

@@ -72,7 +72,7 @@ def claim_objects(database: Database, zone: BucketZone, files: Sequence[LandedFi
         connection.commit()
     return Claim(
         [
-            ledger.ClaimedFile(file_id, file.name, file.size)
+            ledger.ClaimedFile(file_id, file.name, file.size, file.landed_at, file.key, file.etag)
             for file_id, file in zip(file_ids, objects, strict=True)
             if file_id in won
         ]

@@ -149,17 +149,17 @@ class BucketPlacing:
         """``found`` without the objects that wait, those of other feeds by their names there; and what "
         "waits."""
         settled, waiting = self.sort(found.settled)
-        return replace(found, settled=settled), waiting
+        return replace(found, settled=list[LandedFile](settled)), waiting
 
     def sort(
         self, files: Iterable[LandedFile], seconds: float = inf
-    ) -> tuple[list[LandedFile], dict[str, str]]:
+    ) -> tuple[list[LandedObject], dict[str, str]]:
         """Those that may be claimed, by the names that they are to have in the ledger; and what waits.
 
         When ``seconds`` have passed no other header is fetched: such objects are in neither, and are looked
         at the next time.
         """
-        settled: list[LandedFile] = []
+        settled: list[LandedObject] = []
         waiting: dict[str, str] = {}
         objects = [*_objects(files)]
         self._fetch([file for file in objects if self._belonging(file) is None], time.monotonic() + seconds)

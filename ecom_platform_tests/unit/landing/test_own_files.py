@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ecom_platform.landing.lookout import FolderLookout
 from ecom_platform.landing.own_files import OwnFiles
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.store.connection import Database
@@ -14,7 +15,7 @@ def drop(zone: LandingZone, name: str) -> None:
 
 def watched(database: Database, zone: LandingZone, produced: tuple[str, ...] = ()) -> OwnFiles:
     with database.open() as connection:
-        return OwnFiles(connection, zone, 0.0, produced)
+        return OwnFiles(connection, FolderLookout(database, zone, 0.0, {}), produced)
 
 
 def unfinished(own: OwnFiles, database: Database) -> int:
@@ -80,7 +81,7 @@ def test_a_file_that_somebody_takes_away_is_not_waited_for(database: Database, z
 def test_files_that_are_still_being_written_can_be_left(database: Database, zone: LandingZone) -> None:
     with database.open() as connection:
         drop(zone, "a.csv")
-        own = OwnFiles(connection, zone, 3_600.0)
+        own = OwnFiles(connection, FolderLookout(database, zone, 3_600.0, {}))
         assert own.look(connection) == 1
         assert own.leave_unsettled() == ("a.csv",)
         assert own.look(connection) == 0
