@@ -34,7 +34,7 @@ from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.schema import migrate
 from ecom_platform.streaming.session import close_session, open_session
 from ecom_platform_tests.kept import close_kept
-from ecom_platform_tests.s3_server import S3Server, s3_server
+from ecom_platform_tests.s3_server import CREDENTIALS, S3Server, s3_server
 from ecom_platform_tests.waiting import wait_until
 
 # Until the tests are collected: what is imported by then stays, a million objects.
@@ -231,8 +231,12 @@ def zone(settings: Settings) -> LandingZone:
 def spark_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of the test session's one JVM, which ends with it."""
     environment = {name: os.environ[name] for name in ("PATH", "JAVA_HOME") if name in os.environ}
-    yield load_settings({**environment, "ECOM_HOME": str(tmp_path_factory.mktemp("spark"))})
-    close_session()
+    with pytest.MonkeyPatch.context() as patch:
+        # Whichever test starts the JVM: Python workers inherit from it what they read a bucket with.
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        yield load_settings({**environment, "ECOM_HOME": str(tmp_path_factory.mktemp("spark"))})
+        close_session()
 
 
 @pytest.fixture

@@ -126,7 +126,6 @@ close_session()
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["stream"],
         ["trace", "0.csv"],
         ["reload", "0.csv"],
         ["reconcile"],
