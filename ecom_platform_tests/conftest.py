@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -34,8 +35,10 @@ from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.schema import migrate
 from ecom_platform.streaming.session import close_session, open_session
 from ecom_platform_tests.kept import close_kept
-from ecom_platform_tests.s3_server import CREDENTIALS, S3Server, s3_server
 from ecom_platform_tests.waiting import wait_until
+
+if TYPE_CHECKING:  # it brings the client of buckets, half a second of every process
+    from ecom_platform_tests.s3_server import S3Server
 
 # Until the tests are collected: what is imported by then stays, a million objects.
 gc.disable()
@@ -202,6 +205,8 @@ def _dropped(connection: Connection, name: str) -> bool:
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory, starts_programs: None) -> Iterator[S3Server]:
     """A store of objects for the whole test session; each test has a prefix of its own in its bucket."""
+    from ecom_platform_tests.s3_server import s3_server
+
     with s3_server(tmp_path_factory.mktemp("s3") / "data") as running:
         yield running
 
@@ -231,6 +236,8 @@ def zone(settings: Settings) -> LandingZone:
 def spark_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of the test session's one JVM, which ends with it."""
     environment = {name: os.environ[name] for name in ("PATH", "JAVA_HOME") if name in os.environ}
+    from ecom_platform_tests.s3_server import CREDENTIALS
+
     with pytest.MonkeyPatch.context() as patch:
         # Whichever test starts the JVM: Python workers inherit from it what they read a bucket with.
         for name, value in CREDENTIALS.items():

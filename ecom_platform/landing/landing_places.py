@@ -112,7 +112,8 @@ class LandingPlaces(Protocol):
         """Put finished files away; returns the names of those that land again."""
 
     def look_back(self, database: Database) -> list[str]:
-        """Let land again what has grown since it was put away; returns the names."""
+        """Let land again what has grown since it was put away, and put away what could not be then; returns
+        the names of what lands again. Whoever calls this holds the ingest lock."""
 
     def require_ends(self, database: Database, file_ids: Collection[int]) -> None:
         """Every one of these has come to an end; raises :class:`IngestError`."""
@@ -300,8 +301,9 @@ class Objects:
     def put_away(self, database: Database, file_ids: Collection[int], wait_seconds: float) -> list[str]:
         return of_objects.put_away(database, self.zone, file_ids, wait_seconds)
 
-    def look_back(self, database: Database) -> list[str]:  # noqa: ARG002
-        return []  # nobody writes on in an object
+    def look_back(self, database: Database) -> list[str]:
+        # Nobody writes on in an object. A store that is away for longer is for the next look.
+        return of_objects.put_away_left(database, self.zone.in_a_hurry())
 
     def require_ends(self, database: Database, file_ids: Collection[int]) -> None:
         ended(database, file_ids)

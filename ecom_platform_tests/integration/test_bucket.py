@@ -25,7 +25,7 @@ from ecom_platform.landing.bucket import bucket_checks, bucket_identity
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.bucket.object_claim import claim_objects, give_back, put_away, recover
 from ecom_platform.landing.bucket.object_look import BucketPlacing, look
-from ecom_platform.landing.landing_places import places_of
+from ecom_platform.landing.landing_places import Objects, places_of
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store import ledger, sink
@@ -426,6 +426,23 @@ class TestKilled:
         assert (outcome.rows_inserted, bucket.rows()) == (1, 3)
         bucket.check()
 
+    def test_what_the_store_did_not_put_away_is_put_away_by_a_later_look(self, bucket: Bucket) -> None:
+        bucket.put(a__csv=csv_file(line()))
+        outcomes, _ = bucket.load(bucket.take())
+        with faulty_way(bucket.s3, lambda request: (403, "AccessDenied")) as (endpoint, seen):
+            away = Objects(bucket.through(endpoint).zone)
+            with pytest.raises(StorageError, match="AccessDenied"):
+                away.look_back(bucket.database)
+        assert (bucket.landed(), len(bucket.claimed())) == (["a.csv"], 1)
+        assert Objects(bucket.zone).look_back(bucket.database) == []
+        assert bucket.landed() == []
+        bucket.check()
+        assert outcomes[0].rows_inserted == 1
+        # Where nothing is left the store is not asked.
+        with faulty_way(bucket.s3, lambda request: None) as (endpoint, seen):
+            Objects(bucket.through(endpoint).zone).look_back(bucket.database)
+        assert seen == []
+
     def test_rewritten_after_commit_the_new_one_is_loaded(self, bucket: Bucket) -> None:
         bucket.put(a__csv=csv_file(line(), line()))
         bucket.load(bucket.take())
@@ -618,6 +635,18 @@ class TestIngest:
         bucket.settings = settings
         assert bucket.rows() == 0
         assert load_with_spark(bucket, spark).totals.rows_inserted == 2
+        bucket.check()
+
+    def test_a_home_whose_path_would_have_escapes_in_a_link(
+        self, bucket: Bucket, spark: SparkSession
+    ) -> None:
+        """The driver reads the unit files that Spark names."""
+        home = bucket.settings.home.with_name("hö me%20#1 +&=")
+        home.mkdir()
+        bucket.settings = dataclasses.replace(bucket.settings, home=home)
+        bucket.put(a__csv=csv_file(line()))
+        assert load_with_spark(bucket, spark).totals.rows_inserted == 1
+        assert (home / "units").is_dir()
         bucket.check()
 
 

@@ -14,7 +14,8 @@ meanwhile stays and is claimed anew.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 
 # A request waits for the store most of its time.
 _REQUESTS = 16
+# A put-away has objects in hand that nobody else of this process may put away: whoever deletes one a second
+# time might delete what has come to its key since.
+_in_hand = threading.Lock()
 _MISSING = "missing: the object was gone before it was read"
 
 
@@ -107,11 +111,7 @@ def recover(database: Database, zone: BucketZone) -> Recovery:
     with claim_lock(database, zone) as connection:
         bucket_identity.pass_over_used_numbers(connection, zone)
         objects = ledger.claimed_objects(connection)
-        finished = [
-            state
-            for state in ledger.states(connection, objects).values()
-            if state.state in (ledger.LOADED, ledger.QUARANTINED)
-        ]
+        finished = _finished(connection, objects)
         again = _put_away(connection, zone, finished, objects)
     archived = sum(state.state == ledger.LOADED for state in finished)
     return Recovery(archived, len(finished) - archived, 0, 0, (), landed_again=tuple(again))
@@ -129,15 +129,31 @@ def put_away(
     One that cannot be moved stays where it is, and the next ingest tries again. ``hook`` is called with the
     name of each step that has just been taken; tests abort there.
     """
-    with database.open(wait_seconds=wait_seconds) as connection:
+    with _in_hand, database.open(wait_seconds=wait_seconds) as connection:
         bucket_identity.verify(connection, zone)
         objects = ledger.claimed_objects(connection, file_ids)
-        states = [
-            state
-            for state in ledger.states(connection, objects).values()
-            if state.state in (ledger.LOADED, ledger.QUARANTINED)
-        ]
-        return _put_away(connection, zone, states, objects, hook)
+        return _put_away(connection, zone, _finished(connection, objects), objects, hook)
+
+
+def put_away_left(database: Database, zone: BucketZone) -> list[str]:
+    """Put away what could not be when it was finished; returns the names of those whose keys have others by
+    now. Whoever calls this holds the ingest lock. The store is asked where anything is left."""
+    if not _in_hand.acquire(blocking=False):
+        return []  # the next look sees what is left by then
+    try:
+        with database.open() as connection:
+            objects = ledger.claimed_objects(connection)
+            finished = _finished(connection, objects)
+            if finished:
+                bucket_identity.verify(connection, zone)
+            return _put_away(connection, zone, finished, objects)
+    finally:
+        _in_hand.release()
+
+
+def _finished(connection: Connection, objects: Mapping[int, ledger.ClaimedObject]) -> list[ledger.FileState]:
+    states = ledger.states(connection, objects).values()
+    return [state for state in states if state.state in (ledger.LOADED, ledger.QUARANTINED)]
 
 
 def _put_away(
