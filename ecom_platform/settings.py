@@ -50,6 +50,10 @@ _usual_feeds_dir = [Path("feeds")]
 _warned: set[str] = set()
 
 
+# What becomes of a loaded object of a bucket.
+MOVE, LEAVE = "move", "leave"
+
+
 @dataclass(frozen=True, slots=True)
 class AlertVariables:
     """The names of the variables that alerts are set up with; another project may choose its own.
@@ -114,6 +118,8 @@ class Settings:
     landing_dir: Path
     # Where files land in a bucket instead; it holds no credentials.
     landing_bucket: Location | None = field(default=None, kw_only=True)
+    # What becomes of a loaded object of it: move, or leave.
+    landing_done: str = field(default=MOVE, kw_only=True)
     # Never in a repr: it may hold a password.
     postgres_url: str | None = field(default=None, repr=False)
     # The same database as executors reach it, where that is another address.
@@ -366,10 +372,10 @@ class _Reader:
                 if value is not None:
                     self.problems.append(f"{other} is set, but {name} is not: set it, or unset {other}.")
             return None
-        if (done or "move") != "move":
+        if (done or MOVE) not in (MOVE, LEAVE):
             self.problems.append(
-                f"{done_name} is {done!r}; move is the one way that there is so far: set it, or unset "
-                f"{done_name}."
+                f"{done_name} is {done!r}; it must be {MOVE}, which is what holds where it is not set, or "
+                f"{LEAVE}, for a bucket that may only be read."
             )
         found = _BUCKET_URL.match(text)
         if found is None or not text.isprintable():
@@ -523,6 +529,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         home=home,
         landing_dir=reader.path("ECOM_LANDING_DIR", home / "landing"),
         landing_bucket=reader.bucket("ECOM_LANDING_URL", "ECOM_LANDING_ENDPOINT", "ECOM_LANDING_DONE"),
+        landing_done=reader.text("ECOM_LANDING_DONE") or MOVE,
         feeds_dir=reader.path("ECOM_FEEDS_DIR", _usual_feeds_dir[0]),
         postgres_url=reader.with_password(postgres_url, password),
         spark_postgres_url=reader.with_password(spark_postgres_url, password),

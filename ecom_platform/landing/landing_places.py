@@ -309,6 +309,8 @@ class Objects:
         ended(database, file_ids)
 
     def quarantined_place(self, file_id: int, name: str) -> str:
+        if self.zone.leaves:
+            return self.zone.location.url
         return self.zone.location.url_of(quarantined_key(file_id, name))
 
     def expire(self, today: date, keep_days: int) -> list[str]:

@@ -186,14 +186,22 @@ def claimed(connection: Connection) -> list[ClaimedFile]:
 def claim_objects(connection: Connection, objects: Sequence[ClaimedObject]) -> set[int]:
     """Claim these objects for the files that they are to be; returns the files of those that nobody else has
     claimed."""
-    rows = _queries().claim_objects(
-        connection,
-        file_ids=[claimed.file_id for claimed in objects],
-        keys=[claimed.key for claimed in objects],
-        etags=[claimed.etag for claimed in objects],
-        sizes=[claimed.size for claimed in objects],
-    )
-    return {int(file_id) for (file_id,) in rows}
+    return {int(file_id) for (file_id,) in _queries().claim_objects(connection, **_columns(objects))}
+
+
+def claim_versions(connection: Connection, objects: Sequence[ClaimedObject]) -> set[int]:
+    """The same where objects stay: a key is claimed anew for another version than the one of its last claim,
+    once that has come to an end."""
+    return {int(file_id) for (file_id,) in _queries().claim_versions(connection, **_columns(objects))}
+
+
+def _columns(objects: Sequence[ClaimedObject]) -> dict[str, list[Any]]:
+    return {
+        "file_ids": [claimed.file_id for claimed in objects],
+        "keys": [claimed.key for claimed in objects],
+        "etags": [claimed.etag for claimed in objects],
+        "sizes": [claimed.size for claimed in objects],
+    }
 
 
 def claimed_objects(

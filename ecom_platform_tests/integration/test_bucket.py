@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,10 +24,10 @@ from ecom_platform.errors import EcomError, SettingsError, StorageError, UsageEr
 from ecom_platform.landing.bucket import bucket_checks, bucket_identity
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.bucket.object_claim import claim_objects, give_back, put_away, recover
-from ecom_platform.landing.bucket.object_look import BucketPlacing, look
+from ecom_platform.landing.bucket.object_look import BucketPlacing, LandedObject, look
 from ecom_platform.landing.landing_places import Objects, places_of
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.settings import Settings, load_settings
+from ecom_platform.settings import LEAVE, Settings, load_settings
 from ecom_platform.store import ledger, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile
@@ -650,6 +650,151 @@ class TestIngest:
         bucket.check()
 
 
+class TestLeft:
+    """A bucket that may only be read (``ECOM_LANDING_DONE=leave``): any other request is refused."""
+
+    @pytest.fixture
+    def left(self, bucket: Bucket) -> Iterator[Bucket]:
+        def refuse(request: Request) -> Fault:
+            return None if request.method in ("GET", "HEAD") else (403, "AccessDenied")
+
+        with faulty_way(bucket.s3, refuse) as (endpoint, _):
+            location = dataclasses.replace(bucket.location, endpoint=endpoint)
+            bucket.location = location
+            bucket.settings = dataclasses.replace(
+                bucket.settings, landing_bucket=location, landing_done=LEAVE
+            )
+            yield bucket
+
+    def check(self, left: Bucket, *contents: bytes) -> None:
+        """Every row against the ``contents`` of the loaded files, in the order of their numbers."""
+        with left.database.open() as connection:
+            known = connection.execute(
+                "SELECT file_id FROM ingested_files WHERE state = 'loaded' ORDER BY file_id"
+            ).fetchall()
+            assert bucket_checks.archive_matches_ledger(connection, left.zone, whole=True).passed
+        files = {}
+        for (file_id,), content in zip(known, contents, strict=True):
+            files[file_id] = left.home / f"{file_id}.csv"
+            files[file_id].write_bytes(content)
+        result = compare(left.database, files)
+        assert (result.lost, result.doubled, result.differences) == (0, 0, [])
+        assert bucket_checks.bucket_matches_ledger(left.database, left.zone).passed
+        assert left.keys(".ecom/") == []
+
+    def test_each_version_is_loaded_once_and_nothing_is_written(self, left: Bucket) -> None:
+        first, second = csv_file(line(), line()), csv_file(line())
+        left.put(a__csv=first)
+        assert [outcome.rows_inserted for outcome in left.ingest()] == [2]
+        assert left.ingest() == []
+        assert look(left.database, left.zone).settled == []
+        left.put(a__csv=second)
+        assert [outcome.rows_inserted for outcome in left.ingest()] == [1]
+        assert left.ingest() == []
+        # What it was before is known no more than by its rows.
+        left.put(a__csv=first)
+        assert [outcome.rows_duplicate for outcome in left.ingest()] == [2]
+        assert left.landed() == ["a.csv"]
+        self.check(left, first, second, first)
+
+    def test_a_version_that_comes_while_another_is_loaded_waits_for_its_end(self, left: Bucket) -> None:
+        second = csv_file(line(), line())
+        left.put(a__csv=csv_file(line()))
+        found = look(left.database, left.zone).settled
+        files = left.take()
+        left.put(a__csv=second)
+        assert look(left.database, left.zone).settled == []
+        # Nor by whoever had seen it before.
+        stale = dataclasses.replace(found[0], etag='"another"')
+        assert claim_objects(left.database, left.zone, [stale]).taken == []
+        outcomes, changed = left.load(files)
+        assert (outcomes, changed) == ([], [files[0].file_id])
+        assert give_back(left.database, left.zone, changed) == ["a.csv"]
+        assert [outcome.rows_inserted for outcome in left.ingest()] == [2]
+        self.check(left, second)
+
+    def test_of_sixteen_claimers_of_a_new_version_one_wins(self, left: Bucket) -> None:
+        left.put(a__csv=csv_file(line()))
+        left.ingest()
+        left.put(a__csv=csv_file(line(), line()))
+        found = look(left.database, left.zone).settled
+        won = []
+        barrier = threading.Barrier(16)
+
+        def claim() -> None:
+            with left.database.open() as connection:
+                (file_id,) = ledger.register(connection, ["a.csv"], [1], [datetime.now(UTC)])
+                barrier.wait()
+                (file,) = found
+                assert isinstance(file, LandedObject)
+                version = ledger.ClaimedObject(file_id, file.key, file.etag, file.size)
+                won.extend(ledger.claim_versions(connection, [version]))
+                connection.commit()
+
+        threads = [threading.Thread(target=claim) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(won) == 1
+
+    @pytest.mark.parametrize("step", ["claimed", "locked", "copied", "settled", "committed"])
+    def test_killed_anywhere_the_next_one_goes_on(self, left: Bucket, step: str) -> None:
+        content = csv_file(line(), line())
+        left.put(a__csv=content)
+        files = left.take()
+        if step == "committed":
+            left.load(files)
+        elif step != "claimed":
+            with pytest.raises(Killed):
+                left.load(files, killed_at(step))
+        assert len(left.ingest()) == (step != "committed")
+        assert left.ingest() == []
+        self.check(left, content)
+
+    def test_what_cannot_be_read_stays_and_is_said(self, left: Bucket) -> None:
+        left.put_as("user_events/bad.csv", UNREADABLE)
+        (outcome,) = left.ingest()
+        assert outcome.state == "quarantined"
+        assert left.ingest() == []
+        assert Objects(left.zone).quarantined_place(1, "user_events/bad.csv") == left.location.url
+        # It is over for whoever is told of it when somebody takes it away.
+        assert not left.zone.taken_out(outcome.file_id, "user_events/bad.csv")
+        left.s3.client.delete_object(
+            Bucket=left.location.bucket, Key=f"{left.location.prefix}user_events/bad.csv"
+        )
+        assert left.zone.taken_out(outcome.file_id, "user_events/bad.csv")
+
+    def test_a_store_that_reads_whatever_is_there_is_refused(self, left: Bucket) -> None:
+        bucket_identity.prepare(left.zone)  # nothing is there yet
+        left.put(a__csv=csv_file(line()))
+        bucket_identity.prepare(left.zone)
+        with (
+            faulty_way(left.s3, lambda request: None, without=("If-Match",)) as (endpoint, _),
+            pytest.raises(StorageError, match="passes over the conditions"),
+        ):
+            location = dataclasses.replace(left.location, endpoint=endpoint)
+            bucket_identity.prepare(dataclasses.replace(left.zone, location=location))
+
+    def test_one_database_either_leaves_or_moves(self, left: Bucket) -> None:
+        left.put(a__csv=csv_file(line()))
+        left.ingest()
+        moving = dataclasses.replace(left.zone, leaves=False)
+        with (
+            left.database.open() as connection,
+            pytest.raises(StorageError, match="ECOM_LANDING_DONE"),
+        ):
+            bucket_identity.verify(connection, moving)
+
+    def test_by_an_ingest(self, left: Bucket, spark: SparkSession) -> None:
+        left.put(a__csv=csv_file(line()), b__csv=csv_file(line()))
+        left.put_as("user_events/bad.csv", UNREADABLE)
+        totals = load_with_spark(left, spark).totals
+        assert (totals.loaded, totals.quarantined, totals.rows_inserted) == (2, 1, 2)
+        assert load_with_spark(left, spark).totals.files == 0
+        assert sorted(left.landed()) == ["a.csv", "b.csv", "user_events/bad.csv"]
+
+
 class TestSettings:
     def test_what_cannot_be_done_yet_is_refused(self, bucket: Bucket) -> None:
         with pytest.raises(UsageError, match="ECOM_LANDING_URL"):
@@ -660,7 +805,7 @@ class TestSettings:
         [
             ({"ECOM_LANDING_URL": "gs://bucket/x"}, "s3://bucket/prefix"),
             ({"ECOM_LANDING_URL": "s3://key:secret@bucket/x"}, "s3://bucket/prefix"),
-            ({"ECOM_LANDING_URL": "s3://bucket/x", "ECOM_LANDING_DONE": "tag"}, "ECOM_LANDING_DONE"),
+            ({"ECOM_LANDING_URL": "s3://bucket/x", "ECOM_LANDING_DONE": "tag"}, "it must be move"),
             ({"ECOM_LANDING_ENDPOINT": "http://127.0.0.1:1"}, "ECOM_LANDING_URL is not"),
             ({"ECOM_LANDING_URL": "s3://bucket", "ECOM_LANDING_DIR": "/x"}, "unset one of them"),
             (

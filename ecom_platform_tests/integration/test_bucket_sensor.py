@@ -146,6 +146,22 @@ class TestWhatIsLoaded:
             ledger.quarantine(connection, file.file_id, "test: as if it had been loaded")
         assert platform.skipped() == "Nothing has landed."
 
+    def test_where_objects_stay_another_version_is_work_and_what_was_loaded_is_none(
+        self, platform: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("ECOM_LANDING_DONE", "leave")
+        platform.drop("a.csv")
+        landed = platform.launched()
+        platform.claim()
+        assert platform.launched() == landed
+        with platform.database.transaction() as connection:
+            (file,) = ledger.claimed(connection)
+            ledger.quarantine(connection, file.file_id, "test: as if it had been loaded")
+        assert platform.skipped() == "Nothing has landed."
+        platform.drop("a.csv", content=csv_file(line(), line()))
+        platform.launched()
+        assert platform.s3.keys(platform.s3.bucket, platform.prefix) == [f"{platform.prefix}a.csv"]
+
     def test_a_run_is_of_the_feeds_whose_objects_wait(
         self, platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:

@@ -34,6 +34,15 @@ def archive_matches_ledger(connection: Connection, zone: BucketZone, *, whole: b
     hand.
     """
     bucket_identity.verify(connection, zone)
+    if zone.leaves:
+        return Finding(
+            "archive_matches_ledger",
+            True,
+            "objects stay where they are",
+            "objects stay where they are",
+            "There is no archive: ECOM_LANDING_DONE is leave.",
+            {},
+        )
     all_files = whole or ledger.loaded_count(connection) <= WHOLE_UP_TO_FILES
     since = None if all_files else datetime.now(UTC) - LAST_DAY
     # In this order: what is put away meanwhile is in one of the two at least.

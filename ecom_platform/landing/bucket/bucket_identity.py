@@ -10,18 +10,22 @@ import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import UUID, uuid4
+from itertools import islice
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from ecom_platform.errors import StorageError
 from ecom_platform.landing.bucket.bucket_zone import HIGHEST, MARKER, OURS, BucketZone
 from ecom_platform.landing.claim_lock import CLAIM_LOCK
 from ecom_platform.landing.zone import file_number
+from ecom_platform.objects import ObjectChangedError
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.lock import take_claims
 
 log = logging.getLogger(__name__)
 
+# Of so many objects one that is not empty is looked for.
+_LOOKED_AT = 1_000
 _NO_OBJECT = '"00000000000000000000000000000000"'
 
 
@@ -43,8 +47,13 @@ def prepare(zone: BucketZone) -> None:
     """Prove that the store can be written, and keeps to the conditions of requests; raises
     :class:`StorageError`.
 
-    One that passes over them would let two writers win, and delete what was written since it was read.
+    One that passes over them would let two writers win, and delete what was written since it was read. Where
+    objects stay, it is proven of one of them that it is not read by another ETag than its own.
     """
+    if zone.leaves:
+        if not _reads_by_etag(zone):
+            raise _unfit(zone, "If-Match on GET", "read without taking half of one that is rewritten")
+        return
     bucket, key = zone.bucket, f"{OURS}writable-{secrets.token_hex(8)}"
     first, second = secrets.token_bytes(16), secrets.token_bytes(16)
     try:
@@ -53,12 +62,30 @@ def prepare(zone: BucketZone) -> None:
     finally:
         bucket.delete_whatever(key)
     if not kept:
-        raise StorageError(
-            f"The store of {zone.location.url} passes over the conditions of requests (If-None-Match and "
-            "If-Match, "
-            "on deletions as well), so objects in it cannot be claimed and put away without losing any.",
-            "Use a store that keeps to them, or copy the objects into a folder and set ECOM_LANDING_DIR.",
+        raise _unfit(
+            zone,
+            "If-None-Match and If-Match, on deletions as well",
+            "claimed and put away without losing any",
         )
+
+
+def _reads_by_etag(zone: BucketZone) -> bool:
+    for found in islice(zone.bucket.below(""), _LOOKED_AT):
+        if found.size:
+            try:
+                zone.bucket.read_range(found.key, _NO_OBJECT, 0, 1, lambda piece: None)
+            except ObjectChangedError:
+                return True
+            return False
+    return True  # nothing to read
+
+
+def _unfit(zone: BucketZone, conditions: str, wanted: str) -> StorageError:
+    return StorageError(
+        f"The store of {zone.location.url} passes over the conditions of requests ({conditions}), so objects "
+        f"in it cannot be {wanted}.",
+        "Use a store that keeps to them, or copy the objects into a folder and set ECOM_LANDING_DIR.",
+    )
 
 
 def verify(connection: Connection, zone: BucketZone) -> None:
@@ -70,12 +97,12 @@ def verify(connection: Connection, zone: BucketZone) -> None:
     if found is not None and found == known:
         return
     if known is not None and ledger.has_files(connection):
-        mark = "lacks its marker" if found is None else f"has the marker {found}"
+        mark = "lacks its marker" if found is None else f"has the {'id' if zone.leaves else 'marker'} {found}"
         raise StorageError(
             f"This database loads from the landing zone with the id {known}, and {zone.location.url} {mark}.",
             "Correct ECOM_LANDING_URL, or give this landing zone a database of its own (ECOM_POSTGRES_URL, "
             "or another "
-            "ECOM_POSTGRES_SCHEMA); nothing was changed.",
+            "ECOM_POSTGRES_SCHEMA), as another ECOM_LANDING_DONE needs as well; nothing was changed.",
         )
     if found is None:
         zone.bucket.put_new(MARKER, f"{uuid4()}\n".encode())
@@ -86,7 +113,9 @@ def verify(connection: Connection, zone: BucketZone) -> None:
 
 
 def read_marker(zone: BucketZone) -> UUID | None:
-    """The id of ``zone``; ``None`` if it has none yet."""
+    """The id of ``zone``; ``None`` if it has none yet. Of one that may only be read its URL stands for it."""
+    if zone.leaves:
+        return uuid5(NAMESPACE_URL, zone.location.url)
     text = zone.bucket.read(MARKER)
     try:
         return None if text is None else UUID(text.decode("ascii").strip())
@@ -124,9 +153,13 @@ def newest_is_known(database: Database, zone: BucketZone) -> bool:
 
 
 def _noted(zone: BucketZone) -> int | None:
+    if zone.leaves:
+        return None  # no object has a number
     return file_number((zone.bucket.read(HIGHEST) or b"").decode("ascii", "replace").strip())
 
 
 def note_numbers(zone: BucketZone, highest: int) -> None:
     """Write down which numbers are about to be given. The caller holds the claim lock."""
+    if zone.leaves:
+        return
     zone.bucket.put(HIGHEST, f"{highest}\n".encode())

@@ -13,7 +13,7 @@ Belongs here: where an object is at each stage of its life. Does not belong here
     prefix/.ecom/highest-number    the highest file_id that was given to one of these objects
 
 There is no folder of claimed ones: an object is claimed by a row of the ledger, and stays where it is until
-it is put away.
+it is put away. Where objects stay for good (``ECOM_LANDING_DONE=leave``) nothing of ``.ecom/`` is written.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ecom_platform.errors import StorageError
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.landing.zone import declared_names
 from ecom_platform.objects import Bucket, Location, bucket_of
-from ecom_platform.settings import Settings
+from ecom_platform.settings import LEAVE, Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.outcome import base, folder_of, kept_as
 
@@ -46,6 +46,8 @@ class BucketZone:
     units: Path
     # Whose folders are looked into.
     feeds: frozenset[str] = frozenset({TOP_FEED})
+    # Whether objects stay where they are when they are loaded, and nothing is written to the bucket.
+    leaves: bool = False
     # Whether a store that is away is an error at once (``objects.Bucket``).
     hurried: bool = False
 
@@ -55,7 +57,7 @@ class BucketZone:
         if settings.landing_bucket is None:
             return None
         feeds = frozenset({TOP_FEED, *declared_names(settings.feeds_dir)})
-        return cls(settings.landing_bucket, settings.home / "units", feeds)
+        return cls(settings.landing_bucket, settings.home / "units", feeds, settings.landing_done == LEAVE)
 
     def looking_into(self, feeds: Collection[str]) -> BucketZone:
         """The same zone, of which only the folders of these feeds are looked into."""
@@ -70,7 +72,9 @@ class BucketZone:
         return bucket_of(self.location, hurried=self.hurried)
 
     def key_of(self, file: ledger.FileState) -> str | None:
-        """Where a finished file belongs; nothing of one that is not."""
+        """Where a finished file belongs; nothing of one that is not, nor where objects stay."""
+        if self.leaves:
+            return None
         if file.state == ledger.QUARANTINED:
             return quarantined_key(file.file_id, file.name)
         if file.state == ledger.LOADED and file.finished_at is not None:
@@ -89,8 +93,11 @@ class BucketZone:
 
     def taken_out(self, file_id: int, name: str) -> bool:
         """Whether somebody has taken this object out of quarantine; not where the store cannot say."""
+        # One that stays where it is has the key that it landed by: with the folder of its feed, or at the
+        # top.
+        keys = {name, base(name)} if self.leaves else {quarantined_key(file_id, name)}
         try:
-            return self.bucket.head(quarantined_key(file_id, name)) is None
+            return all(self.bucket.head(key) is None for key in keys)
         except StorageError:
             return False
 

@@ -16,7 +16,7 @@ from ecom_platform.landing import arrivals
 from ecom_platform.landing.arrivals import Waiting
 from ecom_platform.landing.bucket import bucket_identity
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
-from ecom_platform.landing.bucket.object_look import BucketPlacing, listed
+from ecom_platform.landing.bucket.object_look import BucketPlacing, held, listed
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger, lock
 from ecom_platform.store.provision import provide
@@ -52,9 +52,9 @@ def look_for_work(
             # the bucket, which must not pass for one in which nothing has landed.
             bucket_identity.verify(connection, zone)
         holder = lock.holder(connection)
-        claimed = ledger.claimed_objects(connection)
-        leftovers = ledger.leftovers(connection, list(claimed))
-    found = listing.without({file.key for file in claimed.values()})
+        known = held(connection, zone)
+        leftovers = ledger.leftovers(connection, list(ledger.claimed_objects(connection)))
+    found = listing.without(known)
     landed, without_feed = BucketPlacing(zone, feeds).sort(found.settled, read_seconds)
     growing = tuple(name for name in found.unfinished if not name.startswith("."))
     return Seen(arrivals.waiting(landed, leftovers), growing, found.refused, without_feed, holder)

@@ -9,6 +9,9 @@ by its ETag. Put away, it is first copied, by its ETag and to a key where nothin
 ETag; then the row goes. Killed anywhere between, the row is there and the next ingest goes on: a copy that is
 there is not made again, an object that is gone is not deleted again, and one that was written to the key
 meanwhile stays and is claimed anew.
+
+Where objects stay where they are (``ECOM_LANDING_DONE=leave``), the row stays as well: it says which version
+of the key was loaded last, and another version claims the key anew.
 """
 
 from __future__ import annotations
@@ -63,7 +66,7 @@ def claim_objects(database: Database, zone: BucketZone, files: Sequence[LandedFi
             [file.size for file in objects],
             [file.landed_at for file in objects],
         )
-        won = ledger.claim_objects(
+        won = (ledger.claim_versions if zone.leaves else ledger.claim_objects)(
             connection,
             [
                 ledger.ClaimedObject(file_id, file.key, file.etag, file.size)
@@ -111,7 +114,7 @@ def recover(database: Database, zone: BucketZone) -> Recovery:
     with claim_lock(database, zone) as connection:
         bucket_identity.pass_over_used_numbers(connection, zone)
         objects = ledger.claimed_objects(connection)
-        finished = _finished(connection, objects)
+        finished = [] if zone.leaves else _finished(connection, objects)
         again = _put_away(connection, zone, finished, objects)
     archived = sum(state.state == ledger.LOADED for state in finished)
     return Recovery(archived, len(finished) - archived, 0, 0, (), landed_again=tuple(again))
@@ -127,8 +130,11 @@ def put_away(
     """Put objects away that were just finished; returns the names of those whose keys have others by now.
 
     One that cannot be moved stays where it is, and the next ingest tries again. ``hook`` is called with the
-    name of each step that has just been taken; tests abort there.
+    name of each step that has just been taken; tests abort there. Where objects stay, nothing is to be done:
+    the claim of this version stays with them.
     """
+    if zone.leaves:
+        return []
     with _in_hand, database.open(wait_seconds=wait_seconds) as connection:
         bucket_identity.verify(connection, zone)
         objects = ledger.claimed_objects(connection, file_ids)
@@ -138,6 +144,8 @@ def put_away(
 def put_away_left(database: Database, zone: BucketZone) -> list[str]:
     """Put away what could not be when it was finished; returns the names of those whose keys have others by
     now. Whoever calls this holds the ingest lock. The store is asked where anything is left."""
+    if zone.leaves:
+        return []
     if not _in_hand.acquire(blocking=False):
         return []  # the next look sees what is left by then
     try:

@@ -29,7 +29,7 @@ from ecom_platform.landing.bucket.bucket_zone import OURS, BucketZone
 from ecom_platform.landing.scan import NO_FEED, LandedFile, Scan, refusal, shown, unfinished_by
 from ecom_platform.objects import LARGEST_COPY, Location, ObjectChangedError, StoredObject, download
 from ecom_platform.store import ledger
-from ecom_platform.store.connection import Database
+from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.outcome import base, feed_of
 
 # So much of an object is fetched to find its feed: more than is looked at for a header (``files.heads``). A
@@ -62,9 +62,30 @@ class Listed:
     objects: list[StoredObject]
     refused: dict[str, str]
 
-    def without(self, claimed: Collection[str]) -> Scan:
-        """What may be claimed now, oldest first: none of these keys, which are."""
-        return _judged(self, claimed)
+    def without(self, held: Held) -> Scan:
+        """What may be claimed now, oldest first."""
+        return _judged(self, held)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What may not be claimed: by key, and versions of a key that are known."""
+
+    keys: frozenset[str]
+    versions: frozenset[tuple[str, str]] = frozenset()
+
+    def has(self, found: StoredObject) -> bool:
+        return found.key in self.keys or (found.key, found.etag) in self.versions
+
+
+def held(connection: Connection, zone: BucketZone) -> Held:
+    """What is claimed and not yet put away. Where objects stay: what is being loaded, and of each key the
+    version that was loaded last."""
+    claimed = ledger.claimed_objects(connection).values()
+    if not zone.leaves:
+        return Held(frozenset(found.key for found in claimed))
+    loading = frozenset(file.key for file in ledger.claimed(connection) if file.key is not None)
+    return Held(loading, frozenset((found.key, found.etag) for found in claimed))
 
 
 def look(database: Database, zone: BucketZone) -> Scan:
@@ -74,8 +95,8 @@ def look(database: Database, zone: BucketZone) -> Scan:
     landed.
     """
     with database.open(autocommit=True) as connection:
-        claimed = {found.key for found in ledger.claimed_objects(connection).values()}
-    return listed(zone).without(claimed)
+        known = held(connection, zone)
+    return listed(zone).without(known)
 
 
 def listed(zone: BucketZone) -> Listed:
@@ -93,11 +114,11 @@ def listed(zone: BucketZone) -> Listed:
     return Listed(there, refused)
 
 
-def _judged(listing: Listed, claimed: Collection[str]) -> Scan:
+def _judged(listing: Listed, known: Held) -> Scan:
     files: list[LandedFile] = []
     refused, unfinished = dict(listing.refused), dict[str, str]()
     for found in listing.objects:
-        if found.key in claimed:
+        if known.has(found):
             continue
         mark = next(filter(None, map(unfinished_by, found.key.split("/"))), None)
         reason = refusal(base(found.key), stat.S_IFREG) or _too_large(found)

@@ -126,6 +126,20 @@ ORDER BY key
 ON CONFLICT (key) DO NOTHING
 RETURNING file_id;
 
+-- name: claim_versions
+-- The same where objects stay: of each key whose version is another than the one that was loaded last.
+INSERT INTO claimed_objects (file_id, key, etag, size_bytes)
+SELECT file_id, key, etag, size_bytes
+FROM unnest(:file_ids::bigint[], :keys::text[], :etags::text[], :sizes::bigint[]) AS o (file_id, key, etag, size_bytes)
+ORDER BY key
+ON CONFLICT (key) DO UPDATE
+SET file_id = excluded.file_id, etag = excluded.etag, size_bytes = excluded.size_bytes
+WHERE claimed_objects.etag <> excluded.etag
+    AND EXISTS (
+        SELECT FROM ingested_files AS f WHERE f.file_id = claimed_objects.file_id AND f.state <> 'claimed'
+    )
+RETURNING file_id;
+
 -- name: forget_files!
 DELETE FROM ingested_files WHERE file_id = ANY(:file_ids) AND state = 'claimed';
 
