@@ -33,6 +33,7 @@ from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.streaming.copies import RANGE_BYTES, fetched
 from ecom_platform.streaming.ingest import IngestResult, ingest
+from ecom_platform.streaming.probe import Sign
 from ecom_platform_tests.landing import USER_EVENTS, csv_file, line, stored_rows
 from ecom_platform_tests.reference import compare
 from ecom_platform_tests.s3_server import (
@@ -793,6 +794,23 @@ class TestLeft:
         assert (totals.loaded, totals.quarantined, totals.rows_inserted) == (2, 1, 2)
         assert load_with_spark(left, spark).totals.files == 0
         assert sorted(left.landed()) == ["a.csv", "b.csv", "user_events/bad.csv"]
+
+
+class TestExecutors:
+    def test_the_sign_is_seen_where_it_is_and_nowhere_else(
+        self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sign = Sign(bucket.location, "probe")
+        bucket.put_as(".ecom/probe", b"probe")
+        assert sign.unseen() is None
+        elsewhere = dataclasses.replace(bucket.location, prefix="elsewhere/")
+        assert Sign(elsewhere, "probe").unseen() == "it is another bucket, or another part of it"
+        for name in CREDENTIALS:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        objects._bucket_of.cache_clear()
+        assert "NoCredentialsError" in (sign.unseen() or "")
+        objects._bucket_of.cache_clear()
 
 
 class TestSettings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import uuid
 from collections.abc import Iterator
@@ -190,8 +191,11 @@ def an_ingest_beside_it_waits_for_its_own(platform: Platform, spark: SparkSessio
 
 
 class TestTheLookout:
-    def lookout(self, platform: Platform) -> ObjectLookout:
-        return ObjectLookout(platform.database, platform.zone, catalog(platform.settings).feeds)
+    def lookout(self, platform: Platform, listing_seconds: float = 0.0) -> ObjectLookout:
+        ticks = itertools.count()
+        feeds = catalog(platform.settings).feeds
+        timer = lambda: next(ticks) * listing_seconds  # noqa: E731
+        return ObjectLookout(platform.database, platform.zone, feeds, timer=timer)
 
     def test_it_lists_less_often_while_nothing_lands(self, platform: Platform) -> None:
         lookout = self.lookout(platform)
@@ -200,10 +204,13 @@ class TestTheLookout:
             assert lookout.look().settled == []
             pauses.append(lookout.pause_seconds)
         assert pauses == sorted(pauses)
-        assert pauses[-1] >= LONGEST_PAUSE_SECONDS
+        assert FIRST_PAUSE_SECONDS < pauses[0] < pauses[-1] == LONGEST_PAUSE_SECONDS
         platform.put("a.csv")
         assert len(lookout.look().settled) == 1
-        assert FIRST_PAUSE_SECONDS <= lookout.pause_seconds < pauses[-1]
+        assert lookout.pause_seconds == FIRST_PAUSE_SECONDS
+        slow = self.lookout(platform, 3.0)
+        slow.look()
+        assert slow.pause_seconds == 6.0
 
     def test_of_many_objects_one_listing_is_enough(self, platform: Platform, tmp_path: Path) -> None:
         many = 2 * MAX_CLAIMED_AT_ONCE + 1

@@ -2,6 +2,7 @@
 
 from ecom_platform_tests.mutants.catalogue import (
     alerts,
+    buckets,
     checks,
     events,
     feeds,
@@ -18,6 +19,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *events.MUTANTS,
     *sink.MUTANTS,
     *landing.MUTANTS,
+    *buckets.MUTANTS,
     *checks.MUTANTS,
     *alerts.MUTANTS,
     *surroundings.MUTANTS,

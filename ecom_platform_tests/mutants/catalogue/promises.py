@@ -79,3 +79,21 @@ OTHER_PROJECT = (
     "In another Dagster project a feed is what it is here: loaded by the sensor, checked, and known to "
     "`ecom` by the same declaration"
 )
+BUCKET_SENSOR = (
+    "What has landed in a bucket is loaded by the sensor as from a folder: one run for a set, the "
+    "same set after a kill, none beside others; a store that is away is a skip with its reason, then "
+    "an alert, and nothing is lost"
+)
+BUCKET_LIVE = (
+    "Live mode on a bucket loads each object once as it lands, the same key and bytes again as "
+    "another file; a store that is away is a pause; a bounded run beside it accounts for its own "
+    "objects"
+)
+BUCKET_LEFT = (
+    "In a bucket that may only be read each version of an object is loaded once, and nothing is "
+    "written; killed at any moment, nothing is to be put right"
+)
+BUCKET_CLUSTER = (
+    "A cluster whose workers share no folder with the driver loads from a bucket, each executor with "
+    "credentials of its own; one without is named before any work is given out"
+)
