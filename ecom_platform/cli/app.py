@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from ecom_platform.cli.on_call import COMMANDS, Group, json_option, zone_of
+from ecom_platform.cli.on_call import COMMANDS, Group, json_option
 from ecom_platform.cli.runner import loads, run_job
 from ecom_platform.cli.table_commands import feeds, unload
 from ecom_platform.errors import EcomError, PrerequisiteError, StorageError, UsageError
@@ -119,11 +119,13 @@ def ingest(name: str | None, files: tuple[Path, ...], as_json: bool) -> int:
             raise UsageError("FILE… are files of some feed.", "Say which: `ecom ingest --feed NAME FILE…`.")
         return run_job("ingest", {}, as_json)
     from ecom_platform.catalog import declared_feed
-    from ecom_platform.landing.arriving import bring_in
+    from ecom_platform.landing.landing_places import places_of
 
     settings = load_settings()
     feed = declared_feed(settings, name)
-    brought = bring_in(zone_of(settings), feed.name, files)
+    places = places_of(settings)
+    places.prepare()
+    brought = places.bring_in(feed.name, files)
     return run_job("ingest", {}, as_json, extra={"brought_in": brought} if files else None, feed=feed.name)
 
 

@@ -1,6 +1,7 @@
 """Files that somebody names, copied into the landing folder as files of a feed.
 
-Belongs here: letting them land whole, all of them or none. Does not belong here: claiming them (``claim``).
+Belongs here: letting them land whole, all of them or none. Does not belong here: claiming them (``claim``),
+or putting them into a bucket (``bucket.object_arriving``).
 """
 
 from __future__ import annotations
@@ -22,12 +23,24 @@ def bring_in(zone: LandingZone, feed: str, files: Sequence[Path]) -> list[str]:
     What is there is not replaced: another file of a name lands under a name of its own. Raises
     :class:`UsageError` before anything is copied.
     """
+    require_files(files)
+    folder = folder_of_feed(feed)
+    return [place(path.resolve(), zone.landing, [folder + path.name]) for path in files]
+
+
+def require_files(files: Sequence[Path], largest: int | None = None) -> None:
+    """Raises :class:`UsageError` for the first that cannot be brought in."""
     for path in files:
         reason = _why_not(path)
+        if not reason and largest is not None and path.stat().st_size > largest:
+            reason = f"it is larger than {largest // 1024**3} GiB"
         if reason:
             raise UsageError(f"{path} is not brought in: {reason}.", "Nothing was copied. Name another file.")
-    folder = "" if feed == TOP_FEED else f"{feed}/"
-    return [place(path.resolve(), zone.landing, [folder + path.name]) for path in files]
+
+
+def folder_of_feed(feed: str) -> str:
+    """Where files of this feed land: nothing, or a folder with a slash."""
+    return "" if feed == TOP_FEED else f"{feed}/"
 
 
 def _why_not(path: Path) -> str:

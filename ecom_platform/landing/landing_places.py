@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing import claim, identity, placing, put_away
+from ecom_platform.landing import arriving, claim, identity, placing, put_away
 from ecom_platform.landing.accounting import ended, require_ends
-from ecom_platform.landing.bucket import bucket_checks, bucket_identity
+from ecom_platform.landing.bucket import bucket_checks, bucket_identity, object_arriving
 from ecom_platform.landing.bucket import object_claim as of_objects
 from ecom_platform.landing.bucket.bucket_zone import BucketZone, quarantined_key
 from ecom_platform.landing.bucket.object_look import BucketPlacing, look
@@ -84,6 +84,9 @@ class LandingPlaces(Protocol):
         """What has landed, once it rests or ``wait_seconds`` have passed."""
 
     def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim: ...
+
+    def bring_in(self, feed: str, files: Sequence[Path]) -> list[str]:
+        """Let copies of files that somebody names land as files of the feed; returns their names."""
 
     def lookout(
         self,
@@ -177,6 +180,9 @@ class Folders:
     def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim:
         return claim.claim_files(database, self.zone, files)
 
+    def bring_in(self, feed: str, files: Sequence[Path]) -> list[str]:
+        return arriving.bring_in(self.zone, feed, files)
+
     def lookout(
         self,
         database: Database,
@@ -268,6 +274,9 @@ class Objects:
 
     def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim:
         return of_objects.claim_objects(database, self.zone, files)
+
+    def bring_in(self, feed: str, files: Sequence[Path]) -> list[str]:
+        return object_arriving.bring_in(self.zone, feed, files)
 
     def lookout(
         self,

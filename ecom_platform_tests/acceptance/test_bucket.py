@@ -56,16 +56,18 @@ def test_what_lies_in_a_bucket_is_loaded_once_and_put_away(
         key = f"{platform.prefix}/user_events/{number}.csv"
         s3.client.put_object(Bucket=s3.bucket, Key=key, Body=csv_file(*(line() for _ in range(1_000))))
     s3.client.put_object(Bucket=s3.bucket, Key="of/others/stays.csv", Body=csv_file(line()))
-    done = platform.run("ingest", "--json")
+    (tmp_path / "named.csv").write_bytes(csv_file(*(line() for _ in range(1_000))))
+    done = platform.run("ingest", "--json", "--feed", "user_events", str(tmp_path / "named.csv"))
     answer = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
-    assert answer["files"]["loaded"] == 3
-    assert answer["rows"] == rows_of(3_000, inserted=3_000)
+    assert answer["brought_in"] == ["named.csv"]
+    assert answer["files"]["loaded"] == 4
+    assert answer["rows"] == rows_of(4_000, inserted=4_000)
     assert answer["checks"]["failed"] == []
     with database.open() as connection:
-        assert stored_rows(connection) == 3_000
+        assert stored_rows(connection) == 4_000
     assert s3.keys(s3.bucket, f"{platform.prefix}/user_events/") == []
-    assert len(s3.keys(s3.bucket, f"{platform.prefix}/.ecom/archive/")) == 3
+    assert len(s3.keys(s3.bucket, f"{platform.prefix}/.ecom/archive/")) == 4
     assert s3.keys(s3.bucket, "of/others/") == ["of/others/stays.csv"]
     # The landing folder of the home is not made, and the secret is nowhere.
     assert not (tmp_path / "home" / "landing").exists()

@@ -796,6 +796,63 @@ class TestLeft:
         assert sorted(left.landed()) == ["a.csv", "b.csv", "user_events/bad.csv"]
 
 
+class TestBroughtIn:
+    """Files that somebody names land whole, all of them or none, and replace nothing."""
+
+    def bring_in(self, bucket: Bucket, feed: str, *paths: Path) -> list[str]:
+        return Objects(bucket.zone).bring_in(feed, paths)
+
+    def test_under_their_names_or_one_of_their_own(self, bucket: Bucket, tmp_path: Path) -> None:
+        path = tmp_path / "a ü.csv"
+        path.write_bytes(b"first")
+        assert self.bring_in(bucket, "clicks", path) == ["clicks/a ü.csv"]
+        path.write_bytes(b"second")
+        (again,) = self.bring_in(bucket, "clicks", path)
+        assert again.startswith("clicks/") and again.endswith("-a ü.csv")
+        assert self.bring_in(bucket, "user_events", path) == ["a ü.csv"]
+        landed = bucket.landed()
+        contents = {
+            key: bucket.s3.get(bucket.location.bucket, bucket.location.prefix + key) for key in landed
+        }
+        assert contents == {"clicks/a ü.csv": b"first", again: b"second", "a ü.csv": b"second"}
+
+    def test_an_answer_that_is_lost_is_answered_by_looking(self, bucket: Bucket, tmp_path: Path) -> None:
+        path = tmp_path / "a.csv"
+        path.write_bytes(csv_file(line()))
+        dropped: list[str] = []
+
+        def drop(request: Request) -> Fault:
+            if request.method == "PUT" and not dropped:
+                dropped.append(request.path)
+                return DROPPED
+            return None
+
+        with faulty_way(bucket.s3, drop) as (endpoint, _):
+            assert self.bring_in(bucket.through(endpoint), "user_events", path) == ["a.csv"]
+        assert dropped
+        assert bucket.landed() == ["a.csv"]
+        (outcome,) = bucket.ingest()
+        assert outcome.rows_inserted == 1
+        bucket.check()
+
+    def test_all_or_none(self, bucket: Bucket, tmp_path: Path) -> None:
+        good, other = tmp_path / "good.csv", tmp_path / "other.csv"
+        for path in (good, other):
+            path.write_bytes(b"x")
+        with pytest.raises(UsageError, match="No such file"):
+            self.bring_in(bucket, "clicks", good, tmp_path / "gone.csv")
+
+        def refuse(request: Request) -> Fault:
+            return (403, "AccessDenied") if request.path.endswith("other.csv") else None
+
+        with (
+            faulty_way(bucket.s3, refuse) as (endpoint, _),
+            pytest.raises(StorageError, match="AccessDenied"),
+        ):
+            self.bring_in(bucket.through(endpoint), "clicks", good, other)
+        assert bucket.keys() == []
+
+
 class TestExecutors:
     def test_the_sign_is_seen_where_it_is_and_nowhere_else(
         self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch

@@ -6,12 +6,15 @@ claiming them (``object_claim``).
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ecom_platform.errors import StorageError
+from ecom_platform.landing.arriving import folder_of_feed, require_files
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
+from ecom_platform.objects import LARGEST_COPY
 
 _REQUESTS = 16
 
@@ -44,3 +47,29 @@ def let_land(zone: BucketZone, folder: Path, names: Sequence[str]) -> None:
         raise
     finally:
         pool.shutdown()
+
+
+def bring_in(zone: BucketZone, feed: str, files: Sequence[Path]) -> list[str]:
+    """Put ``files`` where objects of the feed land, and return the keys under which they did.
+
+    What is there is not replaced: another file of a name lands under a name of its own. Raises
+    :class:`UsageError` before anything is put, and :class:`StorageError`: what was put is deleted then.
+    """
+    require_files(files, LARGEST_COPY)
+    bucket, folder, brought = zone.bucket, folder_of_feed(feed), list[str]()
+    try:
+        for path in files:
+            key = folder + path.name
+            if not bucket.put_file_new(key, path):
+                key = f"{folder}{secrets.token_hex(8)}-{path.name}"
+                if not bucket.put_file_new(key, path):
+                    raise StorageError(
+                        f"{path} cannot be put as {zone.location.url_of(key)}: another object is there.",
+                        "Nothing was overwritten. Run again.",
+                    )
+            brought.append(key)
+    except BaseException:
+        for key in brought:
+            bucket.delete_whatever(key)
+        raise
+    return brought
