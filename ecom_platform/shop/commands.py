@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from ecom_platform.cli.on_call import json_option, zone_of
+from ecom_platform.cli.on_call import json_option
 from ecom_platform.cli.runner import run_job
 from ecom_platform.errors import UsageError
 from ecom_platform.processes.output import print_json
@@ -82,17 +82,19 @@ def shop() -> None:
 @json_option
 def remove_shop(yes: bool, as_json: bool) -> int:
     """Take out everything that was generated: events, rejects, ledger, files."""
+    from ecom_platform.landing.landing_places import places_of
     from ecom_platform.shop.removal import remove, survey
     from ecom_platform.store.provision import provide
 
     settings = load_settings()
     with provide(settings) as database:
-        zone = zone_of(settings)
+        places = places_of(settings)
+        places.prepare()
         with database.open() as connection:
-            found = survey(connection, zone)
+            found = survey(connection, places)
         done = None
         if yes and not found.nothing:
-            done = remove(database, zone, settings.lock_wait_seconds)
+            done = remove(database, places, settings.lock_wait_seconds)
     answer: dict[str, Any] = {"success": yes or found.nothing, "removed": done is not None}
     answer |= (done or found).as_json()
     if found.nothing:

@@ -1,24 +1,31 @@
 """Taking invented events out: their rows, their ledger and their files.
 
-Belongs here: which files on disk are the generator's, and the order of disk and database. Does not belong
-here: the rows (``generations``).
+Belongs here: which files on disk, or objects of a bucket, are the generator's, and the order of them and the
+database. Does not belong here: the rows (``generations``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from ecom_platform.errors import StorageError
-from ecom_platform.landing.claim_lock import claim_lock
+from ecom_platform.errors import StorageError, UsageError
+from ecom_platform.landing import claim_lock
+from ecom_platform.landing.bucket import bucket_identity
+from ecom_platform.landing.bucket.bucket_zone import ARCHIVE, QUARANTINE, BucketZone
+from ecom_platform.landing.landing_places import Folders, Objects
 from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, numbered
+from ecom_platform.objects import StoredObject
 from ecom_platform.shop import generations
 from ecom_platform.shop.generations import GeneratedRows
 from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.lock import ingest_lock
+from ecom_platform.store.outcome import base
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +50,16 @@ class Generated:
         )
 
 
-def survey(connection: Connection, zone: LandingZone) -> Generated:
+def survey(connection: Connection, places: Folders | Objects) -> Generated:
     """What :func:`remove` would take out now."""
     file_ids = generations.file_ids(connection)
-    return Generated(generations.count(connection, file_ids), len(_on_disk(connection, zone, file_ids)))
+    found = _found(connection, places, file_ids)
+    return Generated(generations.count(connection, file_ids), len(found))
 
 
 def remove(
     database: Database,
-    zone: LandingZone,
+    places: Folders | Objects,
     lock_wait_seconds: float,
 ) -> Generated:
     """Take it all out, and bring the sales figures up to date; says what was taken out.
@@ -60,15 +68,31 @@ def remove(
     all rows are still there, and called again it goes on. Raises :class:`LockedError` while somebody loads.
     """
     with ingest_lock(database, lock_wait_seconds):
-        with claim_lock(database, zone) as connection:
+        with _claims_locked(database, places) as connection:
             file_ids = generations.file_ids(connection)
-            paths = _on_disk(connection, zone, file_ids)
+            found = _found(connection, places, file_ids)
             rows = generations.remove(connection, file_ids)
-            for path in paths:
-                _delete(path)
+            for delete in found:
+                delete()
         for _ in refresh_all(database, (HOURLY_SALES, CONVERSION_FUNNEL)):
             pass
-    return Generated(rows, len(paths))
+    return Generated(rows, len(found))
+
+
+def _claims_locked(database: Database, places: Folders | Objects) -> AbstractContextManager[Connection]:
+    if isinstance(places, Folders):
+        return claim_lock.claim_lock(database, places.zone)
+    return bucket_identity.claim_lock(database, places.zone)
+
+
+def _found(
+    connection: Connection, places: Folders | Objects, file_ids: Collection[int]
+) -> list[Callable[[], object]]:
+    """What deletes each file of the generator's."""
+    if isinstance(places, Folders):
+        return [partial(_delete, path) for path in _on_disk(connection, places.zone, file_ids)]
+    zone = places.zone
+    return [partial(_delete_object, zone, found) for found in _in_bucket(connection, zone, file_ids)]
 
 
 def _on_disk(connection: Connection, zone: LandingZone, file_ids: Collection[int]) -> list[Path]:
@@ -104,3 +128,42 @@ def _delete(path: Path) -> None:
             f"{path} cannot be deleted: {error.strerror}.",
             "No row was removed. Make its folder writable and try again; what is gone is passed over.",
         ) from error
+
+
+def _in_bucket(connection: Connection, zone: BucketZone, file_ids: Collection[int]) -> list[StoredObject]:
+    """The same of objects. One that is claimed, or not yet put away, has the key that it landed by."""
+    if zone.leaves:
+        raise UsageError(
+            f"Objects stay in {zone.location.url} (ECOM_LANDING_DONE is leave): without their rows, those "
+            "that were generated would be loaded again.",
+            "Use a database and a prefix of their own for invented events, with ECOM_LANDING_DONE=move.",
+        )
+    names = generations.file_names(connection)
+    there = {found.key: found for found in _listed(zone)}
+    keys = {zone.key_of(state) for state in ledger.states(connection, file_ids).values()}
+    claimed = ledger.claimed_objects(connection)
+    keys |= {found.key for file_id, found in claimed.items() if file_id in set(file_ids)}
+    held = {found.key for found in claimed.values()}
+    strangers: dict[str, int] = {}
+    for key in there.keys() - held:
+        ours = numbered(base(key))
+        is_numbered, waits = ours is not None and ours[1] in names, "/" not in key
+        if waits and (key in names or is_numbered):
+            keys.add(key)
+        elif ours is not None and is_numbered:
+            strangers[key] = ours[0]
+    known = ledger.states(connection, set(strangers.values()))
+    keys |= {key for key, number in strangers.items() if number not in known}
+    return sorted((there[key] for key in keys if key in there), key=lambda found: found.key)
+
+
+def _listed(zone: BucketZone) -> Iterable[StoredObject]:
+    yield from zone.bucket.level()[0]
+    for folder in (ARCHIVE, QUARANTINE):
+        yield from zone.bucket.below(folder)
+
+
+def _delete_object(zone: BucketZone, found: StoredObject) -> None:
+    zone.bucket.delete(found.key, found.etag)
+    if found.key.startswith(QUARANTINE):
+        zone.bucket.delete_whatever(found.key + REASON_SUFFIX)

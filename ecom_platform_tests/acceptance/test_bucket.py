@@ -98,6 +98,19 @@ def test_the_main_job_runs_on_a_bucket(platform: Platform, s3: S3Server, databas
     assert not (platform.folder / "home" / "landing").exists()
     with database.open() as connection:
         assert stored_rows(connection) == 5_000
+    # And out again: one lies at the top by now, and one of somebody else's.
+    name = next(key for key in keys if key.startswith(".ecom/archive/")).rpartition("-")[2]
+    for key in (name, "own.csv"):
+        content = csv_file(line())
+        s3.client.put_object(Bucket=s3.bucket, Key=f"{platform.prefix}/{key}", Body=content)
+    asked = platform.run("shop", "remove", "--json")
+    assert (asked.returncode, json.loads(asked.stdout)["files_on_disk"]) == (2, 6)
+    removed = platform.run("shop", "remove", "--yes", "--json")
+    assert (removed.returncode, json.loads(removed.stdout)["files_on_disk"]) == (0, 6), removed.stderr
+    left = [key.removeprefix(f"{platform.prefix}/") for key in s3.keys(s3.bucket, platform.prefix)]
+    assert sorted(left) == [".ecom/highest-number", ".ecom/zone-id", "own.csv"]
+    with database.open() as connection:
+        assert stored_rows(connection) == 0
 
 
 def test_credentials_are_not_in_the_configuration_of_spark_or_hadoop(platform: Platform) -> None:
