@@ -101,7 +101,7 @@ def test_who_reads_or_writes_objects_has_credentials_and_nobody_else(compose: di
     for name in ("dagster-code", "stream"):
         environment = compose["services"][name]["environment"]
         assert environment["ECOM_LANDING_DIR"] == "${ECOM_LANDING_DIR-/var/lib/ecom/landing}"
-        assert {"ECOM_LANDING_URL", "ECOM_LANDING_ENDPOINT"} <= set(environment)
+        assert {"ECOM_LANDING_URL", "ECOM_LANDING_ENDPOINT", "ECOM_LANDING_DONE"} <= set(environment)
 
 
 def test_make_env_writes_what_is_required_once(compose: dict[str, Any], tmp_path: Path) -> None:
