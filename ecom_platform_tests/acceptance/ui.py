@@ -52,8 +52,9 @@ def taken_port() -> Iterator[int]:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without anybody's settings of the platform or of Dagster."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("ECOM_", "DAGSTER_"))}
+    """The environment without anybody's settings of the platform or Dagster, or credentials of a bucket."""
+    prefixes = ("ECOM_", "DAGSTER_", "AWS_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
 
 
 class Dev:
