@@ -31,7 +31,7 @@ from ecom_platform.errors import ClusterError, DatabaseError, EcomError, Storage
 from ecom_platform.landing.bucket import bucket_identity
 from ecom_platform.landing.bucket.bucket_zone import OURS, BucketZone
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.objects import Location, bucket_of
+from ecom_platform.objects import Location, ObjectChangedError, bucket_of
 from ecom_platform.settings import Settings
 from ecom_platform.store.connection import Database
 from ecom_platform.streaming import spark_private
@@ -112,10 +112,15 @@ def _removed(settings: Settings) -> ClusterError:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What executors are to find in the landing zone: a file, or an object of a bucket, and what is in it."""
+    """What executors are to find in the landing zone: a file, or an object of a bucket, and what is in it.
+
+    Of a bucket that may only be read it is an object that lies there, by its key and ``etag``; none where
+    nothing does.
+    """
 
     place: str | Location
     name: str
+    etag: str | None = None
 
     def unseen(self) -> str | None:
         """What is wrong with it here, if anything."""
@@ -128,20 +133,30 @@ class Sign:
             return error.strerror or type(error).__name__
 
     def _unseen_in_bucket(self, location: Location) -> str | None:
+        bucket = bucket_of(location, hurried=True)
         try:
-            found = bucket_of(location, hurried=True).read(OURS + self.name)
+            if self.etag is not None:
+                bucket.read_range(self.name, self.etag, 0, 1, lambda piece: None)
+                return None
+            found = bucket.read(OURS + self.name)
         except StorageError as error:
             return error.message
+        except ObjectChangedError as error:
+            return f"there, {error}"
         return None if found == self.name.encode() else "it is another bucket, or another part of it"
 
 
 @contextmanager
-def _sign(settings: Settings) -> Iterator[Sign]:
+def _sign(settings: Settings) -> Iterator[Sign | None]:
     """A sign for executors to read: a folder, or a bucket, of the same name would not do."""
     name = f"_probe-{uuid.uuid4().hex}"
     bucket = BucketZone.of(settings)
     if bucket is not None:
         bucket_identity.prepare(bucket)
+        if bucket.leaves:
+            found = bucket_identity.any_object(bucket)
+            yield None if found is None else Sign(bucket.location, found.key, found.etag)
+            return
         bucket.bucket.put(OURS + name, name.encode())
         try:
             yield Sign(bucket.location, name)
@@ -158,7 +173,7 @@ def _sign(settings: Settings) -> Iterator[Sign]:
         path.unlink(missing_ok=True)
 
 
-def _ask(session: SparkSession, settings: Settings, sign: Sign, deadline: float) -> list[Answer]:
+def _ask(session: SparkSession, settings: Settings, sign: Sign | None, deadline: float) -> list[Answer]:
     """The job itself, in a thread that can be waited for with a limit."""
     context = session.sparkContext
     url = settings.spark_postgres_url or settings.postgres_url or ""
@@ -201,7 +216,7 @@ def _unable(settings: Settings, error: Exception) -> ClusterError:
     )
 
 
-def _look(sign: Sign, url: str) -> dict[str, Any]:
+def _look(sign: Sign | None, url: str) -> dict[str, Any]:
     """Runs on an executor."""
     identity = database = None
     try:
@@ -210,7 +225,8 @@ def _look(sign: Sign, url: str) -> dict[str, Any]:
         database = error.message
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     versions["Python"] = ".".join(platform.python_version_tuple()[:2])
-    return asdict(Answer(socket.gethostname(), versions, sign.unseen(), database, identity))
+    landing = None if sign is None else sign.unseen()
+    return asdict(Answer(socket.gethostname(), versions, landing, database, identity))
 
 
 def _judge(answers: list[Answer], settings: Settings) -> None:

@@ -33,7 +33,7 @@ from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.streaming.copies import RANGE_BYTES, fetched
 from ecom_platform.streaming.ingest import IngestResult, ingest
-from ecom_platform.streaming.probe import Sign
+from ecom_platform.streaming.probe import Sign, _sign
 from ecom_platform_tests.landing import USER_EVENTS, csv_file, line, stored_rows
 from ecom_platform_tests.reference import compare
 from ecom_platform_tests.s3_server import (
@@ -776,6 +776,19 @@ class TestLeft:
         ):
             location = dataclasses.replace(left.location, endpoint=endpoint)
             bucket_identity.prepare(dataclasses.replace(left.zone, location=location))
+
+    def test_executors_are_asked_for_an_object_that_is_there(self, left: Bucket) -> None:
+        with _sign(left.settings) as sign:
+            assert sign is None  # nothing is there yet
+        left.put(a__csv=csv_file(line()))
+        with _sign(left.settings) as sign:
+            assert sign is not None
+            assert sign.unseen() is None
+            left.put(a__csv=csv_file(line(), line()))
+            assert "was rewritten" in (sign.unseen() or "")
+            elsewhere = dataclasses.replace(left.location, prefix="elsewhere/")
+            assert "is gone" in (dataclasses.replace(sign, place=elsewhere).unseen() or "")
+        assert left.keys() == ["a.csv"]
 
     def test_one_database_either_leaves_or_moves(self, left: Bucket) -> None:
         left.put(a__csv=csv_file(line()))

@@ -17,7 +17,7 @@ from ecom_platform.errors import StorageError
 from ecom_platform.landing.bucket.bucket_zone import HIGHEST, MARKER, OURS, BucketZone
 from ecom_platform.landing.claim_lock import CLAIM_LOCK
 from ecom_platform.landing.zone import file_number
-from ecom_platform.objects import ObjectChangedError
+from ecom_platform.objects import ObjectChangedError, StoredObject
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.lock import take_claims
@@ -69,15 +69,20 @@ def prepare(zone: BucketZone) -> None:
         )
 
 
+def any_object(zone: BucketZone) -> StoredObject | None:
+    """An object that lies there and is not empty, if there is one among the first."""
+    return next((found for found in islice(zone.bucket.below(""), _LOOKED_AT) if found.size), None)
+
+
 def _reads_by_etag(zone: BucketZone) -> bool:
-    for found in islice(zone.bucket.below(""), _LOOKED_AT):
-        if found.size:
-            try:
-                zone.bucket.read_range(found.key, _NO_OBJECT, 0, 1, lambda piece: None)
-            except ObjectChangedError:
-                return True
-            return False
-    return True  # nothing to read
+    found = any_object(zone)
+    if found is None:
+        return True  # nothing to read
+    try:
+        zone.bucket.read_range(found.key, _NO_OBJECT, 0, 1, lambda piece: None)
+    except ObjectChangedError:
+        return True
+    return False
 
 
 def _unfit(zone: BucketZone, conditions: str, wanted: str) -> StorageError:
