@@ -160,13 +160,17 @@ def say_memory(when: str, memory: dict[str, float]) -> None:
     say(f"memory {when}: {sum(memory.values()):,.0f} MiB ({parts})")
 
 
+def csv() -> str:
+    """A file of events that nobody has seen."""
+    row = "7,PROD1000,purchase,2026-01-02 03:04:05,19.99,Books,Mobile,DE"
+    return "\n".join([HEADER, *(f"{uuid.uuid4()},{row}" for _ in range(CSV_ROWS))]) + "\n"
+
+
 def drop(made: Stack, name: str) -> float:
     """A file into the landing volume, and seconds until it was loaded."""
-    row = "7,PROD1000,purchase,2026-01-02 03:04:05,19.99,Books,Mobile,DE"
-    content = "\n".join([HEADER, *(f"{uuid.uuid4()},{row}" for _ in range(CSV_ROWS))]) + "\n"
     # Under a name that nobody takes, until it is complete.
     script = f"cd $ECOM_LANDING_DIR && cat > .dropped.tmp && mv .dropped.tmp {name}"
-    made.compose("exec", "-T", "dagster-code", "sh", "-c", script, stdin=content)
+    made.compose("exec", "-T", "dagster-code", "sh", "-c", script, stdin=csv())
     started = time.monotonic()
     loaded = f"SELECT count(*) FROM ingested_files WHERE name = '{name}' AND state = 'loaded'"
     wait_for(f"{name} is loaded", lambda: made.number(loaded) == 1)
@@ -443,6 +447,18 @@ for page in client.get_paginator("list_objects_v2").paginate(Bucket="landing", P
 """
 
 
+_IN_CODE = ["exec", "-T", "dagster-code", "with-secrets", "python", "-c"]
+
+
+def put(made: Stack, name: str) -> float:
+    """An object into the bucket, and seconds until it was loaded."""
+    made.compose(*_IN_CODE, _PUT, name, stdin=csv())
+    started = time.monotonic()
+    loaded = f"SELECT count(*) FROM ingested_files WHERE name = '{name}' AND state = 'loaded'"
+    wait_for(f"{name} is loaded", lambda: made.number(loaded) == 1)
+    return time.monotonic() - started
+
+
 def bucket(folder: Path) -> None:
     """A stack whose files land in a bucket: driver and executors share no folder."""
     variables = {"ECOM_IMAGE": IMAGE, "ECOM_OBJECTS_IMAGE": OBJECTS_IMAGE, "ECOM_SHOP": "on"}
@@ -452,18 +468,22 @@ def bucket(folder: Path) -> None:
         seconds = made.up("objects") + made.up()
         say(f"a stack with an S3 server: up and healthy after {seconds:.1f} s")
         run_main(made)
-        row = "7,PROD1000,purchase,2026-01-02 03:04:05,19.99,Books,Mobile,DE"
-        content = "\n".join([HEADER, *(f"{uuid.uuid4()},{row}" for _ in range(CSV_ROWS))]) + "\n"
-        in_code = ["exec", "-T", "dagster-code", "with-secrets", "python", "-c"]
-        made.compose(*in_code, _PUT, "dropped.csv", stdin=content)
-        started = time.monotonic()
-        loaded = "SELECT count(*) FROM ingested_files WHERE name = 'dropped.csv' AND state = 'loaded'"
-        wait_for("an object is loaded", lambda: made.number(loaded) == 1)
+        seconds = put(made, "dropped.csv")
         assert run_that_loaded(made, "dropped.csv") == "ingest"
-        say(f"an object was loaded by the sensor after {time.monotonic() - started:.1f} s")
         accounts(made, CSV_ROWS)
         wait_for("the sensor's run has ended", lambda: made.running() == 0)
-        keys = made.compose(*in_code, _KEYS).split()
+        made.up("stream")
+        by_stream = put(made, "live.csv")
+        assert run_that_loaded(made, "live.csv") == "", "a run of Dagster loaded it"
+        container = made.containers("stream")[0]
+        made.compose("stop", "stream")
+        assert run("docker", "inspect", "--format", "{{.State.ExitCode}}", container) == "0"
+        say(
+            f"an object was loaded by the sensor after {seconds:.1f} s, by the live mode after "
+            f"{by_stream:.1f} s"
+        )
+        accounts(made, DROPPED)
+        keys = made.compose(*_IN_CODE, _KEYS).split()
         assert keys and [key for key in keys if not key.startswith("events/.ecom/")] == [], keys
         for service in ("spark-worker", "dagster-code"):
             assert made.compose("exec", "-T", service, "ls", "-A", "/var/lib/ecom/landing") == ""
