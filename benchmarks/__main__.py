@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.experiments import (
+    bucket,
     compare,
     feeds,
     generation,
@@ -70,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
         default=["csv"],
         help="what the files are; several: in turn",
     )
+    stored = command("bucket", "the same files from a folder and from a bucket")
+    stored.add_argument("--rows", type=int, default=5_000_000)
+    stored.add_argument("--files", type=int, default=50)
     command("many-feeds", "`ecom dev` with one feed and with many").add_argument(
         "--counts", default="1,50", help="how many feeds are declared"
     )
@@ -113,6 +117,9 @@ def _experiment(options: argparse.Namespace) -> Findings:
             repeat=options.repeat,
             identities=options.identity,
             formats=options.format,
+        ),
+        "bucket": lambda: bucket.run(
+            folder, _say, rows=options.rows, files=options.files, repeat=options.repeat
         ),
         "many-feeds": lambda: many_feeds.run(
             folder, _say, counts=[int(count) for count in options.counts.split(",")], repeat=options.repeat

@@ -74,8 +74,7 @@ def _free_ports(count: int) -> list[int]:
 def s3_server(folder: Path) -> Iterator[S3Server]:
     """A server whose data are in ``folder``; it ends with the block."""
     folder.mkdir(parents=True)
-    names = ("s3.port", "s3.port.grpc", "master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
-    names += ("filer.port", "filer.port.grpc")
+    names = [f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer") for kind in ("", ".grpc")]
     ports = dict(zip(names, _free_ports(len(names)), strict=True))
     endpoint = f"http://127.0.0.1:{ports['s3.port']}"
     with (folder / "server.log").open("wb") as log:

@@ -9,7 +9,9 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 
@@ -56,15 +58,17 @@ class PlatformAgain(Platform):
             shutil.copy2(path, folder / "landing" / f"again-{path.name}")
 
 
-def ingest(address: Address, folder: Path) -> dict[str, dict[str, float]]:
-    """One `ecom ingest` whose state is in ``folder``; returns its summary."""
+def ingest(
+    address: Address, folder: Path, others: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, dict[str, float]]:
+    """One `ecom ingest` whose state is in ``folder``, and ``others`` set; returns its summary."""
     environment = {
         "ECOM_HOME": str(folder),
-        "ECOM_LANDING_DIR": str(folder / "landing"),
         "ECOM_POSTGRES_URL": address.url,
         "ECOM_FEEDS_DIR": str(folder / "feeds"),
         "ECOM_SETTLE_SECONDS": "0",
         "DAGSTER_HOME": "",
+        **others,
     }
     printed = run([sys.executable, "-m", "ecom_platform", "ingest", "--json"], folder, environment)
     summary: dict[str, dict[str, float]] = json.loads(printed)

@@ -1,0 +1,110 @@
+"""The same files from a folder and from a bucket, in turn; the S3 server shares the machine."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from benchmarks import workload
+from benchmarks.paths.path import PathFailedError
+from benchmarks.paths.platform import ingest
+from benchmarks.results import Findings
+from benchmarks.server import running
+from ecom_platform_tests.s3_server import CREDENTIALS, S3Server, s3_server
+
+PLACES = ("folder", "bucket")
+_STREAM = """
+SELECT sum(rows)::bigint, extract(epoch FROM max(finished_at) - min(started_at))::float8 FROM stream_batches
+"""
+_PUTS = 4
+
+
+def run(folder: Path, say: Callable[[str], None], *, rows: int, files: int, repeat: int) -> Findings:
+    """``rows`` events in ``files``, loaded in turn from each of :data:`PLACES`."""
+    data = workload.prepare(folder / "data", rows, rows // files)
+    rates: dict[str, list[float]] = {place: [] for place in PLACES}
+    seconds: dict[str, list[float]] = {place: [] for place in PLACES}
+    served: list[float] = []
+    shutil.rmtree(folder / "store", ignore_errors=True)
+    with running(folder / "postgres") as server, s3_server(folder / "store") as store:
+        for number in range(repeat):
+            for place in PLACES:
+                home = folder / "scratch" / "home"
+                shutil.rmtree(home, ignore_errors=True)
+                home.mkdir(parents=True)
+                environment = {}
+                if place == "folder":
+                    workload.copy_into(data, home / "landing")
+                else:
+                    environment = _landed(data, store, f"round-{number}")
+                before, began = _processor_seconds(folder / "store"), time.perf_counter()
+                with server.database(f"{place}_{number}") as address:
+                    ingest(address, home, environment)
+                    seconds[place].append(time.perf_counter() - began)
+                    with psycopg.connect(address.url) as connection:
+                        ((found, lasted),) = connection.execute(_STREAM.encode()).fetchall()
+                if found != rows:
+                    raise PathFailedError(f"{found} of {rows} rows were read from the {place}")
+                rates[place].append(rows / lasted)
+                said = f"{place}: {rates[place][-1]:,.0f} rows/s of the stream, {seconds[place][-1]:.1f} s"
+                if place == "bucket":
+                    served.append(_processor_seconds(folder / "store") - before)
+                    said += f", {served[-1]:.1f} s of processor time in the S3 server"
+                say(said)
+    shutil.rmtree(folder / "store", ignore_errors=True)
+    ratios = [bucket / disk for bucket, disk in zip(rates["bucket"], rates["folder"], strict=True)]
+    findings = Findings(
+        "bucket",
+        f"{rows:,} events in {files} files, from a folder and from a bucket in turn; median of {repeat}",
+        (
+            "from",
+            "rows/s of the stream",
+            "beside the folder",
+            "whole process",
+            "the S3 server's processor time",
+        ),
+        figures={"rates": rates, "seconds": seconds, "served": served, "ratios": ratios},
+    )
+    findings.rows = [
+        (
+            place,
+            f"{statistics.median(rates[place]):,.0f}",
+            "1.00" if place == "folder" else f"{statistics.median(ratios):.2f}",
+            f"{statistics.median(seconds[place]):.1f} s",
+            "" if place == "folder" else f"{statistics.median(served):.1f} s",
+        )
+        for place in PLACES
+    ]
+    return findings
+
+
+def _landed(data: workload.Workload, store: S3Server, prefix: str) -> dict[str, str]:
+    """Put the files into the bucket; the settings of whoever loads them from there."""
+    with ThreadPoolExecutor(_PUTS) as pool:
+        puts = [
+            pool.submit(store.put, store.bucket, **{f"{prefix}/{path.name}": path.read_bytes()})
+            for path in data.paths
+        ]
+        for done in puts:
+            done.result()
+    return {
+        **CREDENTIALS,
+        "ECOM_LANDING_URL": f"s3://{store.bucket}/{prefix}",
+        "ECOM_LANDING_ENDPOINT": store.endpoint,
+    }
+
+
+def _processor_seconds(folder: Path) -> float:
+    """Of the S3 server whose data are in ``folder``, up to now."""
+    for process in psutil.process_iter(["cmdline"]):
+        if f"-dir={folder}" in (process.info["cmdline"] or ()):
+            used = process.cpu_times()
+            return float(used.user + used.system)
+    raise PathFailedError(f"no S3 server runs on {folder}")
