@@ -50,6 +50,16 @@ _NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 # In what a store keeps beside an object: by whose request it was put.
 _MARK = "ecom-put"
 
+# Of an object that is marked, since a copy with metadata of its own has none of the source's.
+_MARK = "ecom-returned"
+_KEPT_WITH_A_COPY = (
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+)
+
 _Result = TypeVar("_Result")
 
 
@@ -116,10 +126,13 @@ class Bucket:
 
     def head(self, key: str) -> StoredObject | None:
         """The object as it is now; nothing where there is none."""
-        answer = self._unless(HTTPStatus.NOT_FOUND, lambda: self._client.head_object(**self._of(key)), key)
+        answer = self._head(key)
         if answer is None:
             return None
         return StoredObject(key, answer["ETag"], answer["ContentLength"], answer["LastModified"])
+
+    def _head(self, key: str) -> dict[str, Any] | None:
+        return self._unless(HTTPStatus.NOT_FOUND, lambda: self._client.head_object(**self._of(key)), key)
 
     # -- reading -------------------------------------------------------------------------------------
 
@@ -202,8 +215,47 @@ class Bucket:
                 f"{self.location.url_of(key)} cannot be put away as {self.location.url_of(target)}: another "
                 "object "
                 "is there.",
-                "Nothing was overwritten. Move that one away, and run `ecom ingest` again.",
+                "Nothing was overwritten. Move that one away, and run this again.",
             )
+
+    def copy_marked(self, found: StoredObject, target: str, mark: str) -> bool:
+        """Let the object be at ``target`` as well, where anybody may put objects, with ``mark`` in its
+        metadata; whether it is. ``False`` where another object is there. Raises :class:`ObjectChangedError`.
+
+        The mark tells ours from somebody else's, when the answer was lost.
+        """
+        head = self._conditional(
+            found.key, lambda: self._client.head_object(**self._of(found.key), IfMatch=found.etag)
+        )
+        kept = {name: head[name] for name in _KEPT_WITH_A_COPY if name in head}
+        source = {"Bucket": self.location.bucket, "Key": self.location.prefix + found.key}
+        made = self._unless(
+            (*_NOT_MET, HTTPStatus.NOT_FOUND),
+            lambda: self._client.copy_object(
+                **self._of(target),
+                **kept,
+                CopySource=source,
+                CopySourceIfMatch=found.etag,
+                IfNoneMatch="*",
+                MetadataDirective="REPLACE",
+                Metadata={**head.get("Metadata", {}), _MARK: mark},
+            ),
+            found.key,
+        )
+        if made is not None:
+            return True
+        there = self._head(target)
+        if there is None:
+            raise ObjectChangedError(self.location.url_of(found.key), gone=self.head(found.key) is None)
+        return bool(there.get("Metadata", {}).get(_MARK) == mark)
+
+    def mark_of(self, key: str, etag: str) -> str | None:
+        """The mark that the object with this ETag was given; nothing where it has none, or is another."""
+        there = self._head(key)
+        if there is None or there["ETag"] != etag:
+            return None
+        mark: str | None = there.get("Metadata", {}).get(_MARK)
+        return mark
 
     def delete(self, key: str, etag: str) -> bool:
         """Delete the object with this ETag; ``False`` where another one has its key by now."""

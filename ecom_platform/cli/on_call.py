@@ -33,12 +33,22 @@ class Group(click.Group):
             )
 
 
-def zone_of(settings: Settings) -> Any:
-    """The landing zone, its folders made."""
+def folders_of(settings: Settings) -> Any:
+    """The landing zone in folders, those made. Raises :class:`UsageError` where files land in a bucket."""
     from ecom_platform.landing.zone import LandingZone
 
     zone = LandingZone.of(settings)
     zone.prepare()
+    return zone
+
+
+def zone_of(settings: Settings) -> Any:
+    """The landing zone, known to be usable."""
+    from ecom_platform.landing.kept_files import kept_files
+    from ecom_platform.landing.kept_files import zone_of as zone_in
+
+    zone = zone_in(settings)
+    kept_files(zone).prepare()
     return zone
 
 

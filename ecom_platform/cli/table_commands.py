@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ecom_platform.cli.feeds import feeds
-from ecom_platform.cli.on_call import json_option, zone_of
+from ecom_platform.cli.on_call import folders_of, json_option, zone_of
 from ecom_platform.errors import UsageError
 from ecom_platform.processes.output import print_json
 from ecom_platform.settings import Settings, load_settings
@@ -142,7 +142,7 @@ def rename(old: str, new: str, as_json: bool) -> int:
     settings = load_settings()
     folder = _folder_of(settings, old, new)
     with provide(settings) as database:
-        zone = zone_of(settings)
+        zone = folders_of(settings)
         done = call(database, zone, folder, old, new, settings.lock_wait_seconds)
     if as_json:
         declaration = str(done.declaration)
@@ -167,7 +167,7 @@ def remove(name: str, drop_table: bool, yes: bool, as_json: bool) -> int:
     settings = load_settings()
     folder = _folder_of(settings, name)
     with provide(settings) as database:
-        zone = zone_of(settings)
+        zone = folders_of(settings)
         found = survey(database, zone, folder, name)
         removable = yes and (drop_table or found.has.nothing)
         if removable:

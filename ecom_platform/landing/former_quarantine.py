@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from ecom_platform.alerts.outbox import DEFAULT_SOURCE, resolve_problem
 from ecom_platform.alerts.problem import Kind
@@ -29,14 +29,14 @@ from ecom_platform.store.connection import Connection, Database
 
 log = logging.getLogger(__name__)
 
-_REASONS = (FileReason.WRONG_HEADER, FileReason.NOT_UTF8_HEADER)
+HEADER_REASONS = (FileReason.WRONG_HEADER, FileReason.NOT_UTF8_HEADER)
 
 
 def release_from_quarantine(database: Database, zone: LandingZone, feeds: Mapping[str, Feed]) -> list[str]:
     """Let files land again that a version without placing has quarantined for their header; returns their
     names in the landing folder. ``feeds`` are all that are declared."""
     with database.open(autocommit=True) as connection:
-        refused = ledger.quarantined_for(connection, TOP_FEED, _REASONS)
+        refused = ledger.quarantined_for(connection, TOP_FEED, HEADER_REASONS)
     there = [
         (number, name)
         for number, name in refused
@@ -54,7 +54,7 @@ def release_from_quarantine(database: Database, zone: LandingZone, feeds: Mappin
                     released[number] = landed_as
                     ledger.note_landed_again(connection, number)
         if released:
-            _close_alerts(connection, zone)
+            close_alerts(connection, _taken_out_of(zone))
     return [*released.values()]
 
 
@@ -62,7 +62,7 @@ def release_what_fits(database: Database, zone: LandingZone, feed: Feed) -> list
     """Let files of ``feed`` that were quarantined for their header land again where it fits by now; returns
     their names in the landing folder."""
     with database.open(autocommit=True) as connection:
-        refused = ledger.quarantined_for(connection, feed.name, _REASONS)
+        refused = ledger.quarantined_for(connection, feed.name, HEADER_REASONS)
     there = [
         (number, name) for number, name in refused if os.path.lexists(zone.quarantined_path(number, name))
     ]
@@ -78,7 +78,7 @@ def release_what_fits(database: Database, zone: LandingZone, feed: Feed) -> list
                     released.append(landed_as)
                     ledger.note_landed_again(connection, number)
         if released:
-            _close_alerts(connection, zone, feed.name)
+            close_alerts(connection, _taken_out_of(zone), feed.name)
     return released
 
 
@@ -95,12 +95,16 @@ def _release(zone: LandingZone, number: int, name: str) -> str | None:
     return landed_as
 
 
-def _close_alerts(connection: Connection, zone: LandingZone, feed: str = TOP_FEED) -> None:
+def _taken_out_of(zone: LandingZone) -> Callable[[int, str], bool]:
+    return lambda number, name: not os.path.lexists(zone.quarantined_path(number, name))
+
+
+def close_alerts(connection: Connection, taken_out: Callable[[int, str], bool], feed: str = TOP_FEED) -> None:
     """Those about files none of which lies in quarantine any more."""
     for problem in alerts.open_problems(connection, DEFAULT_SOURCE, Kind.FILE_QUARANTINED, feed):
         numbers: Collection[int] = problem.details.get("file_ids", ())
         if problem.details.get("files_in_all", len(numbers)) > len(numbers):
             continue
         left = alerts.not_loaded_since(connection, numbers)
-        if not any(os.path.lexists(zone.quarantined_path(number, name)) for number, name in left):
+        if all(taken_out(number, name) for number, name in left):
             resolve_problem(connection, problem.key, "None of these files lies in quarantine any more.")

@@ -274,8 +274,8 @@ def require_folders(settings: Settings) -> None:
         raise UsageError(
             f"This cannot be done yet where files land in a bucket: ECOM_LANDING_URL is "
             f"{settings.landing_bucket.url}.",
-            "`ecom dev`, `stream`, `run` and `ingest` load from it. The rest works with a landing folder: "
-            "unset ECOM_LANDING_URL, with a database of its own.",
+            "Loading from it, and what is asked of loaded files, works as ever. The rest works with a "
+            "landing folder: unset ECOM_LANDING_URL, with a database of its own.",
         )
 
 

@@ -15,7 +15,8 @@ from __future__ import annotations
 import csv
 import errno
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from ecom_platform.files.chunks import MAX_RAW_BYTES, RecordPlace
 from ecom_platform.files.opening import open_events
 from ecom_platform.files.readers import decoder_of
 from ecom_platform.files.unreadable import UnreadableFile
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.kept_files import Zone, kept_files
 from ecom_platform.oncall.fragments import Fragments
 from ecom_platform.oncall.reject_keys import PLACE, RejectIndex
 from ecom_platform.oncall.reread import Replacement, rows_at, rows_replaced
@@ -67,9 +68,7 @@ class Replayed:
         return sum(self.verdicts[verdict] for verdict in _SETTLED)
 
 
-def replay_as_they_are(
-    database: Database, zone: LandingZone, feeds: Mapping[str, Feed] | None = None
-) -> Replayed:
+def replay_as_they_are(database: Database, zone: Zone, feeds: Mapping[str, Feed] | None = None) -> Replayed:
     """Try every open reject again; rules may have been widened, a conflicting row deleted.
 
     ``feeds`` are those that are declared now; without them, the first feed's rejects are tried.
@@ -86,9 +85,7 @@ def replay_as_they_are(
     return result
 
 
-def _replay_feed(
-    database: Database, reading: Connection, zone: LandingZone, feed: Feed, result: Replayed
-) -> None:
+def _replay_feed(database: Database, reading: Connection, zone: Zone, feed: Feed, result: Replayed) -> None:
     table = FeedTable(feed)
     # Of a row of Parquet the bytes are what it looks like, not what it is made of.
     if table.derived or feed.format == "parquet":
@@ -118,15 +115,15 @@ def _replay_feed(
 def _replay_from_files(
     database: Database,
     reading: Connection,
-    zone: LandingZone,
+    zone: Zone,
     table: FeedTable,
     by_file: Mapping[int, Sequence[OpenReject]],
     result: Replayed,
 ) -> None:
     for file_id, rejects in by_file.items():
         try:
-            path = _as_loaded(reading, zone, file_id)
-            rows = rows_at(table.feed, path, map(_place, rejects))
+            with _as_loaded(reading, zone, file_id) as path:
+                rows = rows_at(table.feed, path, map(_place, rejects))
         except (OSError, UnreadableFile):
             result.verdicts[ReplayVerdict.FILE_GONE] += len(rejects)
             continue
@@ -135,7 +132,7 @@ def _replay_from_files(
 
 
 def replay_corrected(
-    database: Database, corrections: Path, feed: Feed | None = None, zone: LandingZone | None = None
+    database: Database, corrections: Path, feed: Feed | None = None, zone: Zone | None = None
 ) -> Replayed:
     """Load the rows of a file of corrections, each in the place of its reject.
 
@@ -185,7 +182,7 @@ def _require_correctable(feed: Feed, table: FeedTable) -> None:
 def _store_in_files(
     database: Database,
     reading: Connection,
-    zone: LandingZone | None,
+    zone: Zone | None,
     table: FeedTable,
     taken: Iterable[tuple[OpenReject, dict[str, str]]],
     result: Replayed,
@@ -204,10 +201,10 @@ def _store_in_files(
         if unread := len(corrected) - len(replacements):
             result.verdicts[ReplayVerdict.STILL_REJECTED] += unread
         try:
-            path = Path() if zone is None else _as_loaded(reading, zone, file_id)
-            while replacements:
-                rows = rows_replaced(table.feed, path, replacements.values())
-                replacements = _store_replacements(database, table, replacements, rows, result)
+            with nullcontext(Path()) if zone is None else _as_loaded(reading, zone, file_id) as path:
+                while replacements:
+                    rows = rows_replaced(table.feed, path, replacements.values())
+                    replacements = _store_replacements(database, table, replacements, rows, result)
         except (OSError, UnreadableFile):
             result.verdicts[ReplayVerdict.FILE_GONE] += len(replacements)
 
@@ -257,29 +254,31 @@ def _store(
         return replay(connection, table, reject.reject_id, row, one_more=one_more)
 
 
-def _path(connection: Connection, zone: LandingZone, file_id: int) -> Path:
-    """Where the file is; nowhere, if the ledger does not know it."""
+@contextmanager
+def _as_loaded(connection: Connection, zone: Zone, file_id: int) -> Iterator[Path]:
+    """The file whose bytes were loaded. Raises OSError and :class:`UnreadableFile`: of other bytes its rows
+    would get the ids of others."""
+    with _reading(connection, zone, file_id) as (state, path):
+        with open_events(path) as source:
+            if state.sha256 != source.sha256():
+                raise FileNotFoundError(errno.ENOENT, "not the file that was loaded", str(path))
+        yield path
+
+
+@contextmanager
+def _reading(connection: Connection, zone: Zone, file_id: int) -> Iterator[tuple[ledger.FileState, Path]]:
+    """The file, wherever it is kept. Raises OSError, if it is not or the ledger does not know it."""
     state = ledger.states(connection, [file_id]).get(file_id)
-    return zone.path_of(state) if state else Path()
+    if state is None:
+        raise FileNotFoundError(errno.ENOENT, "not in the ledger", str(file_id))
+    with kept_files(zone).reading(state) as path:
+        yield state, path
 
 
-def _as_loaded(connection: Connection, zone: LandingZone, file_id: int) -> Path:
-    """Where the file is whose bytes were loaded. Raises OSError and :class:`UnreadableFile`: of other bytes
-    its rows would get the ids of others."""
-    state = ledger.states(connection, [file_id]).get(file_id)
-    path = _path(connection, zone, file_id)
-    with open_events(path) as source:
-        if state is None or source.sha256() != state.sha256:
-            raise FileNotFoundError(errno.ENOENT, "not the file that was loaded", str(path))
-    return path
-
-
-def _header_on_disk(
-    connection: Connection, zone: LandingZone, feed: Feed, file_id: int
-) -> tuple[str, ...] | None:
+def _header_on_disk(connection: Connection, zone: Zone, feed: Feed, file_id: int) -> tuple[str, ...] | None:
     """Of a file that was loaded before the ledger kept it; ``None`` if the file is gone."""
     try:
-        with open_events(_path(connection, zone, file_id)) as source:
+        with _reading(connection, zone, file_id) as (_, path), open_events(path) as source:
             return decoder_of(feed).header(source.stream)
     except (OSError, UnreadableFile):
         return None

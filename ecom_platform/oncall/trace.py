@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
@@ -22,7 +23,8 @@ from ecom_platform.errors import UsageError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.files.unreadable import UnreadableFile
-from ecom_platform.landing.zone import LandingZone, file_number, numbered
+from ecom_platform.landing.kept_files import KeptFiles, Zone, kept_files
+from ecom_platform.landing.zone import file_number, numbered
 from ecom_platform.oncall.lines import rows_with
 from ecom_platform.oncall.reread import rows_of_line
 from ecom_platform.store import ledger
@@ -48,9 +50,7 @@ class Trace:
         return asdict(self)
 
 
-def trace(
-    connection: Connection, zone: LandingZone, wanted: str, feeds: Mapping[str, Feed] | None = None
-) -> Trace:
+def trace(connection: Connection, zone: Zone, wanted: str, feeds: Mapping[str, Feed] | None = None) -> Trace:
     """What became of the row, the file or the line of a file that ``wanted`` names.
 
     ``feeds`` are those that are declared now; without them, the first one.
@@ -68,7 +68,7 @@ def trace(
 
 
 def trace_row(
-    connection: Connection, zone: LandingZone, key: UUID, feeds: Mapping[str, Feed] | None = None
+    connection: Connection, zone: Zone, key: UUID, feeds: Mapping[str, Feed] | None = None
 ) -> Trace:
     """Where the row is stored that has this key, on which line of which file it came, and where it was
     refused. Of every feed whose rows have a UUID for a key, given or made by us."""
@@ -88,12 +88,12 @@ def _is_there(connection: Connection, table: FeedTable) -> bool:
 
 
 def _stored_fact(
-    connection: Connection, zone: LandingZone, table: FeedTable, key: UUID, row: tuple[Any, ...]
+    connection: Connection, zone: Zone, table: FeedTable, key: UUID, row: tuple[Any, ...]
 ) -> dict[str, Any]:
     file_id, name, batch_id, run_id, ingested_at = row
     state = ledger.states(connection, [file_id]).get(file_id)
-    path = zone.path_of(state) if state else None
-    line, same = _line_of(connection, table, path, key) if path else (None, None)
+    kept = kept_files(zone)
+    line, same = _line_of(connection, table, kept, state, key) if state else (None, None)
     return {
         "stored": True,
         "feed": table.feed.name,
@@ -104,13 +104,11 @@ def _stored_fact(
         "batch_id": batch_id,
         "run_id": run_id,
         "ingested_at": _text(ingested_at),
-        "path": str(path) if path else None,
+        "path": kept.where(state) if state else None,
     }
 
 
-def trace_line(
-    connection: Connection, zone: LandingZone, name: str, line: int, feeds: Mapping[str, Feed]
-) -> Trace:
+def trace_line(connection: Connection, zone: Zone, name: str, line: int, feeds: Mapping[str, Feed]) -> Trace:
     """What became of the record that begins at a line of the newest file of this name."""
     facts = trace_file(connection, zone, name).facts
     shown = f"{_shown(name)}, line {line}"
@@ -125,7 +123,7 @@ def trace_line(
     ]
     feed = feeds.get(feed_of(file["file"]))
     if feed is not None and feed.explode is not None:
-        return _trace_exploded(connection, feed, shown, file, line, rejects)
+        return _trace_exploded(connection, zone, feed, shown, file, line, rejects)
     if rejects and rejects[-1]["replayed_at"] is None:
         return Trace(True, f"{shown} was refused: {rejects[-1]['reason']}.", rejects)
     if feed is None:
@@ -133,7 +131,7 @@ def trace_line(
     if rejects:
         return Trace(True, f"{shown} was refused ({rejects[-1]['reason']}) and loaded by a replay.", rejects)
     try:
-        rows = rows_of_line(feed, Path(file["path"] or ""), line)
+        rows = _rows_of_line(connection, zone, feed, file["file_id"], line)
     except (OSError, UnreadableFile):
         return Trace(False, f"{shown}: the file is not in the archive any more.", [file])
     if not rows:
@@ -141,8 +139,17 @@ def trace_line(
     return _trace_of_record(connection, FeedTable(feed), shown, file, line, rows[0])
 
 
+def _rows_of_line(
+    connection: Connection, zone: Zone, feed: Feed, file_id: int, line: int
+) -> list[pa.RecordBatch]:
+    """The valid rows that begin at a line of the file. Raises :class:`UnreadableFile` and OSError."""
+    with kept_files(zone).reading(ledger.states(connection, [file_id])[file_id]) as path:
+        return rows_of_line(feed, path, line)
+
+
 def _trace_exploded(
     connection: Connection,
+    zone: Zone,
     feed: Feed,
     shown: str,
     file: dict[str, Any],
@@ -151,7 +158,7 @@ def _trace_exploded(
 ) -> Trace:
     """Of a line of which each element is a row."""
     try:
-        rows = rows_of_line(feed, Path(file["path"] or ""), line)
+        rows = _rows_of_line(connection, zone, feed, file["file_id"], line)
     except (OSError, UnreadableFile):
         return Trace(bool(rejects), f"{shown}: the file is not in the archive any more.", [file, *rejects])
     table = FeedTable(feed)
@@ -239,7 +246,7 @@ def _origin(fact: dict[str, Any]) -> str:
     )
 
 
-def trace_file(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
+def trace_file(connection: Connection, zone: Zone, wanted: str) -> Trace:
     """Every time a file of this name, or with this number, was claimed.
 
     Raises :class:`UsageError` for what names neither.
@@ -260,8 +267,9 @@ def trace_file(connection: Connection, zone: LandingZone, wanted: str) -> Trace:
         name = state.name
     file_id = file_number(name)
     rows = queries("oncall").files_by_name(connection, name=name, file_id=file_id)
-    facts = [_file_fact(connection, zone, row) for row in rows]
-    waiting = _waits(zone.landing / name)
+    kept = kept_files(zone)
+    facts = [_file_fact(connection, kept, row) for row in rows]
+    waiting = kept.waits(connection, name)
     return Trace(bool(facts) or waiting, _file_verdict(_shown(name), facts, waiting), facts)
 
 
@@ -280,19 +288,11 @@ def _shown(name: str) -> str:
     )
 
 
-def _waits(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # longer than any name can be
-        return False
-
-
-def _file_fact(connection: Connection, zone: LandingZone, row: tuple[Any, ...]) -> dict[str, Any]:
+def _file_fact(connection: Connection, kept: KeptFiles, row: tuple[Any, ...]) -> dict[str, Any]:
     state = ledger.FileState(*row[:6])
     twin, read, inserted, updated, stale, duplicate, rejected, batch_id, run_id, landed_at, claimed_at = row[
         6:
     ]
-    path = zone.path_of(state)
     return {
         "file_id": state.file_id,
         "file": state.name,
@@ -314,7 +314,7 @@ def _file_fact(connection: Connection, zone: LandingZone, row: tuple[Any, ...]) 
         "landed_at": _text(landed_at),
         "claimed_at": _text(claimed_at),
         "finished_at": _text(state.finished_at),
-        "path": str(path) if path.exists() else None,
+        "path": kept.place_of(connection, state),
     }
 
 
@@ -335,17 +335,18 @@ def _file_verdict(name: str, facts: list[dict[str, Any]], waiting: bool) -> str:
 
 
 def _line_of(
-    connection: Connection, table: FeedTable, path: Path, key: UUID
+    connection: Connection, table: FeedTable, kept: KeptFiles, file: ledger.FileState, key: UUID
 ) -> tuple[int | None, bool | None]:
     """The line of the row that is stored, ``True``; else the first valid one of this id, ``False``.
 
     A lower line with the id may have been refused, or be in conflict after a correction.
     """
     first: int | None = None
-    for line, row in islice(rows_with(table.feed, table.key[0], path, key), _ROWS_COMPARED):
-        if is_stored(connection, table, row):
-            return line, True
-        first = first or line
+    with suppress(OSError), kept.reading(file) as path:
+        for line, row in islice(rows_with(table.feed, table.key[0], path, key), _ROWS_COMPARED):
+            if is_stored(connection, table, row):
+                return line, True
+            first = first or line
     return first, None if first is None else False
 
 

@@ -18,6 +18,7 @@ from pydantic import PrivateAttr
 
 from ecom_platform.errors import SettingsError
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
+from ecom_platform.landing.kept_files import Zone, kept_files, zone_of
 from ecom_platform.landing.landing_places import Folders, Objects, places_of
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.orchestration import presence
@@ -78,6 +79,13 @@ class LandingZoneResource(dg.ConfigurableResource[Any]):
         places = places_of(self.settings)
         places.prepare()
         return places
+
+    @property
+    def kept_in(self) -> Zone:
+        """The zone, in folders or in a bucket, known to be usable. Raises :class:`StorageError`."""
+        zone = zone_of(self.settings)
+        kept_files(zone).prepare()
+        return zone
 
     @property
     def bucket(self) -> BucketZone | None:

@@ -143,7 +143,7 @@ def register(
     names: Sequence[str],
     sizes: Sequence[int],
     landed_at: Sequence[datetime],
-    stamps: Sequence[Stamp] = (),
+    stamps: Sequence[Stamp | None] = (),
 ) -> list[int]:
     """New ledger rows in state claimed, in the order of ``names``; returns their ids."""
     rows = _queries().register_files(
@@ -152,8 +152,8 @@ def register(
         feeds=[feed_of(name) for name in names],
         sizes=list(sizes),
         landed_at=list(landed_at),
-        mtimes_ns=[stamp.mtime_ns for stamp in stamps],
-        inodes=[stamp.inode for stamp in stamps],
+        mtimes_ns=[None if stamp is None else stamp.mtime_ns for stamp in stamps],
+        inodes=[None if stamp is None else stamp.inode for stamp in stamps],
     )
     return [int(file_id) for file_id, _ in rows]
 
@@ -176,6 +176,11 @@ def note_returned_unknown(
     _queries().note_returned_unknown(
         connection, ordered_at=ordered_at, ordered_as=ordered_as, **asdict(stamp)
     )
+
+
+def noted_returns(connection: Connection, inodes: Iterable[int]) -> dict[int, int]:
+    """Of what was noted to land once more under one of these inodes, its time by its inode."""
+    return dict(_queries().noted_returns(connection, inodes=list(inodes)))
 
 
 def claimed(connection: Connection) -> list[ClaimedFile]:

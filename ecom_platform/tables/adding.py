@@ -22,14 +22,11 @@ from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.travel import to_data
 from ecom_platform.feeds.type_names import column_type
 from ecom_platform.feeds.written_column import with_column, with_word
-from ecom_platform.landing.claim import recover
-from ecom_platform.landing.former_quarantine import release_what_fits
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.kept_files import KeptFiles, Zone, kept_files, reading_all
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.feed_tables import apply_table
 from ecom_platform.store.filling import Filled, files_by_header, fill_from_extra, fill_from_files
-from ecom_platform.store.ledger import FileState
 from ecom_platform.store.lock import ingest_lock
 from ecom_platform.tables.planning import usable
 
@@ -61,7 +58,7 @@ class Added:
 
 def add_column(
     database: Database,
-    zone: LandingZone,
+    zone: Zone,
     feeds_dir: Path,
     declared: Catalog,
     name: str,
@@ -77,10 +74,11 @@ def add_column(
     where that is another. Raises :class:`UsageError` and :class:`FeedError`, with nothing changed, where it
     cannot be added; :class:`LockedError` while somebody loads.
     """
+    kept = kept_files(zone)
     with ingest_lock(database, lock_wait_seconds):
         before = usable(declared, name)
         path = _declaration(feeds_dir, name)
-        recover(database, zone)
+        kept.recover(database)
         text = _read(path)
         feed, missing_allowed = before, False
         if column in before.names:
@@ -93,8 +91,8 @@ def add_column(
                 feed, missing_allowed = read_feed(text, str(path), name, RESERVED), True
             _write(path, text)
         apply_table(database, feed)
-        filled = _fill(database, zone, feed, column, source or column)
-        again = release_what_fits(database, zone, feed)
+        filled = _fill(database, kept, feed, column, source or column)
+        again = kept.release_what_fits(database, feed)
     return Added(name, column, path, filled, missing_allowed, again)
 
 
@@ -185,19 +183,13 @@ def _some_lack(database: Database, feed: Feed, source: str) -> bool:
     return bool(lacking or (having and feed.format == "jsonl"))
 
 
-def _fill(database: Database, zone: LandingZone, feed: Feed, column: str, source: str) -> Filled:
+def _fill(database: Database, kept: KeptFiles, feed: Feed, column: str, source: str) -> Filled:
     table = FeedTable(feed)
     if feed.extra == "store":
         return fill_from_extra(database, table, column, source)
-    there: dict[Path, FileState] = {}
-    gone: list[str] = []
-    for file in files_by_header(database, table, source)[0]:
-        path = zone.path_of(file)
-        if path.is_file():
-            there[path] = file
-        else:
-            gone.append(f"{file.name} (file {file.file_id}): not in the archive any more")
-    filled = fill_from_files(database, table, column, there)
+    with reading_all(kept, files_by_header(database, table, source)[0]) as (there, lacking):
+        filled = fill_from_files(database, table, column, there)
+    gone = [f"{file.name} (file {file.file_id}): not in the archive any more" for file in lacking]
     return replace(filled, unread=[*gone, *filled.unread])
 
 

@@ -11,15 +11,14 @@ that were corrected by hand (unless they mean the same in the new table), rows t
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing.claim import finish, recover
-from ecom_platform.landing.zone import LandingZone, make_room
+from ecom_platform.landing.kept_files import KeptFiles, Zone, kept_files
 from ecom_platform.oncall.requeue import known_file
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
@@ -76,7 +75,7 @@ class Rebuilding:
 
 def rebuild(
     database: Database,
-    zone: LandingZone,
+    zone: Zone,
     feed: Feed,
     lock_wait_seconds: float,
     *,
@@ -90,23 +89,24 @@ def rebuild(
     told how many files of how many are done. Raises :class:`FeedError`, with the old table as it was, where
     something would be lost; :class:`LockedError` while somebody loads.
     """
+    kept = kept_files(zone)
     with ingest_lock(database, lock_wait_seconds):
-        recover(database, zone)  # what was loaded and not yet moved is in the archive then
+        kept.recover(database)  # what was loaded and not yet moved is in the archive then
         shadow = Shadow(database, feed)
         shadow.require_old()
         files = shadow.files()
         left_out = _named(database, files, feed, without)
-        left_out |= _require(_gone(zone, files, left_out), feed, partial, "is not in the archive as loaded")
+        left_out |= _require(_gone(kept, files, left_out), feed, partial, "is not in the archive as loaded")
         strange = shadow.strange_rows()
         if strange:
             one = LeftOut("(no file)", f"{strange:,} rows that somebody has written")
             _require({0: one}, feed, partial, "is not from files")
         continued = shadow.begin(files, left_out)
-        _fill(shadow, zone, feed, on_progress)
+        _fill(shadow, kept, feed, on_progress)
         while unlike := _require(_unlike(shadow, files), feed, partial, "cannot be loaded again", shadow):
             left_out |= unlike
             shadow.begin(files, left_out)
-            _fill(shadow, zone, feed, on_progress)
+            _fill(shadow, kept, feed, on_progress)
         replays = shadow.replays()
         corrected = _require(_corrected(replays), feed, partial, "was corrected by hand")
         some = bool(left_out or corrected or strange)
@@ -114,7 +114,8 @@ def rebuild(
         rebuilt = shadow.put_in_place(files, replays, reasons, keep=some)
         with database.open() as connection:
             states = ledger.states(connection, left_out)
-        _put_away(zone, files, states)
+        left = [state for state in states.values() if state.state == ledger.QUARANTINED]
+        kept.quarantine(database, left, files)
     parts = [*left_out.values(), *corrected.values()]
     return Rebuilding(feed.name, rebuilt, parts, continued, len(replays.carried))
 
@@ -140,16 +141,13 @@ def _called(file: FileState) -> str:
     return f"{file.name} (file {file.file_id})"
 
 
-def _gone(zone: LandingZone, files: Iterable[FileState], left_out: dict[int, LeftOut]) -> dict[int, LeftOut]:
+def _gone(kept: KeptFiles, files: Iterable[FileState], left_out: dict[int, LeftOut]) -> dict[int, LeftOut]:
     """By the disk alone; whether the bytes are the same is seen when they are read."""
     found: dict[int, LeftOut] = {}
-    for file in files:
-        if file.file_id in left_out:
-            continue
-        try:
-            size: int | None = os.lstat(zone.path_of(file)).st_size
-        except OSError:
-            size = None
+    wanted = [file for file in files if file.file_id not in left_out]
+    sizes = kept.sizes(wanted)
+    for file in wanted:
+        size = sizes.get(file.file_id)
         if size is None:
             found[file.file_id] = LeftOut(_called(file), "not in the archive any more")
         elif size != file.size_bytes:
@@ -181,25 +179,29 @@ def _require(
     )
 
 
-def _fill(shadow: Shadow, zone: LandingZone, feed: Feed, on_progress: Callable[[int, int], None]) -> None:
+def _fill(shadow: Shadow, kept: KeptFiles, feed: Feed, on_progress: Callable[[int, int], None]) -> None:
     """Load what is not loaded yet, in the order of the files: of rows with one key the first stays."""
     files = shadow.loaded()
     left = [file for file in files if file.state == ledger.CLAIMED]
     done = len(files) - len(left)
-    archived = _archived(shadow, zone, left)
+    archived = {file.file_id: file for file in shadow.files()}
     for unit in _units(left):
-        sources = [
-            UnitFile(file.file_id, file.name, archived[file.file_id], file.size_bytes) for file in unit
-        ]
-        load_unit(shadow.database.url, replace(feed, schema=None), sources, 0)
+        with ExitStack() as stack:
+            sources = [
+                UnitFile(file.file_id, file.name, _path(stack, kept, archived[file.file_id]), file.size_bytes)
+                for file in unit
+            ]
+            load_unit(shadow.database.url, replace(feed, schema=None), sources, 0)
         done += len(unit)
         on_progress(done, len(files))
 
 
-def _archived(shadow: Shadow, zone: LandingZone, files: Iterable[FileState]) -> dict[int, str]:
-    """Where the files lie, by the ledger that knows when they were loaded."""
-    wanted = {file.file_id for file in files}
-    return {file.file_id: str(zone.path_of(file)) for file in shadow.files() if file.file_id in wanted}
+def _path(stack: ExitStack, kept: KeptFiles, file: FileState) -> str:
+    """Where the file lies, by the ledger that knows when it was loaded; nowhere, if it is gone."""
+    try:
+        return str(stack.enter_context(kept.reading(file)))
+    except FileNotFoundError as error:
+        return str(error.filename)
 
 
 def _units(files: Iterable[FileState]) -> Iterator[list[FileState]]:
@@ -234,18 +236,3 @@ def _corrected(replays: Replays) -> dict[int, LeftOut]:
         number: LeftOut(f"{name}, line {line} (file {file_id})", "its row is not that of the file")
         for number, (file_id, name, line) in enumerate(replays.reopened)
     }
-
-
-def _put_away(zone: LandingZone, files: Iterable[FileState], states: Mapping[int, FileState]) -> None:
-    """Files that are there and were left out lie in quarantine from now on, as the ledger has it.
-
-    By way of the claimed folder: killed in between, the next ingest moves them on.
-    """
-    for file in files:
-        state = states.get(file.file_id)
-        if state is None or state.state != ledger.QUARANTINED or not os.path.lexists(zone.path_of(file)):
-            continue
-        claimed = zone.claimed_path(file.file_id, file.name)
-        make_room(claimed)
-        zone.path_of(file).rename(claimed)
-        finish(zone, state)

@@ -10,26 +10,21 @@ finds it there and goes on.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ecom_platform import durable
 from ecom_platform.catalog import Catalog
-from ecom_platform.errors import FeedError, StorageError, UsageError
-from ecom_platform.landing.claim import recover
-from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone
+from ecom_platform.errors import FeedError, UsageError
+from ecom_platform.landing.kept_files import KeptFiles, Zone, kept_files, reading_all
 from ecom_platform.oncall.requeue import known_file
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_tables import prepare_table
 from ecom_platform.store.ledger import FileState
 from ecom_platform.store.lock import ingest_lock
-from ecom_platform.store.outcome import feed_of, kept_as
+from ecom_platform.store.outcome import feed_of
 from ecom_platform.store.unloading import Unloaded, held_against, unload
 from ecom_platform.tables.planning import usable
 
@@ -66,7 +61,7 @@ class TakenOut:
 
 def unload_files(
     database: Database,
-    zone: LandingZone,
+    zone: Zone,
     declared: Catalog,
     names: Sequence[str],
     lock_wait_seconds: float,
@@ -79,8 +74,9 @@ def unload_files(
     :class:`UsageError` for what the ledger does not know, :class:`FeedError` where rows would be lost,
     :class:`LockedError` while somebody loads.
     """
+    kept = kept_files(zone)
     with ingest_lock(database, lock_wait_seconds):
-        recover(database, zone)
+        kept.recover(database)
         by_feed: dict[str, dict[int, FileState]] = defaultdict(dict)
         with database.open() as connection:
             for name in names:
@@ -88,7 +84,7 @@ def unload_files(
                 by_feed[feed_of(file.name)][file.file_id] = file
         _require_finished([file for files in by_feed.values() for file in files.values()])
         return [
-            _of_one_feed(database, zone, declared, name, list(files.values()), partial)
+            _of_one_feed(database, kept, declared, name, list(files.values()), partial)
             for name, files in by_feed.items()
         ]
 
@@ -103,7 +99,7 @@ def _require_finished(files: Iterable[FileState]) -> None:
 
 
 def _of_one_feed(
-    database: Database, zone: LandingZone, declared: Catalog, name: str, files: list[FileState], partial: bool
+    database: Database, kept: KeptFiles, declared: Catalog, name: str, files: list[FileState], partial: bool
 ) -> TakenOut:
     feed = usable(declared, name)
     if feed.on_conflict == "update":
@@ -115,31 +111,23 @@ def _of_one_feed(
         )
     prepare_table(database, feed)
     gone = [file.file_id for file in files]
-    others, passed_over = _readable(zone, held_against(database, feed, gone), partial)
-    moves = _Moves(zone, files)
-    try:
-        result = unload(database, feed, gone, others, moves.make)
-    except BaseException:
-        with database.open() as connection:
-            # Not of a COMMIT whose answer was lost.
-            if ledger.states(connection, gone):
-                moves.take_back()
-        raise
+    moves = kept.taking_out(files)
+    with reading_all(kept, held_against(database, feed, gone)) as (others, lacking):
+        passed_over = _passed_over(lacking, partial)
+        try:
+            result = unload(database, feed, gone, others, moves.make)
+        except BaseException:
+            with database.open() as connection:
+                # Not of a COMMIT whose answer was lost.
+                if ledger.states(connection, gone):
+                    moves.take_back()
+            raise
     moves.forget_reasons()
     return TakenOut(name, files, moves.places, result, passed_over)
 
 
-def _readable(
-    zone: LandingZone, files: Iterable[FileState], partial: bool
-) -> tuple[dict[Path, FileState], list[str]]:
-    found: dict[Path, FileState] = {}
-    gone: list[str] = []
-    for file in files:
-        path = zone.path_of(file)
-        if path.is_file():
-            found[path] = file
-        else:
-            gone.append(f"{file.name} (file {file.file_id})")
+def _passed_over(files: Iterable[FileState], partial: bool) -> list[str]:
+    gone = [f"{file.name} (file {file.file_id})" for file in files]
     if gone and not partial:
         more = f" and {len(gone) - _NAMED:,} more" if len(gone) > _NAMED else ""
         raise FeedError(
@@ -148,53 +136,7 @@ def _readable(
             "Nothing was changed. Bring them back into the archive; or `--partial` does without them: rows "
             "that only they have are missing then.",
         )
-    return found, gone
-
-
-class _Moves:
-    """Files on their way out of archive and quarantine."""
-
-    def __init__(self, zone: LandingZone, files: Sequence[FileState]) -> None:
-        self._steps = [(zone.path_of(file), unloaded_path(zone, file.file_id, file.name)) for file in files]
-        self._made: list[tuple[Path, Path]] = []
-
-    def make(self) -> None:
-        for source, target in self._steps:
-            try:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if os.path.lexists(target) and os.path.lexists(source):
-                    raise StorageError(
-                        f"{source} cannot be moved to {target}: another file is there.",
-                        "Nothing was changed. Move that one away.",
-                    )
-                source.rename(target)
-                self._made.append((source, target))
-            except FileNotFoundError:
-                continue  # gone before, or moved by a run that was killed
-            except OSError as error:
-                raise StorageError(
-                    f"{source} cannot be moved to {target}: {error.strerror}.",
-                    "Nothing was changed. Make the folder writable.",
-                ) from error
-        durable.sync_all({target.parent for _, target in self._made})
-
-    def take_back(self) -> None:
-        for source, target in self._made:
-            with suppress(OSError):
-                target.rename(source)
-
-    def forget_reasons(self) -> None:
-        for source, _ in self._steps:
-            source.with_name(source.name + REASON_SUFFIX).unlink(missing_ok=True)
-
-    @property
-    def places(self) -> list[str | None]:
-        return [str(target) if os.path.lexists(target) else None for _, target in self._steps]
-
-
-def unloaded_path(zone: LandingZone, file_id: int, name: str) -> Path:
-    """Where a file lies that was taken out."""
-    return zone.unloaded / kept_as(file_id, name)
+    return gone
 
 
 def summed(done: Iterable[TakenOut]) -> Mapping[str, int]:

@@ -9,6 +9,7 @@ import pytest
 
 from ecom_platform.catalog import Catalog, catalog, packaged
 from ecom_platform.errors import FeedError, UsageError
+from ecom_platform.landing import kept_files
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.settings import load_settings
 from ecom_platform.store import ledger
@@ -154,9 +155,10 @@ def test_killed_on_the_way_it_is_finished_by_running_it_again(
     def kill(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    for step in ("_write", "apply_table", "_fill", "release_what_fits"):
+    steps = [(adding, step) for step in ("_write", "apply_table", "_fill")]
+    for module, step in [*steps, (kept_files, "release_what_fits")]:
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(adding, step, kill)
+            patch.setattr(module, step, kill)
             platform.add()
         platform.feed = declared(platform.path.read_text(), "orders")
     platform.add()

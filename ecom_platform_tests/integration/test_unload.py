@@ -11,12 +11,12 @@ import pytest
 
 from ecom_platform.catalog import Catalog, packaged
 from ecom_platform.errors import FeedError, UsageError
+from ecom_platform.landing import taking_out
 from ecom_platform.landing.claim import recover
 from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_corrected
 from ecom_platform.oncall.requeue import reconcile, reload_files
 from ecom_platform.store.connection import Database
-from ecom_platform.tables import unload as unload_module
 from ecom_platform.tables.unload import TakenOut, unload_files
 from ecom_platform_tests.integration.test_feeds import Platform, declared
 
@@ -198,14 +198,14 @@ class TestWhatIsRefused:
         path.write_bytes(content)
 
     def test_killed_before_the_commit(self, sales: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-        before, real = facts(sales), unload_module._Moves.make
+        before, real = facts(sales), taking_out.Moves.make
 
         def killed(moves: Any) -> None:
             real(moves)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(unload_module._Moves, "make", killed)
-        monkeypatch.setattr(unload_module._Moves, "take_back", lambda moves: None)
+        monkeypatch.setattr(taking_out.Moves, "make", killed)
+        monkeypatch.setattr(taking_out.Moves, "take_back", lambda moves: None)
         with pytest.raises(KeyboardInterrupt):
             taken_out(sales, "sales/a.csv")
         assert facts(sales) == before
@@ -215,13 +215,13 @@ class TestWhatIsRefused:
         assert sales.checks() == []
 
     def test_a_failure_puts_the_file_back(self, sales: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-        real = unload_module._Moves.make
+        real = taking_out.Moves.make
 
         def failing(moves: Any) -> None:
             real(moves)
             raise OSError("no more")
 
-        monkeypatch.setattr(unload_module._Moves, "make", failing)
+        monkeypatch.setattr(taking_out.Moves, "make", failing)
         with pytest.raises(OSError, match="no more"):
             taken_out(sales, "sales/a.csv")
         assert list(sales.zone.archive.rglob("1-a.csv"))

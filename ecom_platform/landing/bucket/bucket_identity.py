@@ -30,13 +30,16 @@ _NO_OBJECT = '"00000000000000000000000000000000"'
 
 
 @contextmanager
-def claim_lock(database: Database, zone: BucketZone) -> Iterator[Connection]:
+def claim_lock(database: Database, zone: BucketZone, *, adopt: bool = False) -> Iterator[Connection]:
     """A connection that nobody else's claim or recovery runs beside; committed at the end.
 
-    Raises :class:`StorageError` where ``zone`` is not the one that this database is about.
+    Raises :class:`StorageError` where ``zone`` is not the one that this database is about. ``adopt`` makes
+    it that one.
     """
     with database.open() as connection:
         take_claims(connection, CLAIM_LOCK)
+        if adopt:
+            _adopt(connection, zone)
         verify(connection, zone)
         connection.commit()
         yield connection
@@ -107,8 +110,15 @@ def verify(connection: Connection, zone: BucketZone) -> None:
             f"This database loads from the landing zone with the id {known}, and {zone.location.url} {mark}.",
             "Correct ECOM_LANDING_URL, or give this landing zone a database of its own (ECOM_POSTGRES_URL, "
             "or another "
-            "ECOM_POSTGRES_SCHEMA), as another ECOM_LANDING_DONE needs as well; nothing was changed.",
+            "ECOM_POSTGRES_SCHEMA), as another ECOM_LANDING_DONE needs as well; nothing was changed. If it "
+            "is to be the one from now on, `ecom reconcile --adopt` makes it so.",
         )
+    _adopt(connection, zone)
+
+
+def _adopt(connection: Connection, zone: BucketZone) -> None:
+    """Let ``zone`` be the one that this ledger is about."""
+    found = read_marker(zone)
     if found is None:
         zone.bucket.put_new(MARKER, f"{uuid4()}\n".encode())
         found = read_marker(zone)
@@ -142,8 +152,7 @@ def pass_over_used_numbers(connection: Connection, zone: BucketZone) -> None:
     log.warning(
         "File %d was loaded from %s and is not in the ledger: the database is older than the landing zone "
         "(restored "
-        "from a backup?). What was put away since lies in %sarchive/; copy it back there to have it loaded "
-        "again.",
+        "from a backup?). What was put away since lies in %sarchive/; `ecom reconcile` loads it again.",
         highest,
         zone.location.url,
         zone.location.url_of(OURS),

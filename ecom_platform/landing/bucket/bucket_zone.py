@@ -9,6 +9,7 @@ Belongs here: where an object is at each stage of its life. Does not belong here
     in
                                    archive/FEED/DATE/
     prefix/.ecom/quarantine/       <file_id>-<name> and <file_id>-<name>.reason.txt; of other feeds in FEED/
+    prefix/.ecom/unloaded/         <file_id>-<name>: taken out again (`ecom unload`); nothing looks there
     prefix/.ecom/zone-id           by what the ledger knows this zone
     prefix/.ecom/highest-number    the highest file_id that was given to one of these objects
 
@@ -34,6 +35,7 @@ from ecom_platform.store.outcome import base, folder_of, kept_as
 
 OURS = ".ecom/"
 ARCHIVE, QUARANTINE = f"{OURS}archive/", f"{OURS}quarantine/"
+UNLOADED = f"{OURS}unloaded/"
 MARKER, HIGHEST = f"{OURS}zone-id", f"{OURS}highest-number"
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
@@ -104,6 +106,17 @@ class BucketZone:
 
 def quarantined_key(file_id: int, name: str) -> str:
     return f"{QUARANTINE}{kept_as(file_id, name)}"
+
+
+def unloaded_key(file_id: int, name: str) -> str:
+    return f"{UNLOADED}{kept_as(file_id, name)}"
+
+
+def landing_folder(key: str) -> str:
+    """Where an object lands again that lies at ``key`` among ours, for whoever has that to go by alone:
+    nothing, or the folder of its feed with a slash."""
+    inside = key.removeprefix(OURS).split("/")[1:-1]
+    return "" if not inside or DAY.fullmatch(inside[0]) else f"{inside[0]}/"
 
 
 def day_of(folder: str) -> str:

@@ -27,6 +27,7 @@ from ecom_platform.landing.bucket import bucket_identity
 from ecom_platform.landing.bucket.bucket_identity import claim_lock
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.bucket.object_look import LandedObject
+from ecom_platform.landing.bucket.returned_objects import stamps_of
 from ecom_platform.landing.claim import Claim, Recovery
 from ecom_platform.landing.scan import LandedFile
 from ecom_platform.landing.zone import REASON_SUFFIX
@@ -65,6 +66,7 @@ def claim_objects(database: Database, zone: BucketZone, files: Sequence[LandedFi
             [file.name for file in objects],
             [file.size for file in objects],
             [file.landed_at for file in objects],
+            stamps_of(connection, zone, objects),
         )
         won = (ledger.claim_versions if zone.leaves else ledger.claim_objects)(
             connection,
@@ -113,9 +115,14 @@ def recover(database: Database, zone: BucketZone) -> Recovery:
     "next."""
     with claim_lock(database, zone) as connection:
         bucket_identity.pass_over_used_numbers(connection, zone)
-        objects = ledger.claimed_objects(connection)
-        finished = [] if zone.leaves else _finished(connection, objects)
-        again = _put_away(connection, zone, finished, objects)
+        return put_right(connection, zone)
+
+
+def put_right(connection: Connection, zone: BucketZone) -> Recovery:
+    """:func:`recover` under a claim lock that the caller holds, however old the ledger is."""
+    objects = ledger.claimed_objects(connection)
+    finished = [] if zone.leaves else _finished(connection, objects)
+    again = _put_away(connection, zone, finished, objects)
     archived = sum(state.state == ledger.LOADED for state in finished)
     return Recovery(archived, len(finished) - archived, 0, 0, (), landed_again=tuple(again))
 

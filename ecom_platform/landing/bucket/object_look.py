@@ -83,8 +83,15 @@ def held(connection: Connection, zone: BucketZone) -> Held:
     version that was loaded last."""
     claimed = ledger.claimed_objects(connection).values()
     if not zone.leaves:
-        return Held(frozenset(found.key for found in claimed))
+        return held_of(zone, claimed, frozenset())
     loading = frozenset(file.key for file in ledger.claimed(connection) if file.key is not None)
+    return held_of(zone, claimed, loading)
+
+
+def held_of(zone: BucketZone, claimed: Collection[ledger.ClaimedObject], loading: frozenset[str]) -> Held:
+    """:func:`held`, of what the ledger has said."""
+    if not zone.leaves:
+        return Held(frozenset(found.key for found in claimed))
     return Held(loading, frozenset((found.key, found.etag) for found in claimed))
 
 

@@ -29,6 +29,9 @@ ON CONFLICT (inode) DO UPDATE
 SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, ordered_at = excluded.ordered_at,
     ordered_as = excluded.ordered_as, noted_at = excluded.noted_at;
 
+-- name: noted_returns
+SELECT inode, mtime_ns FROM returned_files WHERE inode = ANY(:inodes::bigint[]);
+
 -- name: stamp_file!
 UPDATE ingested_files
 SET size_bytes = :size, claimed_mtime_ns = :mtime_ns, claimed_inode = :inode

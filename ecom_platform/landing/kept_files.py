@@ -1,0 +1,275 @@
+"""What is done with files that a load has done with: in folders, or in a bucket.
+
+Belongs here: what the person on call, and changes of tables, ask of a landing zone, and which code does it
+for either. Does not belong here: a load (``landing_places``), or doing it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from errno import ENOENT
+from pathlib import Path
+from typing import Protocol
+
+from ecom_platform.feeds.feed import Feed
+from ecom_platform.landing import claim, identity, returning
+from ecom_platform.landing.bucket import bucket_identity, object_claim, object_returning
+from ecom_platform.landing.bucket.bucket_zone import BucketZone
+from ecom_platform.landing.former_quarantine import release_what_fits
+from ecom_platform.landing.reconciliation import Reconciliation
+from ecom_platform.landing.taking_out import Moves
+from ecom_platform.landing.zone import LandingZone, make_room
+from ecom_platform.objects import ObjectChangedError, download
+from ecom_platform.settings import Settings
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.ledger import FileState
+from ecom_platform.store.outcome import base
+
+Zone = LandingZone | BucketZone
+
+
+class TakingOut(Protocol):
+    """Files on their way to where nothing looks."""
+
+    def make(self) -> None:
+        """Take them there; what is gone already is passed over. Raises :class:`StorageError`."""
+
+    def take_back(self) -> None:
+        """Undo what this one has done."""
+
+    def forget_reasons(self) -> None:
+        """Delete what stood beside those of the quarantine."""
+
+    @property
+    def places(self) -> list[str | None]:
+        """Where each lies now, nothing of one that is gone."""
+
+
+class KeptFiles(Protocol):
+    """A landing zone, as whoever looks for files there sees it that are in the ledger."""
+
+    @property
+    def feeds(self) -> frozenset[str]:
+        """Whose folders are looked into."""
+
+    def prepare(self) -> None:
+        """Make what is needed and prove that it can be used; raises :class:`StorageError`."""
+
+    def verify(self, connection: Connection) -> None:
+        """Make sure that this is what the ledger is about; raises :class:`StorageError`."""
+
+    def recover(self, database: Database) -> None:
+        """Put right what an interrupted run had left: what was loaded is in the archive then."""
+
+    def where(self, file: FileState) -> str | None:
+        """Where a file belongs that has reached this state, as people are told."""
+
+    def place_of(self, connection: Connection, file: FileState) -> str | None:
+        """The same of one that is there; nothing of any other."""
+
+    def sizes(self, files: Iterable[FileState]) -> dict[int, int]:
+        """How large those are that are where they belong."""
+
+    def reading(self, file: FileState) -> AbstractContextManager[Path]:
+        """The file, to be read while the block lasts. Raises OSError where it is gone."""
+
+    def waits(self, connection: Connection, name: str) -> bool:
+        """Whether a file of this name has landed and is not claimed."""
+
+    def land_copies(self, database: Database, files: Sequence[FileState]) -> list[str]:
+        """Let copies of archived files land, all of them or none; returns the names by which they do."""
+
+    def reconcile(self, database: Database, *, adopt: bool) -> Reconciliation:
+        """Put right what a restored database and a newer landing zone disagree about."""
+
+    def taking_out(self, files: Sequence[FileState]) -> TakingOut: ...
+
+    def quarantine(
+        self, database: Database, files: Iterable[FileState], archived: Iterable[FileState]
+    ) -> None:
+        """Move files from where they were ``archived`` into the quarantine, which is their state by now.
+        Killed in between, the next ingest goes on."""
+
+    def release_what_fits(self, database: Database, feed: Feed) -> list[str]:
+        """Let files of ``feed`` land again that were quarantined for a header that fits by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFolders:
+    """Kept in folders."""
+
+    zone: LandingZone
+
+    @property
+    def feeds(self) -> frozenset[str]:
+        return self.zone.feeds
+
+    def prepare(self) -> None:
+        self.zone.prepare()
+
+    def verify(self, connection: Connection) -> None:
+        identity.verify(connection, self.zone)
+
+    def recover(self, database: Database) -> None:
+        claim.recover(database, self.zone)
+
+    def where(self, file: FileState) -> str:
+        return str(self.zone.path_of(file))
+
+    def place_of(self, connection: Connection, file: FileState) -> str | None:  # noqa: ARG002
+        path = self.zone.path_of(file)
+        return str(path) if path.exists() else None
+
+    def sizes(self, files: Iterable[FileState]) -> dict[int, int]:
+        found: dict[int, int] = {}
+        for file in files:
+            with suppress(OSError):
+                found[file.file_id] = os.lstat(self.zone.path_of(file)).st_size
+        return found
+
+    def reading(self, file: FileState) -> AbstractContextManager[Path]:
+        return nullcontext(self.zone.path_of(file))
+
+    def waits(self, connection: Connection, name: str) -> bool:  # noqa: ARG002
+        try:
+            return (self.zone.landing / name).exists()
+        except OSError:  # longer than any name can be
+            return False
+
+    def land_copies(self, database: Database, files: Sequence[FileState]) -> list[str]:
+        return returning.land_copies(database, self.zone, files)
+
+    def reconcile(self, database: Database, *, adopt: bool) -> Reconciliation:
+        return returning.reconcile(database, self.zone, adopt=adopt)
+
+    def taking_out(self, files: Sequence[FileState]) -> TakingOut:
+        return Moves(self.zone, files)
+
+    def quarantine(
+        self,
+        database: Database,  # noqa: ARG002
+        files: Iterable[FileState],
+        archived: Iterable[FileState],
+    ) -> None:
+        states = {file.file_id: file for file in files}
+        for file in archived:
+            path = self.zone.path_of(file)
+            if file.file_id not in states or not os.path.lexists(path):
+                continue
+            claimed = self.zone.claimed_path(file.file_id, file.name)
+            make_room(claimed)
+            path.rename(claimed)
+            claim.finish(self.zone, states[file.file_id])
+
+    def release_what_fits(self, database: Database, feed: Feed) -> list[str]:
+        return release_what_fits(database, self.zone, feed)
+
+
+@dataclass(frozen=True, slots=True)
+class InBucket:
+    """Kept in a bucket. What is read is fetched into a folder of its own, whole and by its ETag."""
+
+    zone: BucketZone
+
+    @property
+    def feeds(self) -> frozenset[str]:
+        return self.zone.feeds
+
+    def prepare(self) -> None:
+        bucket_identity.prepare(self.zone)
+
+    def verify(self, connection: Connection) -> None:
+        bucket_identity.verify(connection, self.zone)
+
+    def recover(self, database: Database) -> None:
+        object_claim.recover(database, self.zone)
+
+    def where(self, file: FileState) -> str | None:
+        key = self.zone.key_of(file)
+        return None if key is None else self.zone.location.url_of(key)
+
+    def place_of(self, connection: Connection, file: FileState) -> str | None:
+        key = self.zone.key_of(file)
+        if key is None:
+            claimed = ledger.claimed_objects(connection, [file.file_id]).get(file.file_id)
+            key = None if claimed is None else claimed.key
+        there = key is not None and self.zone.bucket.head(key) is not None
+        return self.zone.location.url_of(key) if there and key is not None else None
+
+    def sizes(self, files: Iterable[FileState]) -> dict[int, int]:
+        keys = {key: file.file_id for file in files if (key := self.zone.key_of(file)) is not None}
+        if not keys:
+            return {}
+        found = object_returning.archived(self.zone)
+        return {keys[one.key]: one.size for one in found if one.key in keys}
+
+    @contextmanager
+    def reading(self, file: FileState) -> Iterator[Path]:
+        key = self.zone.key_of(file)
+        found = None if key is None else self.zone.bucket.head(key)
+        if found is None:
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), self.where(file) or file.name)
+        with tempfile.TemporaryDirectory(prefix="ecom-kept-") as folder:
+            path = Path(folder, base(file.name))
+            try:
+                download(self.zone.bucket, found, path)
+            except ObjectChangedError as error:
+                raise FileNotFoundError(ENOENT, str(error), found.key) from error
+            yield path
+
+    def waits(self, connection: Connection, name: str) -> bool:
+        claimed = {one.key for one in ledger.claimed_objects(connection).values()}
+        return object_returning.waits(self.zone, name, claimed)
+
+    def land_copies(self, database: Database, files: Sequence[FileState]) -> list[str]:
+        return object_returning.land_copies(database, self.zone, files)
+
+    def reconcile(self, database: Database, *, adopt: bool) -> Reconciliation:
+        return object_returning.reconcile(database, self.zone, adopt=adopt)
+
+    def taking_out(self, files: Sequence[FileState]) -> TakingOut:
+        return object_returning.ObjectMoves(self.zone, files)
+
+    def quarantine(
+        self, database: Database, files: Iterable[FileState], archived: Iterable[FileState]
+    ) -> None:
+        object_returning.quarantine(database, self.zone, files, archived)
+
+    def release_what_fits(self, database: Database, feed: Feed) -> list[str]:
+        return object_returning.release_what_fits(database, self.zone, feed, self.reading)
+
+
+def kept_files(zone: Zone) -> KeptFiles:
+    """What is kept in ``zone``."""
+    return InBucket(zone) if isinstance(zone, BucketZone) else InFolders(zone)
+
+
+def zone_of(settings: Settings) -> Zone:
+    """The landing zone of these settings."""
+    return BucketZone.of(settings) or LandingZone.of(settings)
+
+
+@contextmanager
+def reading_all(
+    kept: KeptFiles, files: Iterable[FileState]
+) -> Iterator[tuple[dict[Path, FileState], list[FileState]]]:
+    """Files to be read while the block lasts, by their paths, and those that are gone."""
+    found: dict[Path, FileState] = {}
+    gone: list[FileState] = []
+    with ExitStack() as stack:
+        for file in files:
+            try:
+                path = stack.enter_context(kept.reading(file))
+            except OSError:
+                gone.append(file)
+                continue
+            if path.is_file():
+                found[path] = file
+            else:
+                gone.append(file)
+        yield found, gone
