@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from ecom_platform.settings import Settings, with_schema
-from ecom_platform.store import live_status, lock, schema
+from ecom_platform.store import ledger, live_status, lock, schema
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.provision import embedded_server
 from ecom_platform.store.statements import queries
@@ -52,6 +52,9 @@ class TableStatus:
     claimed_files: int = 0
     claimed_bytes: int = 0
     claimed_since: datetime | None = None
+    # Objects of a bucket that are claimed or not yet put away; and the keys of those that are being loaded.
+    objects: tuple[ledger.ClaimedObject, ...] = ()
+    loading_keys: frozenset[str] = frozenset()
     open_rejects: int = 0
     alerts: list[OpenAlert] = field(default_factory=list)
     ingest: str | None = None
@@ -92,6 +95,8 @@ def _read(connection: Connection) -> TableStatus:
         claimed_files=claimed[0],
         claimed_bytes=claimed[1],
         claimed_since=claimed[2],
+        objects=tuple(ledger.claimed_objects(connection).values()),
+        loading_keys=frozenset(file.key for file in ledger.claimed(connection) if file.key is not None),
         open_rejects=int(ask.open_rejects(connection)),
         alerts=[OpenAlert(*row) for row in ask.open_alerts(connection)],
         ingest=None if holder is None else str(holder),
