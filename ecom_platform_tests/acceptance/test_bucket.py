@@ -7,6 +7,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,6 +114,40 @@ def test_the_main_job_runs_on_a_bucket(platform: Platform, s3: S3Server, databas
         assert stored_rows(connection) == 0
 
 
+def test_what_the_person_on_call_does(
+    platform: Platform, s3: S3Server, database: Database, tmp_path: Path
+) -> None:
+    """As with a folder, of two feeds: the same keys and exit codes."""
+    feeds = tmp_path / "home" / "feeds"
+    feeds.mkdir(parents=True)
+    (feeds / "prices.yaml").write_text("columns: {sku: text, price: 'numeric(8,2)'}\nprimary_key: sku\n")
+    platform.environment |= {"ECOM_LANDING_URL": f"s3://{s3.bucket}/on/call", "ECOM_FEEDS_DIR": str(feeds)}
+
+    def answer(*arguments: str, code: int = 0) -> dict[str, Any]:
+        done = platform.run(*arguments, "--json")
+        assert done.returncode == code, done.stdout + done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    s3.client.put_object(Bucket=s3.bucket, Key="on/call/a.csv", Body=csv_file(line(), line()))
+    # Few enough are refused that nothing is red.
+    rows = ["sku,price", "x,1.00", "y,dear", *(f"z{number},3.00" for number in range(39))]
+    s3.client.put_object(Bucket=s3.bucket, Key="on/call/prices/p.csv", Body="\n".join(rows).encode())
+    assert answer("status")["waiting"]["files"] == 2
+    assert answer("ingest")["files"]["loaded"] == 2
+    assert answer("trace", "prices/p.csv:4")["facts"][0]["stored"]
+    assert answer("rejects", "replay")["verdicts"] == {"still rejected": 1}
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM prices")
+    again = answer("reload", "prices/p.csv", "a.csv")
+    assert sorted(again["requeued"]) == ["a.csv", "prices/p.csv"]
+    assert (again["rows"]["inserted"], again["rows"]["duplicate"]) == (40, 2)
+    (gone,) = answer("unload", "prices/p.csv")["feeds"]
+    assert gone["files"][0]["path"].startswith(f"s3://{s3.bucket}/on/call/.ecom/unloaded/prices/")
+    assert answer("trace", "never.csv", code=1)["known"] is False
+    assert answer("status")["waiting"]["files"] == 0
+
+
 def test_credentials_are_not_in_the_configuration_of_spark_or_hadoop(platform: Platform) -> None:
     code = """
 from ecom_platform.settings import load_settings
@@ -141,11 +176,8 @@ close_session()
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["trace", "0.csv"],
-        ["reload", "0.csv"],
-        ["reconcile"],
-        ["status"],
-        ["rejects", "replay"],
+        ["feeds", "rename", "prices", "costs"],
+        ["feeds", "remove", "prices"],
     ],
     ids=lambda arguments: arguments[0],
 )

@@ -118,7 +118,9 @@ class Bucket:
     def check(self, *, whole: bool = True) -> None:
         """Every row of every table against what lies in the archive, and the checks of the archive."""
         with self.database.open() as connection:
-            known = connection.execute("SELECT file_id FROM ingested_files WHERE state = 'loaded'").fetchall()
+            known = connection.execute(
+                "SELECT file_id FROM ingested_files WHERE state = 'loaded' AND feed = 'user_events'"
+            ).fetchall()
             states = ledger.states(connection, [row[0] for row in known])
             archive = bucket_checks.archive_matches_ledger(connection, self.zone, whole=True)
         files = {}
