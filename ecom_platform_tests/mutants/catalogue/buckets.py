@@ -8,6 +8,9 @@ _SENSOR_TESTS = "ecom_platform_tests/integration/test_bucket_sensor.py"
 _LOOK = "ecom_platform/landing/bucket/object_look.py"
 _LIVE_TESTS = "ecom_platform_tests/integration/test_bucket_live.py"
 _TESTS = "ecom_platform_tests/integration/test_bucket.py"
+_RETURNED = "ecom_platform/landing/bucket/returned_objects.py"
+_RETURNING = "ecom_platform/landing/bucket/object_returning.py"
+_ON_CALL_TESTS = "ecom_platform_tests/integration/test_bucket_on_call.py"
 
 MUTANTS = (
     Mutant(
@@ -81,5 +84,45 @@ MUTANTS = (
         original="return None if found == self.name.encode() else",
         mutated="return None if found or not found else",
         tests=(f"{_TESTS}::TestExecutors",),
+    ),
+    Mutant(
+        name="an object that lands again is as new as its copy",
+        promise=promises.BUCKET_ON_CALL,
+        file=_RETURNED,
+        original="ours = mark is not None and zone.bucket.mark_of(found.key, found.etag) == str(mark)",
+        mutated="ours = False",
+        tests=(f"{_ON_CALL_TESTS}::TestLandings",),
+    ),
+    Mutant(
+        name="whatever has the key of a copy has its landing",
+        promise=promises.BUCKET_ON_CALL,
+        file=_RETURNED,
+        original="ours = mark is not None and zone.bucket.mark_of(found.key, found.etag) == str(mark)",
+        mutated="ours = mark is not None",
+        tests=(f"{_ON_CALL_TESTS}::TestLandings",),
+    ),
+    Mutant(
+        name="a reconciliation that was killed after its copies makes others",
+        promise=promises.BUCKET_ON_CALL,
+        file=_RETURNED,
+        original="return there is None or zone.bucket.mark_of(name, there.etag) == str(mark)",
+        mutated="return there is None",
+        tests=(f"{_ON_CALL_TESTS}::TestReconcile",),
+    ),
+    Mutant(
+        name="what lands again replaces what is there",
+        promise=promises.BUCKET_ON_CALL,
+        file="ecom_platform/objects.py",
+        original='IfNoneMatch="*",\n                MetadataDirective="REPLACE",',
+        mutated='MetadataDirective="REPLACE",',
+        tests=(f"{_ON_CALL_TESTS}::TestReload",),
+    ),
+    Mutant(
+        name="what was rewritten while it was let land is deleted",
+        promise=promises.BUCKET_ON_CALL,
+        file=_RETURNING,
+        original="zone.bucket.delete(one.found.key, one.found.etag)\n            hook",
+        mutated="zone.bucket.delete_whatever(one.found.key)\n            hook",
+        tests=(f"{_ON_CALL_TESTS}::TestReconcile",),
     ),
 )

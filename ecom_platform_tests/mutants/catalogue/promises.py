@@ -97,3 +97,8 @@ BUCKET_CLUSTER = (
     "A cluster whose workers share no folder with the driver loads from a bucket, each executor with "
     "credentials of its own; one without is named before any work is given out"
 )
+BUCKET_ON_CALL = (
+    "On a bucket the person on call has what a folder has: `trace`, `reload`, `rejects replay`, "
+    "`reconcile`, `unload`, `feeds rebuild` and `add-column` of every feed; what lands again keeps the "
+    "landing it had, replaces nothing, and is lost by no kill and no lost answer"
+)
