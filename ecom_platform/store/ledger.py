@@ -35,8 +35,8 @@ class ClaimedFile:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedObject:
-    """An object of a bucket that is claimed, or finished and not yet put away; as it was when it was "
-    "claimed."""
+    """An object of a bucket that is claimed, or finished and not yet put away; as it was when it was
+    claimed."""
 
     file_id: int
     key: str

@@ -25,7 +25,7 @@ from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.lock import Holder, IngestLock
 from ecom_platform.store.outcome import feed_of
-from ecom_platform.streaming.query import StreamJob, StreamResult, run_bounded
+from ecom_platform.streaming.query import StreamJob, StreamResult, clear_scratch, run_bounded
 from ecom_platform.streaming.readiness import ready_feeds
 
 log = logging.getLogger(__name__)
@@ -101,6 +101,7 @@ def ingest(
         recovery = places.recover(database, ready.declared)
         wanted = {name: feed for name, feed in ready.feeds.items() if feeds is None or name in feeds}
         job = StreamJob(database, places, settings.checkpoint_dir, run_id, wanted, settings.batch_files)
+        clear_scratch(job)
         placing = places.placer(ready.declared, produced)
         rounds = _Rounds(settings, job, session, placing, produced, on_batch, recovery.landed_again)
         while rounds.another():

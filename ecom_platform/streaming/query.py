@@ -19,7 +19,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -295,9 +295,7 @@ def scratch(parent: Path, run_id: str, *, parents: bool = False) -> Iterator[Pat
     """
     folder = parent / run_id
     try:
-        if parent.is_dir():
-            for stale in parent.iterdir():
-                shutil.rmtree(stale, ignore_errors=True)
+        _clear(parent)
         parent.mkdir(parents=parents, exist_ok=True)
         folder.mkdir()
     except OSError as error:
@@ -309,6 +307,20 @@ def scratch(parent: Path, run_id: str, *, parents: bool = False) -> Iterator[Pat
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_scratch(job: StreamJob) -> None:
+    """Remove what killed runs have left, also where nothing is to be loaded. Whoever calls this holds the
+    ingest lock."""
+    for parent in (job.checkpoints / QUERY_NAME, job.places.units):
+        with suppress(OSError):
+            _clear(parent)
+
+
+def _clear(parent: Path) -> None:
+    if parent.is_dir():
+        for stale in parent.iterdir():
+            shutil.rmtree(stale, ignore_errors=True)
 
 
 def _stream_error(error: StreamingQueryException) -> IngestError:

@@ -24,7 +24,7 @@ from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.lock import ingest_lock
 from ecom_platform.streaming.ingest import IngestResult, ingest
-from ecom_platform.streaming.query import StreamResult
+from ecom_platform.streaming.query import QUERY_NAME, StreamResult
 from ecom_platform_tests.dirt import write_dirty_files
 from ecom_platform_tests.landing import csv_file, line, stored_rows
 from ecom_platform_tests.reference import compare
@@ -173,6 +173,18 @@ def test_a_few_files_a_micro_batch(platform: Platform) -> None:
 
 def test_nothing_landed_needs_no_spark(platform: Platform) -> None:
     assert platform.ingest_without_spark().totals.files == 0
+
+
+def test_what_a_killed_run_left_goes_also_where_nothing_has_landed(platform: Platform) -> None:
+    left = [
+        platform.zone.units / "killed" / "0.json",
+        platform.settings.checkpoint_dir / QUERY_NAME / "x" / "0",
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True)
+        path.touch()
+    platform.ingest_without_spark()
+    assert [path for path in left if path.exists()] == []
 
 
 def test_what_is_loaded_is_not_loaded_again(platform: Platform) -> None:

@@ -142,8 +142,8 @@ def read_marker(zone: BucketZone) -> UUID | None:
 
 
 def pass_over_used_numbers(connection: Connection, zone: BucketZone) -> None:
-    """A database that was restored from a backup would give numbers again that objects in the archive "
-    "have."""
+    """A database that was restored from a backup would give numbers again that objects in the archive
+    have."""
     highest = _noted(zone)
     if highest is None or highest <= ledger.highest_file_id(connection):
         return

@@ -85,8 +85,8 @@ class BucketZone:
         return None
 
     def archive_days(self) -> list[str]:
-        """The folders of the archive that are days of some feed, each as the beginning of a key, oldest "
-        "first."""
+        """The folders of the archive that are days of some feed, each as the beginning of a key, oldest
+        first."""
         _, folders = self.bucket.level(ARCHIVE)
         days: list[str] = []
         for folder in folders:

@@ -47,8 +47,8 @@ _MISSING = "missing: the object was gone before it was read"
 
 @dataclass(frozen=True, slots=True)
 class _Fate:
-    """What became of a finished object: whether its row may go, and whether its key has another object by "
-    "now."""
+    """What became of a finished object: whether its row may go, and whether its key has another object by
+    now."""
 
     file_id: int
     done: bool
@@ -111,8 +111,8 @@ def give_back(database: Database, zone: BucketZone, file_ids: Collection[int]) -
 
 
 def recover(database: Database, zone: BucketZone) -> Recovery:
-    """Put away what an interrupted run had finished. What it had claimed and not finished is loaded by the "
-    "next."""
+    """Put away what an interrupted run had finished. What it had claimed and not finished is loaded by the
+    next."""
     with claim_lock(database, zone) as connection:
         bucket_identity.pass_over_used_numbers(connection, zone)
         return put_right(connection, zone)

@@ -174,8 +174,8 @@ class BucketPlacing:
         self._judged = judged
 
     def place(self, found: Scan) -> tuple[Scan, dict[str, str]]:
-        """``found`` without the objects that wait, those of other feeds by their names there; and what "
-        "waits."""
+        """``found`` without the objects that wait, those of other feeds by their names there; and what
+        waits."""
         settled, waiting = self.sort(found.settled)
         return replace(found, settled=list[LandedFile](settled)), waiting
 
