@@ -257,6 +257,35 @@ class Bucket:
         mark: str | None = there.get("Metadata", {}).get(_MARK)
         return mark
 
+    def tag(self, key: str, etag: str, name: str, value: str) -> None:
+        """Give the object with this ETag one more tag; those that it has stay. Raises
+        :class:`ObjectChangedError`.
+
+        A tag is put without a condition: if it went to an object that came meanwhile, it is taken off again.
+        """
+        self._require(key, etag)
+        self._ask(lambda: self._put_tags(key, {**self._tags(key), name: value}), key)
+        try:
+            self._require(key, etag)
+        except ObjectChangedError as error:
+            if not error.gone:
+                rest = {other: text for other, text in self._tags(key).items() if other != name}
+                self._ask(lambda: self._put_tags(key, rest), key)
+            raise
+
+    def _require(self, key: str, etag: str) -> None:
+        there = self._head(key)
+        if there is None or there["ETag"] != etag:
+            raise ObjectChangedError(self.location.url_of(key), gone=there is None)
+
+    def _tags(self, key: str) -> dict[str, str]:
+        answer = self._ask(lambda: self._client.get_object_tagging(**self._of(key)), key)
+        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+    def _put_tags(self, key: str, tags: dict[str, str]) -> Any:
+        wanted = [{"Key": name, "Value": value} for name, value in tags.items()]
+        return self._client.put_object_tagging(**self._of(key), Tagging={"TagSet": wanted})
+
     def delete(self, key: str, etag: str) -> bool:
         """Delete the object with this ETag; ``False`` where another one has its key by now."""
         deleted = self._unless(

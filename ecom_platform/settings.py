@@ -51,7 +51,7 @@ _warned: set[str] = set()
 
 
 # What becomes of a loaded object of a bucket.
-MOVE, LEAVE = "move", "leave"
+MOVE, TAG, LEAVE = "move", "tag", "leave"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Settings:
     landing_dir: Path
     # Where files land in a bucket instead; it holds no credentials.
     landing_bucket: Location | None = field(default=None, kw_only=True)
-    # What becomes of a loaded object of it: move, or leave.
+    # What becomes of a loaded object of it: move, tag or leave.
     landing_done: str = field(default=MOVE, kw_only=True)
     # Never in a repr: it may hold a password.
     postgres_url: str | None = field(default=None, repr=False)
@@ -372,10 +372,10 @@ class _Reader:
                 if value is not None:
                     self.problems.append(f"{other} is set, but {name} is not: set it, or unset {other}.")
             return None
-        if (done or MOVE) not in (MOVE, LEAVE):
+        if (done or MOVE) not in (MOVE, TAG, LEAVE):
             self.problems.append(
-                f"{done_name} is {done!r}; it must be {MOVE}, which is what holds where it is not set, or "
-                f"{LEAVE}, for a bucket that may only be read."
+                f"{done_name} is {done!r}; it must be {MOVE}, which is what holds where it is not set, "
+                f"{TAG}, where objects stay and get a tag, or {LEAVE}, for a bucket that may only be read."
             )
         found = _BUCKET_URL.match(text)
         if found is None or not text.isprintable():

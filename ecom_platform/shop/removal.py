@@ -134,7 +134,7 @@ def _in_bucket(connection: Connection, zone: BucketZone, file_ids: Collection[in
     """The same of objects. One that is claimed, or not yet put away, has the key that it landed by."""
     if zone.leaves:
         raise UsageError(
-            f"Objects stay in {zone.location.url} (ECOM_LANDING_DONE is leave): without their rows, those "
+            f"Objects stay in {zone.location.url} (ECOM_LANDING_DONE is not move): without their rows, those "
             "that were generated would be loaded again.",
             "Use a database and a prefix of their own for invented events, with ECOM_LANDING_DONE=move.",
         )

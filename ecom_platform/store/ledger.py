@@ -217,6 +217,21 @@ def claimed_objects(
     return {row[0]: ClaimedObject(*row) for row in _queries().claimed_objects(connection, file_ids=wanted)}
 
 
+def untagged_objects(
+    connection: Connection, file_ids: Iterable[int] | None = None
+) -> list[tuple[ClaimedObject, str]]:
+    """The objects of finished files that have no tag yet, and the state of each file: all, or those of
+    ``file_ids``."""
+    wanted = None if file_ids is None else list(file_ids)
+    rows = _queries().untagged_objects(connection, file_ids=wanted)
+    return [(ClaimedObject(*claimed), state) for *claimed, state in rows]
+
+
+def note_tagged(connection: Connection, file_ids: Iterable[int]) -> None:
+    """Write down that these need no tag any more."""
+    _queries().note_tagged(connection, file_ids=list(file_ids))
+
+
 def release_objects(connection: Connection, file_ids: Iterable[int]) -> None:
     """Write down that these objects are put away, or given back."""
     _queries().release_objects(connection, file_ids=list(file_ids))

@@ -239,6 +239,7 @@ CREATE TABLE public.claimed_objects (
     key text NOT NULL,
     etag text NOT NULL,
     size_bytes bigint NOT NULL,
+    tagged_at timestamp with time zone,
     CONSTRAINT claimed_objects_size_bytes_check CHECK ((size_bytes >= 0))
 );
 
@@ -720,6 +721,8 @@ CREATE INDEX alerts_key ON public.alerts USING btree (source, key, last_event_at
 CREATE UNIQUE INDEX alerts_open ON public.alerts USING btree (source, key) WHERE (resolved_at IS NULL);
 
 CREATE INDEX alerts_unannounced ON public.alerts USING btree (alert_id) WHERE ((announced_at IS NULL) OR ((resolved_at IS NOT NULL) AND (recovery_announced_at IS NULL)));
+
+CREATE INDEX claimed_objects_untagged ON public.claimed_objects USING btree (file_id) WHERE (tagged_at IS NULL);
 
 CREATE INDEX generations_run ON public.generations USING btree (run_id);
 

@@ -23,11 +23,11 @@ from ecom_platform.catalog import catalog
 from ecom_platform.errors import EcomError, SettingsError, StorageError, UsageError
 from ecom_platform.landing.bucket import bucket_checks, bucket_identity
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
-from ecom_platform.landing.bucket.object_claim import claim_objects, give_back, put_away, recover
+from ecom_platform.landing.bucket.object_claim import TAG_NAME, claim_objects, give_back, put_away, recover
 from ecom_platform.landing.bucket.object_look import BucketPlacing, LandedObject, look
 from ecom_platform.landing.landing_places import Objects, places_of
 from ecom_platform.landing.zone import LandingZone
-from ecom_platform.settings import LEAVE, Settings, load_settings
+from ecom_platform.settings import LEAVE, TAG, Settings, load_settings
 from ecom_platform.store import ledger, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile
@@ -811,6 +811,91 @@ class TestLeft:
         assert sorted(left.landed()) == ["a.csv", "b.csv", "user_events/bad.csv"]
 
 
+class TestTagged:
+    """Objects stay where they are and get a tag that says what became of them (``ECOM_LANDING_DONE=tag``)."""
+
+    @pytest.fixture
+    def tagging(self, bucket: Bucket) -> Iterator[Bucket]:
+        def refuse(request: Request) -> Fault:
+            is_tag = request.method == "PUT" and "tagging" in request.path
+            return None if is_tag or request.method in ("GET", "HEAD") else (403, "AccessDenied")
+
+        with faulty_way(bucket.s3, refuse) as (endpoint, _):
+            location = dataclasses.replace(bucket.location, endpoint=endpoint)
+            bucket.location = location
+            bucket.settings = dataclasses.replace(bucket.settings, landing_bucket=location, landing_done=TAG)
+            yield bucket
+
+    def tags(self, bucket: Bucket, key: str) -> dict[str, str]:
+        answer = bucket.s3.client.get_object_tagging(
+            Bucket=bucket.location.bucket, Key=bucket.location.prefix + key
+        )
+        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
+
+    def test_what_is_finished_says_so_beside_tags_of_others(self, tagging: Bucket) -> None:
+        tagging.put(a__csv=csv_file(line()), b__csv=csv_file(line()))
+        tagging.put_as("user_events/bad.csv", UNREADABLE)
+        theirs = {"TagSet": [{"Key": "team", "Value": "shop"}]}
+        tagging.s3.client.put_object_tagging(
+            Bucket=tagging.location.bucket, Key=tagging.location.prefix + "b.csv", Tagging=theirs
+        )
+        tagging.ingest()
+        assert self.tags(tagging, "a.csv") == {TAG_NAME: "loaded"}
+        assert self.tags(tagging, "b.csv") == {"team": "shop", TAG_NAME: "loaded"}
+        assert self.tags(tagging, "user_events/bad.csv") == {TAG_NAME: "quarantined"}
+        assert tagging.ingest() == []
+        assert sorted(tagging.keys()) == ["a.csv", "b.csv", "user_events/bad.csv"]
+
+    def test_killed_before_the_tag_the_next_ingest_puts_it(self, tagging: Bucket) -> None:
+        tagging.put(a__csv=csv_file(line()))
+        tagging.load(tagging.take())
+        assert self.tags(tagging, "a.csv") == {}
+        tagging.ingest()
+        assert self.tags(tagging, "a.csv") == {TAG_NAME: "loaded"}
+
+    def test_a_version_that_came_meanwhile_has_its_tag_when_it_is_loaded(self, tagging: Bucket) -> None:
+        tagging.put(a__csv=csv_file(line()))
+        tagging.load(tagging.take())
+        tagging.put(a__csv=csv_file(line(), line()))
+        recover(tagging.database, tagging.zone)
+        assert self.tags(tagging, "a.csv") == {}
+        assert [outcome.rows_inserted for outcome in tagging.ingest()] == [2]
+        assert self.tags(tagging, "a.csv") == {TAG_NAME: "loaded"}
+
+    def test_one_that_comes_while_the_tag_is_put_is_relieved_of_it(self, tagging: Bucket) -> None:
+        tagging.put(a__csv=csv_file(line()))
+        tagging.load(tagging.take())
+
+        def rewrite(request: Request) -> Fault:
+            if request.method == "PUT" and "tagging" in request.path and not rewritten:
+                rewritten.append(True)
+                tagging.put(a__csv=csv_file(line(), line()))
+            return None
+
+        rewritten: list[bool] = []
+        with faulty_way(tagging.s3, rewrite) as (endpoint, _):
+            recover(tagging.database, tagging.through(endpoint).zone)
+        assert rewritten
+        assert self.tags(tagging, "a.csv") == {}
+        assert [outcome.rows_inserted for outcome in tagging.ingest()] == [2]
+        assert self.tags(tagging, "a.csv") == {TAG_NAME: "loaded"}
+
+    def test_where_tags_are_not_allowed_rows_are_stored_all_the_same(
+        self, bucket: Bucket, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def refuse(request: Request) -> Fault:
+            return None if request.method in ("GET", "HEAD") else (403, "AccessDenied")
+
+        with faulty_way(bucket.s3, refuse) as (endpoint, _):
+            location = dataclasses.replace(bucket.location, endpoint=endpoint)
+            bucket.location = location
+            bucket.settings = dataclasses.replace(bucket.settings, landing_bucket=location, landing_done=TAG)
+            bucket.put(a__csv=csv_file(line()))
+            assert [outcome.rows_inserted for outcome in bucket.ingest()] == [1]
+            assert "a.csv" in caplog.text
+            assert bucket.ingest() == []
+
+
 class TestBroughtIn:
     """Files that somebody names land whole, all of them or none, and replace nothing."""
 
@@ -895,7 +980,7 @@ class TestSettings:
         [
             ({"ECOM_LANDING_URL": "gs://bucket/x"}, "s3://bucket/prefix"),
             ({"ECOM_LANDING_URL": "s3://key:secret@bucket/x"}, "s3://bucket/prefix"),
-            ({"ECOM_LANDING_URL": "s3://bucket/x", "ECOM_LANDING_DONE": "tag"}, "it must be move"),
+            ({"ECOM_LANDING_URL": "s3://bucket/x", "ECOM_LANDING_DONE": "delete"}, "it must be move"),
             ({"ECOM_LANDING_ENDPOINT": "http://127.0.0.1:1"}, "ECOM_LANDING_URL is not"),
             ({"ECOM_LANDING_URL": "s3://bucket", "ECOM_LANDING_DIR": "/x"}, "unset one of them"),
             (

@@ -658,9 +658,9 @@ class TestTables:
 
 def test_where_objects_stay_there_is_no_archive(loaded: Shop) -> None:
     zone = replace(loaded.zone, leaves=True)
-    with pytest.raises(UsageError, match="ECOM_LANDING_DONE is leave"):
+    with pytest.raises(UsageError, match="ECOM_LANDING_DONE is not move"):
         object_returning.land_copies(loaded.database, zone, [])
-    with pytest.raises(UsageError, match="ECOM_LANDING_DONE is leave"):
+    with pytest.raises(UsageError, match="ECOM_LANDING_DONE is not move"):
         object_returning.ObjectMoves(zone, [])
 
 

@@ -40,7 +40,7 @@ def archive_matches_ledger(connection: Connection, zone: BucketZone, *, whole: b
             True,
             "objects stay where they are",
             "objects stay where they are",
-            "There is no archive: ECOM_LANDING_DONE is leave.",
+            "There is no archive: ECOM_LANDING_DONE is not move.",
             {},
         )
     all_files = whole or ledger.loaded_count(connection) <= WHOLE_UP_TO_FILES

@@ -14,7 +14,8 @@ Belongs here: where an object is at each stage of its life. Does not belong here
     prefix/.ecom/highest-number    the highest file_id that was given to one of these objects
 
 There is no folder of claimed ones: an object is claimed by a row of the ledger, and stays where it is until
-it is put away. Where objects stay for good (``ECOM_LANDING_DONE=leave``) nothing of ``.ecom/`` is written.
+it is put away. Where objects stay for good (``ECOM_LANDING_DONE=leave`` or ``tag``) nothing of ``.ecom/`` is
+written.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from ecom_platform.errors import StorageError
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.landing.zone import declared_names
 from ecom_platform.objects import Bucket, Location, bucket_of
-from ecom_platform.settings import LEAVE, Settings
+from ecom_platform.settings import MOVE, TAG, Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.outcome import base, folder_of, kept_as
 
@@ -48,8 +49,10 @@ class BucketZone:
     units: Path
     # Whose folders are looked into.
     feeds: frozenset[str] = frozenset({TOP_FEED})
-    # Whether objects stay where they are when they are loaded, and nothing is written to the bucket.
+    # Whether objects stay where they are when they are loaded, and nothing is written to the bucket but tags.
     leaves: bool = False
+    # Whether they get a tag then that says so.
+    tags: bool = False
     # Whether a store that is away is an error at once (``objects.Bucket``).
     hurried: bool = False
 
@@ -59,7 +62,8 @@ class BucketZone:
         if settings.landing_bucket is None:
             return None
         feeds = frozenset({TOP_FEED, *declared_names(settings.feeds_dir)})
-        return cls(settings.landing_bucket, settings.home / "units", feeds, settings.landing_done == LEAVE)
+        done = settings.landing_done
+        return cls(settings.landing_bucket, settings.home / "units", feeds, done != MOVE, done == TAG)
 
     def looking_into(self, feeds: Collection[str]) -> BucketZone:
         """The same zone, of which only the folders of these feeds are looked into."""

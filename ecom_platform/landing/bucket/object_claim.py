@@ -10,8 +10,9 @@ ETag; then the row goes. Killed anywhere between, the row is there and the next 
 there is not made again, an object that is gone is not deleted again, and one that was written to the key
 meanwhile stays and is claimed anew.
 
-Where objects stay where they are (``ECOM_LANDING_DONE=leave``), the row stays as well: it says which version
-of the key was loaded last, and another version claims the key anew.
+Where objects stay where they are (``ECOM_LANDING_DONE=leave`` or ``tag``), the row stays as well: it says
+which version of the key was loaded last, and another version claims the key anew. A tag is for people and
+the bucket's lifecycle rules; what is loaded is told by the row alone.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ _REQUESTS = 16
 # time might delete what has come to its key since.
 _in_hand = threading.Lock()
 _MISSING = "missing: the object was gone before it was read"
+# The tag of finished objects that stay; its value is the state of the file.
+TAG_NAME = "ecom_platform"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ def recover(database: Database, zone: BucketZone) -> Recovery:
 
 def put_right(connection: Connection, zone: BucketZone) -> Recovery:
     """:func:`recover` under a claim lock that the caller holds, however old the ledger is."""
+    _tag_finished(connection, zone)
     objects = ledger.claimed_objects(connection)
     finished = [] if zone.leaves else _finished(connection, objects)
     again = _put_away(connection, zone, finished, objects)
@@ -137,10 +141,13 @@ def put_away(
     """Put objects away that were just finished; returns the names of those whose keys have others by now.
 
     One that cannot be moved stays where it is, and the next ingest tries again. ``hook`` is called with the
-    name of each step that has just been taken; tests abort there. Where objects stay, nothing is to be done:
-    the claim of this version stays with them.
+    name of each step that has just been taken; tests abort there. Where objects stay, the claim of this
+    version stays with them, and they get their tag, if that is wanted.
     """
     if zone.leaves:
+        if zone.tags:
+            with database.open(wait_seconds=wait_seconds) as connection:
+                _tag_finished(connection, zone, file_ids)
         return []
     with _in_hand, database.open(wait_seconds=wait_seconds) as connection:
         bucket_identity.verify(connection, zone)
@@ -152,6 +159,9 @@ def put_away_left(database: Database, zone: BucketZone) -> list[str]:
     """Put away what could not be when it was finished; returns the names of those whose keys have others by
     now. Whoever calls this holds the ingest lock. The store is asked where anything is left."""
     if zone.leaves:
+        if zone.tags:
+            with database.open() as connection:
+                _tag_finished(connection, zone)
         return []
     if not _in_hand.acquire(blocking=False):
         return []  # the next look sees what is left by then
@@ -164,6 +174,33 @@ def put_away_left(database: Database, zone: BucketZone) -> list[str]:
             return _put_away(connection, zone, finished, objects)
     finally:
         _in_hand.release()
+
+
+def _tag_finished(connection: Connection, zone: BucketZone, file_ids: Collection[int] | None = None) -> None:
+    """Tag the objects of finished files that have no tag yet. One that cannot be stays for the next time."""
+    if not zone.tags:
+        return
+    found = ledger.untagged_objects(connection, file_ids)
+    connection.commit()
+    if not found:
+        return
+    with ThreadPoolExecutor(min(_REQUESTS, len(found)), thread_name_prefix="tag") as pool:
+        done = [*pool.map(lambda one: _tag(zone, *one), found)]
+    tagged = [claimed.file_id for (claimed, _), is_done in zip(found, done, strict=True) if is_done]
+    ledger.note_tagged(connection, tagged)
+    connection.commit()
+
+
+def _tag(zone: BucketZone, claimed: ledger.ClaimedObject, state: str) -> bool:
+    """Whether nothing is left to do: another object that has the key by now gets its own when loaded."""
+    try:
+        zone.bucket.tag(claimed.key, claimed.etag, TAG_NAME, state)
+    except ObjectChangedError:
+        pass
+    except StorageError as error:
+        log.warning("%s", error)
+        return False
+    return True
 
 
 def _finished(connection: Connection, objects: Mapping[int, ledger.ClaimedObject]) -> list[ledger.FileState]:

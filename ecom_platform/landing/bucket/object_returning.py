@@ -100,8 +100,8 @@ def land_copies(
 def _require_kept(zone: BucketZone) -> None:
     if zone.leaves:
         raise UsageError(
-            f"Objects of {zone.location.url} stay where they are (ECOM_LANDING_DONE is leave): there is no "
-            "archive that they could be brought back from or taken out of.",
+            f"Objects of {zone.location.url} stay where they are (ECOM_LANDING_DONE is not move): there is "
+            "no archive that they could be brought back from or taken out of.",
             "Nothing was changed. Put the object under another key to have it loaded again.",
         )
 

@@ -136,7 +136,7 @@ SELECT file_id, key, etag, size_bytes
 FROM unnest(:file_ids::bigint[], :keys::text[], :etags::text[], :sizes::bigint[]) AS o (file_id, key, etag, size_bytes)
 ORDER BY key
 ON CONFLICT (key) DO UPDATE
-SET file_id = excluded.file_id, etag = excluded.etag, size_bytes = excluded.size_bytes
+SET file_id = excluded.file_id, etag = excluded.etag, size_bytes = excluded.size_bytes, tagged_at = NULL
 WHERE claimed_objects.etag <> excluded.etag
     AND EXISTS (
         SELECT FROM ingested_files AS f WHERE f.file_id = claimed_objects.file_id AND f.state <> 'claimed'
@@ -152,6 +152,17 @@ SELECT file_id, key, etag, size_bytes
 FROM claimed_objects
 WHERE :file_ids::bigint[] IS NULL OR file_id = ANY(:file_ids)
 ORDER BY file_id;
+
+-- name: untagged_objects
+-- Of finished files, all or some of them, those that have no tag yet, and what became of the file.
+SELECT o.file_id, o.key, o.etag, o.size_bytes, f.state
+FROM claimed_objects AS o
+JOIN ingested_files AS f USING (file_id)
+WHERE o.tagged_at IS NULL AND f.state <> 'claimed' AND (:file_ids::bigint[] IS NULL OR o.file_id = ANY(:file_ids))
+ORDER BY o.file_id;
+
+-- name: note_tagged!
+UPDATE claimed_objects SET tagged_at = clock_timestamp() WHERE file_id = ANY(:file_ids);
 
 -- name: release_objects!
 DELETE FROM claimed_objects WHERE file_id = ANY(:file_ids);
