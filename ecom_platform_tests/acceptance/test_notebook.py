@@ -37,7 +37,6 @@ def test_it_is_committed_without_outputs() -> None:
         assert cell.get("execution_count") is None
 
 
-@pytest.mark.long
 @pytest.mark.usefixtures("starts_spark")
 def test_it_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
