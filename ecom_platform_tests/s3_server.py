@@ -145,6 +145,20 @@ Fault = tuple[int, str] | str | int | None
 DROPPED = "dropped"
 
 
+class FirstAnswersLost:
+    """A fault: of each path the first answer to a request of ``method`` is lost."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        self.dropped: set[str] = set()
+
+    def __call__(self, request: Request) -> Fault:
+        if request.method != self.method or request.path in self.dropped:
+            return None
+        self.dropped.add(request.path)
+        return DROPPED
+
+
 class _Proxy(ThreadingHTTPServer):
     daemon_threads = True
     upstream: tuple[str, int]

@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,6 +41,7 @@ from ecom_platform_tests.s3_server import (
     CREDENTIALS,
     DROPPED,
     Fault,
+    FirstAnswersLost,
     Request,
     S3Server,
     faulty_way,
@@ -486,18 +488,12 @@ class TestBrokenWays:
     def test_an_answer_that_is_lost_is_answered_by_looking(self, bucket: Bucket, method: str) -> None:
         bucket.put(a__csv=csv_file(line()), b__csv=csv_file(line()))
         bucket.put_as("user_events/bad.csv", UNREADABLE)
-        dropped: set[str] = set()
-
-        def drop(request: Request) -> Fault:
-            if request.method != method or request.path in dropped:
-                return None
-            dropped.add(request.path)
-            return DROPPED
+        drop = FirstAnswersLost(method)
 
         with faulty_way(bucket.s3, drop) as (endpoint, _):
             bucket_identity.prepare(bucket.through(endpoint).zone)
             assert len(bucket.through(endpoint).ingest()) == 3
-        assert dropped or method == "HEAD"
+        assert drop.dropped or method == "HEAD"
         assert bucket.landed() == []
         bucket.check()
 
@@ -653,20 +649,27 @@ class TestIngest:
         bucket.check()
 
 
+def only_reading(request: Request) -> Fault:
+    return None if request.method in ("GET", "HEAD") else (403, "AccessDenied")
+
+
+@contextmanager
+def staying(bucket: Bucket, done: str, allowed: Callable[[Request], Fault]) -> Iterator[None]:
+    """Objects of ``bucket`` stay where they are, and the platform may do no more than what is ``allowed``."""
+    with faulty_way(bucket.s3, allowed) as (endpoint, _):
+        bucket.location = dataclasses.replace(bucket.location, endpoint=endpoint)
+        bucket.settings = dataclasses.replace(
+            bucket.settings, landing_bucket=bucket.location, landing_done=done
+        )
+        yield
+
+
 class TestLeft:
     """A bucket that may only be read (``ECOM_LANDING_DONE=leave``): any other request is refused."""
 
     @pytest.fixture
     def left(self, bucket: Bucket) -> Iterator[Bucket]:
-        def refuse(request: Request) -> Fault:
-            return None if request.method in ("GET", "HEAD") else (403, "AccessDenied")
-
-        with faulty_way(bucket.s3, refuse) as (endpoint, _):
-            location = dataclasses.replace(bucket.location, endpoint=endpoint)
-            bucket.location = location
-            bucket.settings = dataclasses.replace(
-                bucket.settings, landing_bucket=location, landing_done=LEAVE
-            )
+        with staying(bucket, LEAVE, only_reading):
             yield bucket
 
     def check(self, left: Bucket, *contents: bytes) -> None:
@@ -816,14 +819,10 @@ class TestTagged:
 
     @pytest.fixture
     def tagging(self, bucket: Bucket) -> Iterator[Bucket]:
-        def refuse(request: Request) -> Fault:
-            is_tag = request.method == "PUT" and "tagging" in request.path
-            return None if is_tag or request.method in ("GET", "HEAD") else (403, "AccessDenied")
+        def only_tagging(request: Request) -> Fault:
+            return None if request.method == "PUT" and "tagging" in request.path else only_reading(request)
 
-        with faulty_way(bucket.s3, refuse) as (endpoint, _):
-            location = dataclasses.replace(bucket.location, endpoint=endpoint)
-            bucket.location = location
-            bucket.settings = dataclasses.replace(bucket.settings, landing_bucket=location, landing_done=TAG)
+        with staying(bucket, TAG, only_tagging):
             yield bucket
 
     def tags(self, bucket: Bucket, key: str) -> dict[str, str]:
@@ -883,13 +882,7 @@ class TestTagged:
     def test_where_tags_are_not_allowed_rows_are_stored_all_the_same(
         self, bucket: Bucket, caplog: pytest.LogCaptureFixture
     ) -> None:
-        def refuse(request: Request) -> Fault:
-            return None if request.method in ("GET", "HEAD") else (403, "AccessDenied")
-
-        with faulty_way(bucket.s3, refuse) as (endpoint, _):
-            location = dataclasses.replace(bucket.location, endpoint=endpoint)
-            bucket.location = location
-            bucket.settings = dataclasses.replace(bucket.settings, landing_bucket=location, landing_done=TAG)
+        with staying(bucket, TAG, only_reading):
             bucket.put(a__csv=csv_file(line()))
             assert [outcome.rows_inserted for outcome in bucket.ingest()] == [1]
             assert "a.csv" in caplog.text

@@ -34,7 +34,14 @@ from ecom_platform.tables.rebuilding import rebuild
 from ecom_platform.tables.unload import TakenOut, unload_files
 from ecom_platform_tests.integration.test_bucket import UNREADABLE, Bucket, Killed, killed_at, settings_for
 from ecom_platform_tests.landing import csv_file, line
-from ecom_platform_tests.s3_server import CREDENTIALS, DROPPED, Fault, Request, S3Server, faulty_way
+from ecom_platform_tests.s3_server import (
+    CREDENTIALS,
+    Fault,
+    FirstAnswersLost,
+    Request,
+    S3Server,
+    faulty_way,
+)
 
 PRICES = "columns: {sku: text, price: 'numeric(8,2)'}\nprimary_key: sku\n"
 # Of each key the row of the file that landed last.
@@ -314,18 +321,12 @@ class TestReload:
     @pytest.mark.parametrize("method", ["PUT", "HEAD", "GET"])
     def test_an_answer_that_is_lost(self, loaded: Shop, method: str) -> None:
         loaded.run("DELETE FROM prices")
-        dropped: set[str] = set()
-
-        def drop(request: Request) -> Fault:
-            if request.method != method or request.path in dropped:
-                return None
-            dropped.add(request.path)
-            return DROPPED
+        drop = FirstAnswersLost(method)
 
         with faulty_way(loaded.s3, drop) as (endpoint, _):
             way = loaded.through(endpoint)
             names = reload_files(loaded.database, way.zone, ["a.csv", "prices/c.csv", "prices/d.csv"])
-        assert dropped
+        assert drop.dropped
         assert names == ["a.csv", "prices/c.csv", "prices/d.csv"]
         assert loaded.landed() == names
         loaded.ingest()
@@ -436,17 +437,11 @@ class TestReconcile:
     @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD", "GET"])
     def test_an_answer_that_is_lost(self, loaded: Shop, method: str) -> None:
         self.forgotten(loaded)
-        dropped: set[str] = set()
-
-        def drop(request: Request) -> Fault:
-            if request.method != method or request.path in dropped:
-                return None
-            dropped.add(request.path)
-            return DROPPED
+        drop = FirstAnswersLost(method)
 
         with faulty_way(loaded.s3, drop) as (endpoint, _):
             reconcile(loaded.database, loaded.through(endpoint).zone)
-        assert dropped
+        assert drop.dropped
         assert len(loaded.landed()) == 4
         loaded.ingest()
         assert loaded.totals() == (3, 3)
@@ -560,18 +555,12 @@ class TestUnload:
 
     @pytest.mark.parametrize("method", ["PUT", "DELETE", "HEAD"])
     def test_an_answer_that_is_lost(self, loaded: Shop, method: str) -> None:
-        dropped: set[str] = set()
-
-        def drop(request: Request) -> Fault:
-            if request.method != method or request.path in dropped:
-                return None
-            dropped.add(request.path)
-            return DROPPED
+        drop = FirstAnswersLost(method)
 
         with faulty_way(loaded.s3, drop) as (endpoint, _):
             zone = loaded.through(endpoint).zone
             unload_files(loaded.database, zone, catalog(loaded.settings), ["prices/c.csv"], 1.0)
-        assert dropped
+        assert drop.dropped
         assert loaded.totals() == (3, 2)
         assert len(loaded.keys(".ecom/unloaded/")) == 1
         loaded.check()
