@@ -35,8 +35,8 @@ import psutil
 import psycopg
 
 from benchmarks.server import Server, running
-from ecom_platform.landing.scan import look
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.settings import load_settings
 from ecom_platform.shop.generator import GeneratorConfig, write_files
 from ecom_platform.streaming.query import weighted_quantile

@@ -32,7 +32,7 @@ import psycopg
 
 from benchmarks.latency import write_ahead
 from benchmarks.server import free_port, running
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.settings import load_settings
 
 ROWS_PER_DROP = 1_000

@@ -78,6 +78,11 @@ def declarations(folder: Path) -> list[Declaration]:
     return [*own, *below]
 
 
+def declared_names(folder: Path) -> set[str]:
+    """The names of the feeds that have a declaration in the folder, whether it can be used."""
+    return {found.name for found in declarations(folder) if NAME.fullmatch(found.name)}
+
+
 def of_component(file: Path, number: int) -> list[Declaration]:
     """Those of one component: document ``number`` of a file of components."""
     return [found for feeds in _said_in(file) if feeds.number in (number, None) for found in _of(file, feeds)]

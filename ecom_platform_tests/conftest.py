@@ -28,7 +28,7 @@ from psycopg.errors import ObjectInUse
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store.connection import Connection, Database

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from ecom_platform.catalog import packaged
-from ecom_platform.landing.claim import claim, finish
-from ecom_platform.landing.scan import look
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.claim import claim, finish
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.shop.event import HEADER
 from ecom_platform.store import audit, ledger, sink
 from ecom_platform.store.audit import Finding

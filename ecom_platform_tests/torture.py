@@ -37,7 +37,7 @@ import psutil
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import load_settings
 from ecom_platform.store import ledger

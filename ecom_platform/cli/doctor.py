@@ -7,7 +7,6 @@ Does not belong here: repairing anything.
 
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 import socket
@@ -15,7 +14,6 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -23,9 +21,8 @@ from ecom_platform.alerts.targets import targets
 from ecom_platform.catalog import catalog, packaged
 from ecom_platform.errors import DatabaseError, EcomError, FeedError, PrerequisiteError, StorageError
 from ecom_platform.java.discovery import Java, find_java, look_for_java
-from ecom_platform.landing.bucket.bucket_identity import read_marker
-from ecom_platform.landing.bucket.bucket_zone import BucketZone
-from ecom_platform.landing.zone import LandingZone, make_writable
+from ecom_platform.landing.inspection import inspection
+from ecom_platform.landing.zones import prepare, zone_of
 from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import Settings, read_environment
 from ecom_platform.store.connection import Database
@@ -34,6 +31,7 @@ from ecom_platform.store.refusals import refusal
 from ecom_platform.store.schema import require_usable
 from ecom_platform.streaming.cluster import driver_host, master_address
 from ecom_platform.streaming.environment import not_taken_over
+from ecom_platform.writable import existing, make_writable, may_be_written
 
 # The embedded server's first WAL segments, Spark's scratch, a new Dagster instance.
 MIN_FREE_BYTES = 300 * 1024**2
@@ -68,8 +66,8 @@ def examine(settings: Settings) -> list[Prerequisite]:
         ("Java", lambda s: _described(look_for_java(s))),
         ("PostgreSQL", _postgres),
         ("Spark master", _spark_master),
-        ("State", lambda s: _may_be_written(s.home, "ECOM_HOME")),
-        ("Landing zone", _landing_zone),
+        ("State", lambda s: may_be_written(s.home, "ECOM_HOME")),
+        ("Landing zone", lambda settings: inspection(settings).usable()),
         ("Feeds", _feeds),
         ("Dagster", _dagster),
         ("Disk", lambda s: _disk(s, 0)),
@@ -227,34 +225,10 @@ def _executors(settings: Settings) -> str:
     )
 
 
-def _landing_zone(settings: Settings) -> str:
-    zone = BucketZone.of(settings)
-    if zone is None:
-        return _may_be_written(settings.landing_dir, "ECOM_LANDING_DIR")
-    read_marker(zone)
-    return f"{zone.location.url}, can be read; whether it can be written, the next load proves"
-
-
 def _landing(settings: Settings) -> None:
     if settings.landing_bucket is None:
-        LandingZone.of(settings).prepare()
+        prepare(zone_of(settings))
     make_writable(settings.home)
-
-
-def _may_be_written(folder: Path, variable: str) -> str:
-    """Asked of the system, and of the folder above where it is not there yet; the run then proves it."""
-    remedy = f"Make it writable, or set {variable} to a folder that is."
-    try:
-        there = _existing(folder)
-        if not there.is_dir():
-            raise StorageError(f"{there} is no folder, so {folder} cannot be one.", remedy)
-        read_only = os.statvfs(there).f_flag & os.ST_RDONLY
-    except OSError as error:
-        raise StorageError(f"The folder {folder} cannot be used: {error.strerror}.", remedy) from error
-    if read_only or not os.access(there, os.W_OK | os.X_OK):
-        reason = "its file system is read-only" if read_only else "this user may not"
-        raise StorageError(f"The folder {there} cannot be written: {reason}.", remedy)
-    return f"{folder}, writable" if there == folder else f"{folder}, made when needed"
 
 
 def _dagster(settings: Settings) -> str:
@@ -262,7 +236,7 @@ def _dagster(settings: Settings) -> str:
     if chosen is None:
         return f"{settings.dagster_home}, below ECOM_HOME"
     ours = "" if (chosen / "dagster.yaml").is_file() else ", without a dagster.yaml: Dagster's defaults"
-    return _may_be_written(chosen, "DAGSTER_HOME") + ours
+    return may_be_written(chosen, "DAGSTER_HOME") + ours
 
 
 def _alerts(settings: Settings) -> str:
@@ -275,7 +249,7 @@ def _disk(settings: Settings, events: int) -> str:
     frees = {}
     folders = (settings.home, *([settings.landing_dir] if settings.landing_bucket is None else []))
     for folder in folders:
-        free = shutil.disk_usage(_existing(folder)).free
+        free = shutil.disk_usage(existing(folder)).free
         frees[folder] = free
         if free < needed:
             raise StorageError(
@@ -283,10 +257,3 @@ def _disk(settings: Settings, events: int) -> str:
                 "Make room, or set ECOM_HOME to a folder on another disk.",
             )
     return f"{min(frees.values()) / 2**30:,.1f} GiB free"
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that is there."""
-    while not folder.exists():
-        folder = folder.parent
-    return folder

@@ -35,7 +35,7 @@ class Group(click.Group):
 
 def folders_of(settings: Settings) -> Any:
     """The landing zone in folders, those made. Raises :class:`UsageError` where files land in a bucket."""
-    from ecom_platform.landing.zone import LandingZone
+    from ecom_platform.landing.folder.zone import LandingZone
 
     zone = LandingZone.of(settings)
     zone.prepare()
@@ -44,11 +44,10 @@ def folders_of(settings: Settings) -> Any:
 
 def zone_of(settings: Settings) -> Any:
     """The landing zone, known to be usable."""
-    from ecom_platform.landing.kept_files import kept_files
-    from ecom_platform.landing.kept_files import zone_of as zone_in
+    from ecom_platform.landing import zones
 
-    zone = zone_in(settings)
-    kept_files(zone).prepare()
+    zone = zones.zone_of(settings)
+    zones.prepare(zone)
     return zone
 
 

@@ -7,18 +7,13 @@ the platform needs (``doctor``).
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import EcomError
-from ecom_platform.landing.bucket.bucket_zone import BucketZone
-from ecom_platform.landing.bucket.object_look import BucketPlacing, held_of, listed
-from ecom_platform.landing.placing import waiting_files
-from ecom_platform.landing.scan import LandedFile, look
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.inspection import inspection
 from ecom_platform.orchestration.history import History, read_history
 from ecom_platform.settings import Settings
 from ecom_platform.store.table_status import TableStatus, table_status
@@ -149,38 +144,17 @@ def _definitions() -> dg.Definitions:
 
 
 def _waiting(settings: Settings, tables: TableStatus) -> WaitingFiles:
-    bucket = BucketZone.of(settings)
-    if bucket is None and not settings.landing_dir.exists():
-        return WaitingFiles()
-    landed, refused, without_feed = (
-        _landed(settings) if bucket is None else _objects(settings, bucket, tables)
-    )
-    times = [file.landed_at for file in landed]
+    landed = inspection(settings).landed(catalog(settings).feeds, tables)
+    times = [file.landed_at for file in landed.files]
     if tables.claimed_since is not None:
         times.append(tables.claimed_since)
     return WaitingFiles(
-        files=len(landed) + tables.claimed_files,
-        bytes=sum(file.size for file in landed) + tables.claimed_bytes,
+        files=len(landed.files) + tables.claimed_files,
+        bytes=sum(file.size for file in landed.files) + tables.claimed_bytes,
         since=min(times, default=None),
-        refused=refused,
-        without_feed=without_feed,
+        refused=landed.refused,
+        without_feed=landed.without_feed,
     )
-
-
-def _landed(settings: Settings) -> tuple[Collection[LandedFile], dict[str, str], dict[str, str]]:
-    """Files in the landing folder, why others are never taken, and what those of no feed look like."""
-    there = look(settings.landing_dir, feeds=LandingZone.of(settings).feeds)
-    waiting = waiting_files(settings.landing_dir, catalog(settings).feeds, settings.settle_seconds)
-    return there.files.values(), there.refused, waiting
-
-
-def _objects(
-    settings: Settings, zone: BucketZone, tables: TableStatus
-) -> tuple[Collection[LandedFile], dict[str, str], dict[str, str]]:
-    """The same of a bucket."""
-    found = listed(zone).without(held_of(zone, tables.objects, tables.loading_keys))
-    _, waiting = BucketPlacing(zone, catalog(settings).feeds).place(found)
-    return found.settled, found.refused, waiting
 
 
 def moment(time: datetime) -> str:

@@ -1,7 +1,7 @@
 """To which feed a file belongs that lies in no feed's folder: its header says so, or nothing does.
 
 Belongs here: the decision about one file. Does not belong here: where files lie, and moving them
-(``landing.placing``), or the words about a file that fits no feed (``misfits``).
+(``landing.folder.placing``), or the words about a file that fits no feed (``misfits``).
 """
 
 from __future__ import annotations

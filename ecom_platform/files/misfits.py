@@ -1,7 +1,7 @@
 """What is said of a file whose header is that of no feed: what it looks like, and how far it is from one.
 
 Belongs here: the words. Does not belong here: the decision (``belonging``), or where its feed's folder is
-(``landing.placing``).
+(``landing.folder.placing``).
 
 What is said goes to logs, chats and mail: names are repeated where they look like names, data never.
 """

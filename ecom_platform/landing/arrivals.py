@@ -12,8 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ecom_platform.landing.scan import LandedFile
+from ecom_platform.landing.landed import LandedFile
 from ecom_platform.store.ledger import Leftover
+from ecom_platform.store.lock import Holder
 
 _NAMES_SHOWN = 3
 
@@ -25,6 +26,20 @@ class Waiting:
     name: str
     size: int
     landed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one look found to do, without claiming anything. ``waiting`` are files that may be claimed, and
+    those that a killed run had claimed; ``growing`` are not finished. ``without_feed`` says why each of those
+    waits that is of none, ``refused`` why others are never taken. ``holder`` loads just now, where that was
+    asked."""
+
+    waiting: frozenset[Waiting] = frozenset()
+    growing: tuple[str, ...] = ()
+    refused: dict[str, str] = field(default_factory=dict)
+    without_feed: dict[str, str] = field(default_factory=dict)
+    holder: Holder | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
-"""Files that somebody names, copied into the landing folder as files of a feed.
+"""Files that somebody names, to land as files of a feed.
 
-Belongs here: letting them land whole, all of them or none. Does not belong here: claiming them (``claim``),
-or putting them into a bucket (``bucket.object_arriving``).
+Belongs here: which can be brought in, and as whose. Does not belong here: copying them
+(``landing_places``, ``bucket.object_arriving``), or claiming them.
 """
 
 from __future__ import annotations
@@ -12,20 +12,7 @@ from pathlib import Path
 
 from ecom_platform.errors import UsageError
 from ecom_platform.feeds.packaged import TOP_FEED
-from ecom_platform.landing.no_replace import place
-from ecom_platform.landing.scan import MAX_NAME_BYTES, unfinished_by
-from ecom_platform.landing.zone import LandingZone
-
-
-def bring_in(zone: LandingZone, feed: str, files: Sequence[Path]) -> list[str]:
-    """Copy ``files`` into the feed's folder, and return the names under which they landed.
-
-    What is there is not replaced: another file of a name lands under a name of its own. Raises
-    :class:`UsageError` before anything is copied.
-    """
-    require_files(files)
-    folder = folder_of_feed(feed)
-    return [place(path.resolve(), zone.landing, [folder + path.name]) for path in files]
+from ecom_platform.landing.landed import MAX_NAME_BYTES, unfinished_by
 
 
 def require_files(files: Sequence[Path], largest: int | None = None) -> None:

@@ -6,23 +6,23 @@ ledger, whose rows stay: what was loaded remains known after its file is gone.
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterable
 from datetime import date, timedelta
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.bucket.bucket_zone import BucketZone
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.kept_names import is_day
 
 
-def expired_days(days: list[str], today: date, keep_days: int) -> list[str]:
-    """Those archive folders, named ``YYYY-MM-DD``, that are older than ``keep_days``."""
+def expired_days(days: Iterable[str], today: date, keep_days: int) -> list[str]:
+    """Those days of the archive, ``YYYY-MM-DD``, that are older than ``keep_days``, oldest first."""
     oldest = (today - timedelta(days=keep_days)).isoformat()
-    return sorted(day for day in days if len(day) == len(oldest) and day < oldest)
+    return sorted(day for day in days if is_day(day) and day < oldest)
 
 
-def delete_expired(zone: LandingZone, today: date, keep_days: int) -> list[str]:
+def delete_expired(zone: LandingZone | BucketZone, today: date, keep_days: int) -> list[str]:
     """Delete what is past its time; returns the days that went."""
-    folders = zone.archive_days()
-    days = set(expired_days([folder.name for folder in folders], today, keep_days))
-    for folder in folders:
-        if folder.name in days:
-            shutil.rmtree(folder)
-    return sorted(days)
+    days = expired_days(zone.archived_on(), today, keep_days)
+    for day in days:
+        zone.delete_day(day)
+    return days

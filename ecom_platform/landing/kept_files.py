@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from errno import ENOENT
@@ -16,21 +16,19 @@ from pathlib import Path
 from typing import Protocol
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing import claim, identity, returning
-from ecom_platform.landing.bucket import bucket_identity, object_claim, object_returning
+from ecom_platform.landing.bucket import named_objects, object_claim, object_returning
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
-from ecom_platform.landing.former_quarantine import release_what_fits
+from ecom_platform.landing.folder import claim, named_files, returning
+from ecom_platform.landing.folder.former_quarantine import release_what_fits
+from ecom_platform.landing.folder.taking_out import Moves
+from ecom_platform.landing.folder.zone import LandingZone, make_room
 from ecom_platform.landing.reconciliation import Reconciliation
-from ecom_platform.landing.taking_out import Moves
-from ecom_platform.landing.zone import LandingZone, make_room
+from ecom_platform.landing.zones import Zone
 from ecom_platform.objects import ObjectChangedError, download
-from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.ledger import FileState
 from ecom_platform.store.outcome import base
-
-Zone = LandingZone | BucketZone
 
 
 class TakingOut(Protocol):
@@ -56,12 +54,6 @@ class KeptFiles(Protocol):
     @property
     def feeds(self) -> frozenset[str]:
         """Whose folders are looked into."""
-
-    def prepare(self) -> None:
-        """Make what is needed and prove that it can be used; raises :class:`StorageError`."""
-
-    def verify(self, connection: Connection) -> None:
-        """Make sure that this is what the ledger is about; raises :class:`StorageError`."""
 
     def recover(self, database: Database) -> None:
         """Put right what an interrupted run had left: what was loaded is in the archive then."""
@@ -95,6 +87,17 @@ class KeptFiles(Protocol):
         """Move files from where they were ``archived`` into the quarantine, which is their state by now.
         Killed in between, the next ingest goes on."""
 
+    def line_counts(self, connection: Connection, names: Sequence[str]) -> dict[str, int]:
+        """How many line ends there are in the newest file of each name: waiting, being loaded or put away.
+        One that is being moved just now may be missing."""
+
+    def discards(
+        self, connection: Connection, file_ids: Collection[int], names: Collection[str]
+    ) -> list[Callable[[], None]]:
+        """What deletes each of these files wherever it lies: those of the ledger, and what bears one of the
+        ``names`` and waits to be claimed or has a number that the ledger does not know. Each raises
+        :class:`StorageError`."""
+
     def release_what_fits(self, database: Database, feed: Feed) -> list[str]:
         """Let files of ``feed`` land again that were quarantined for a header that fits by now."""
 
@@ -108,12 +111,6 @@ class InFolders:
     @property
     def feeds(self) -> frozenset[str]:
         return self.zone.feeds
-
-    def prepare(self) -> None:
-        self.zone.prepare()
-
-    def verify(self, connection: Connection) -> None:
-        identity.verify(connection, self.zone)
 
     def recover(self, database: Database) -> None:
         claim.recover(database, self.zone)
@@ -166,6 +163,14 @@ class InFolders:
             path.rename(claimed)
             claim.finish(self.zone, states[file.file_id])
 
+    def line_counts(self, connection: Connection, names: Sequence[str]) -> dict[str, int]:
+        return named_files.line_counts(connection, self.zone, names)
+
+    def discards(
+        self, connection: Connection, file_ids: Collection[int], names: Collection[str]
+    ) -> list[Callable[[], None]]:
+        return named_files.discards(connection, self.zone, file_ids, names)
+
     def release_what_fits(self, database: Database, feed: Feed) -> list[str]:
         return release_what_fits(database, self.zone, feed)
 
@@ -179,12 +184,6 @@ class InBucket:
     @property
     def feeds(self) -> frozenset[str]:
         return self.zone.feeds
-
-    def prepare(self) -> None:
-        bucket_identity.prepare(self.zone)
-
-    def verify(self, connection: Connection) -> None:
-        bucket_identity.verify(connection, self.zone)
 
     def recover(self, database: Database) -> None:
         object_claim.recover(database, self.zone)
@@ -240,6 +239,14 @@ class InBucket:
     ) -> None:
         object_returning.quarantine(database, self.zone, files, archived)
 
+    def line_counts(self, connection: Connection, names: Sequence[str]) -> dict[str, int]:
+        return named_objects.line_counts(connection, self.zone, names)
+
+    def discards(
+        self, connection: Connection, file_ids: Collection[int], names: Collection[str]
+    ) -> list[Callable[[], None]]:
+        return named_objects.discards(connection, self.zone, file_ids, names)
+
     def release_what_fits(self, database: Database, feed: Feed) -> list[str]:
         return object_returning.release_what_fits(database, self.zone, feed, self.reading)
 
@@ -247,11 +254,6 @@ class InBucket:
 def kept_files(zone: Zone) -> KeptFiles:
     """What is kept in ``zone``."""
     return InBucket(zone) if isinstance(zone, BucketZone) else InFolders(zone)
-
-
-def zone_of(settings: Settings) -> Zone:
-    """The landing zone of these settings."""
-    return BucketZone.of(settings) or LandingZone.of(settings)
 
 
 @contextmanager

@@ -6,26 +6,32 @@ their order (``streaming.ingest``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import tempfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Protocol
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing import arriving, claim, identity, placing, put_away
-from ecom_platform.landing.accounting import ended, require_ends
-from ecom_platform.landing.bucket import bucket_checks, bucket_identity, object_arriving
-from ecom_platform.landing.bucket import object_claim as of_objects
+from ecom_platform.landing.accounting import ended
+from ecom_platform.landing.arriving import folder_of_feed, require_files
+from ecom_platform.landing.bucket import object_arriving, object_claim
 from ecom_platform.landing.bucket.bucket_zone import BucketZone, quarantined_key
 from ecom_platform.landing.bucket.object_look import BucketPlacing, look
 from ecom_platform.landing.bucket.object_lookout import ObjectLookout
+from ecom_platform.landing.claims import Claim, Recovery
 from ecom_platform.landing.expiry import delete_expired
-from ecom_platform.landing.former_quarantine import release_from_quarantine
-from ecom_platform.landing.lookout import FolderLookout, Lookout
-from ecom_platform.landing.scan import LandedFile, Scan
-from ecom_platform.landing.watch import scan
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder import claim, no_replace, placing, put_away
+from ecom_platform.landing.folder.disk_account import require_ends
+from ecom_platform.landing.folder.folder_lookout import FolderLookout
+from ecom_platform.landing.folder.former_quarantine import release_from_quarantine
+from ecom_platform.landing.folder.watch import scan
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.landed import LandedFile, Scan
+from ecom_platform.landing.lookout import Lookout
+from ecom_platform.landing.zones import prepare, verify
 from ecom_platform.objects import Location
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
@@ -42,6 +48,10 @@ class Placer(Protocol):
 
 class LandingPlaces(Protocol):
     """A landing zone, as a load sees it."""
+
+    @property
+    def feeds(self) -> frozenset[str]:
+        """Whose folders are looked into."""
 
     @property
     def units(self) -> Path:
@@ -68,7 +78,7 @@ class LandingPlaces(Protocol):
     def looking_into(self, feeds: Collection[str]) -> LandingPlaces:
         """The same, of which only the folders of these feeds are looked into."""
 
-    def recover(self, database: Database, declared: Mapping[str, Feed]) -> claim.Recovery:
+    def recover(self, database: Database, declared: Mapping[str, Feed]) -> Recovery:
         """Put right what an interrupted run had left."""
 
     def placer(self, declared: Mapping[str, Feed], produced: Collection[str]) -> Placer: ...
@@ -83,10 +93,19 @@ class LandingPlaces(Protocol):
     ) -> Scan:
         """What has landed, once it rests or ``wait_seconds`` have passed."""
 
-    def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim: ...
+    def claim(self, database: Database, files: Sequence[LandedFile]) -> Claim: ...
+
+    def filling(self) -> AbstractContextManager[Path]:
+        """A folder for files that are to land, each written whole by a name of its own. They land at the end
+        of the block at the latest, all of them or none; raises :class:`StorageError` where something has the
+        place of one."""
 
     def bring_in(self, feed: str, files: Sequence[Path]) -> list[str]:
-        """Let copies of files that somebody names land as files of the feed; returns their names."""
+        """Let copies of files that somebody names land as files of the feed; returns their names.
+
+        What is there is not replaced: another file of a name lands under a name of its own. Raises
+        :class:`UsageError` before anything is copied.
+        """
 
     def lookout(
         self,
@@ -135,6 +154,10 @@ class Folders:
     zone: LandingZone
 
     @property
+    def feeds(self) -> frozenset[str]:
+        return self.zone.feeds
+
+    @property
     def units(self) -> Path:
         return self.zone.units
 
@@ -151,15 +174,15 @@ class Folders:
         return self.zone.landing.as_uri()
 
     def prepare(self) -> None:
-        self.zone.prepare()
+        prepare(self.zone)
 
     def verify(self, connection: Connection) -> None:
-        identity.verify(connection, self.zone)
+        verify(connection, self.zone)
 
     def looking_into(self, feeds: Collection[str]) -> Folders:
         return Folders(self.zone.looking_into(feeds))
 
-    def recover(self, database: Database, declared: Mapping[str, Feed]) -> claim.Recovery:
+    def recover(self, database: Database, declared: Mapping[str, Feed]) -> Recovery:
         recovery = claim.recover(database, self.zone)
         release_from_quarantine(database, self.zone, declared)
         return recovery
@@ -177,11 +200,16 @@ class Folders:
     ) -> Scan:
         return scan(self.zone.landing, settle_seconds, wait_seconds, produced, slow, feeds=self.zone.feeds)
 
-    def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim:
+    def claim(self, database: Database, files: Sequence[LandedFile]) -> Claim:
         return claim.claim_files(database, self.zone, files)
 
+    def filling(self) -> AbstractContextManager[Path]:
+        return nullcontext(self.zone.landing)
+
     def bring_in(self, feed: str, files: Sequence[Path]) -> list[str]:
-        return arriving.bring_in(self.zone, feed, files)
+        require_files(files)
+        folder = folder_of_feed(feed)
+        return [no_replace.place(path.resolve(), self.zone.landing, [folder + path.name]) for path in files]
 
     def lookout(
         self,
@@ -232,6 +260,10 @@ class Objects:
     zone: BucketZone
 
     @property
+    def feeds(self) -> frozenset[str]:
+        return self.zone.feeds
+
+    @property
     def units(self) -> Path:
         return self.zone.units
 
@@ -248,16 +280,16 @@ class Objects:
         return self.zone.location.url
 
     def prepare(self) -> None:
-        bucket_identity.prepare(self.zone)
+        prepare(self.zone)
 
     def verify(self, connection: Connection) -> None:
-        bucket_identity.verify(connection, self.zone)
+        verify(connection, self.zone)
 
     def looking_into(self, feeds: Collection[str]) -> Objects:
         return Objects(self.zone.looking_into(feeds))
 
-    def recover(self, database: Database, declared: Mapping[str, Feed]) -> claim.Recovery:  # noqa: ARG002
-        return of_objects.recover(database, self.zone)
+    def recover(self, database: Database, declared: Mapping[str, Feed]) -> Recovery:  # noqa: ARG002
+        return object_claim.recover(database, self.zone)
 
     def placer(self, declared: Mapping[str, Feed], produced: Collection[str]) -> Placer:
         return BucketPlacing(self.zone, declared, produced)
@@ -272,8 +304,16 @@ class Objects:
     ) -> Scan:
         return look(database, self.zone)
 
-    def claim(self, database: Database, files: Sequence[LandedFile]) -> claim.Claim:
-        return of_objects.claim_objects(database, self.zone, files)
+    def claim(self, database: Database, files: Sequence[LandedFile]) -> Claim:
+        return object_claim.claim_objects(database, self.zone, files)
+
+    @contextmanager
+    def filling(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(prefix="ecom-landing-") as folder:
+            yield Path(folder)
+            object_arriving.let_land(
+                self.zone, Path(folder), sorted(path.name for path in Path(folder).iterdir())
+            )
 
     def bring_in(self, feed: str, files: Sequence[Path]) -> list[str]:
         return object_arriving.bring_in(self.zone, feed, files)
@@ -305,14 +345,14 @@ class Objects:
         return []  # the task that reads it finds out
 
     def give_back(self, database: Database, file_ids: Collection[int]) -> list[str]:
-        return of_objects.give_back(database, self.zone, file_ids)
+        return object_claim.give_back(database, self.zone, file_ids)
 
     def put_away(self, database: Database, file_ids: Collection[int], wait_seconds: float) -> list[str]:
-        return of_objects.put_away(database, self.zone, file_ids, wait_seconds)
+        return object_claim.put_away(database, self.zone, file_ids, wait_seconds)
 
     def look_back(self, database: Database) -> list[str]:
         # Nobody writes on in an object. A store that is away for longer is for the next look.
-        return of_objects.put_away_left(database, self.zone.in_a_hurry())
+        return object_claim.put_away_left(database, self.zone.in_a_hurry())
 
     def require_ends(self, database: Database, file_ids: Collection[int]) -> None:
         ended(database, file_ids)
@@ -323,10 +363,10 @@ class Objects:
         return self.zone.location.url_of(quarantined_key(file_id, name))
 
     def expire(self, today: date, keep_days: int) -> list[str]:
-        return bucket_checks.delete_expired(self.zone, today, keep_days)
+        return delete_expired(self.zone, today, keep_days)
 
 
-def places_of(settings: Settings) -> Folders | Objects:
+def places_of(settings: Settings) -> LandingPlaces:
     """The landing zone of these settings."""
     zone = BucketZone.of(settings)
     return Folders(LandingZone.of(settings)) if zone is None else Objects(zone)

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from ecom_platform.landing.landed import LandedFile, Scan
 from ecom_platform.landing.lookout import Lookout
-from ecom_platform.landing.scan import LandedFile, Scan
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection
 

@@ -1,7 +1,6 @@
 """Files that are to be loaded again, and putting landing zone and ledger in agreement.
 
-Belongs here: which files somebody means. Does not belong here: bringing them back (``landing.returning`` and
-its like for a bucket), or loading them (``streaming.ingest``).
+Belongs here: which files somebody means. Does not belong here: bringing them back (``landing.kept_files``), or loading them (``streaming.ingest``).
 """
 
 from __future__ import annotations
@@ -11,9 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from ecom_platform.errors import UsageError
-from ecom_platform.landing.kept_files import Zone, kept_files
+from ecom_platform.landing.kept_files import kept_files
+from ecom_platform.landing.kept_names import file_number, numbered
 from ecom_platform.landing.reconciliation import Reconciliation
-from ecom_platform.landing.zone import file_number, numbered
+from ecom_platform.landing.zones import Zone, verify
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.outcome import base
@@ -26,7 +26,7 @@ def reload_files(database: Database, zone: Zone, files: Sequence[str]) -> list[s
     """
     kept = kept_files(zone)
     with database.open() as connection:
-        kept.verify(connection)
+        verify(connection, zone)
         states = [known_file(connection, file) for file in files]
     return kept.land_copies(database, states)
 
@@ -35,7 +35,7 @@ def reload_since(database: Database, zone: Zone, since: datetime) -> list[str]:
     """Bring back what was loaded at or after ``since``."""
     kept = kept_files(zone)
     with database.open() as connection:
-        kept.verify(connection)
+        verify(connection, zone)
         states = ledger.loaded_since(connection, since)
     return kept.land_copies(database, states)
 

@@ -88,7 +88,7 @@ def trace_event_or_file(
 ) -> None:
     """What became of a row, a file or a line of one. The run succeeds, whatever the answer."""
     with ecom_postgres.database.open() as connection:
-        answer = trace(connection, ecom_landing.kept_in, config.wanted, catalog(ecom_landing.settings).feeds)
+        answer = trace(connection, ecom_landing.zone, config.wanted, catalog(ecom_landing.settings).feeds)
     context.log.info("\n".join([answer.verdict, *(str(fact) for fact in answer.facts)]))
     context.add_output_metadata(
         {"known": answer.known, "verdict": answer.verdict, "facts": dg.MetadataValue.json(answer.facts)}
@@ -106,9 +106,9 @@ def reload_archived_files(
 ) -> None:
     """Bring archived files back and load them: deleted rows return, the rest are duplicates."""
     if config.since:
-        names = reload_since(ecom_postgres.database, ecom_landing.kept_in, utc("since", config.since))
+        names = reload_since(ecom_postgres.database, ecom_landing.zone, utc("since", config.since))
     else:
-        names = reload_files(ecom_postgres.database, ecom_landing.kept_in, config.files)
+        names = reload_files(ecom_postgres.database, ecom_landing.zone, config.files)
     context.log.info(f"{len(names)} files land again: {', '.join(names[:20])}")
     _ingest(context, ecom_postgres, ecom_landing, ecom_spark, ecom_workload)
 
@@ -124,7 +124,7 @@ def reconcile_disk_and_ledger(
 ) -> None:
     """After a database was restored: load again what its ledger does not know."""
     with ingest_lock(ecom_postgres.database, ecom_landing.settings.lock_wait_seconds):
-        done = reconcile(ecom_postgres.database, ecom_landing.kept_in, adopt=config.adopt)
+        done = reconcile(ecom_postgres.database, ecom_landing.zone, adopt=config.adopt)
     context.log.info(f"{done}")
     _ingest(context, ecom_postgres, ecom_landing, ecom_spark, ecom_workload)
 
@@ -140,10 +140,10 @@ def replay_rejected_rows(
     if config.fixed is not None:
         corrections = file_below(ecom_landing.settings.corrections_dir, config.fixed)
         feed = declared_feed(ecom_landing.settings, config.feed)
-        done = replay_corrected(ecom_postgres.database, corrections, feed, ecom_landing.kept_in)
+        done = replay_corrected(ecom_postgres.database, corrections, feed, ecom_landing.zone)
     else:
         done = replay_as_they_are(
-            ecom_postgres.database, ecom_landing.kept_in, catalog(ecom_landing.settings).feeds
+            ecom_postgres.database, ecom_landing.zone, catalog(ecom_landing.settings).feeds
         )
     context.log.info(f"{dict(done.verdicts)}; unmatched: {done.unmatched}")
 

@@ -17,10 +17,9 @@ from dagster_pyspark import LazyPySparkResource
 from pydantic import PrivateAttr
 
 from ecom_platform.errors import SettingsError
-from ecom_platform.landing.bucket.bucket_zone import BucketZone
-from ecom_platform.landing.kept_files import Zone, kept_files, zone_of
-from ecom_platform.landing.landing_places import Folders, Objects, places_of
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.inspection import Inspection, inspection
+from ecom_platform.landing.landing_places import LandingPlaces, places_of
+from ecom_platform.landing.zones import Zone, prepare, zone_of
 from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import WAITING_TAG
@@ -66,31 +65,22 @@ class LandingZoneResource(dg.ConfigurableResource[Any]):
         return load_settings()
 
     @property
-    def zone(self) -> LandingZone:
-        """The zone, its folders made and known to be writable. Raises :class:`UsageError` where files land in
-        a bucket."""
-        zone = LandingZone.of(self.settings)
-        zone.prepare()
-        return zone
-
-    @property
-    def places(self) -> Folders | Objects:
+    def places(self) -> LandingPlaces:
         """What a load does there, known to be usable. Raises :class:`StorageError`."""
         places = places_of(self.settings)
         places.prepare()
         return places
 
     @property
-    def kept_in(self) -> Zone:
-        """The zone, in folders or in a bucket, known to be usable. Raises :class:`StorageError`."""
+    def zone(self) -> Zone:
+        """The zone, known to be usable. Raises :class:`StorageError`."""
         zone = zone_of(self.settings)
-        kept_files(zone).prepare()
+        prepare(zone)
         return zone
 
-    @property
-    def bucket(self) -> BucketZone | None:
-        """The zone in a bucket, where files land in one."""
-        return BucketZone.of(self.settings)
+    def inspection(self, *, hurried: bool = False) -> Inspection:
+        """What is asked there without moving anything."""
+        return inspection(self.settings, hurried=hurried)
 
 
 class SparkResource(LazyPySparkResource):

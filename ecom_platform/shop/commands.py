@@ -82,19 +82,19 @@ def shop() -> None:
 @json_option
 def remove_shop(yes: bool, as_json: bool) -> int:
     """Take out everything that was generated: events, rejects, ledger, files."""
-    from ecom_platform.landing.landing_places import places_of
+    from ecom_platform.landing.zones import prepare, zone_of
     from ecom_platform.shop.removal import remove, survey
     from ecom_platform.store.provision import provide
 
     settings = load_settings()
     with provide(settings) as database:
-        places = places_of(settings)
-        places.prepare()
+        zone = zone_of(settings)
+        prepare(zone)
         with database.open() as connection:
-            found = survey(connection, places)
+            found = survey(connection, zone)
         done = None
         if yes and not found.nothing:
-            done = remove(database, places, settings.lock_wait_seconds)
+            done = remove(database, zone, settings.lock_wait_seconds)
     answer: dict[str, Any] = {"success": yes or found.nothing, "removed": done is not None}
     answer |= (done or found).as_json()
     if found.nothing:

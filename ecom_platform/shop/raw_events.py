@@ -135,7 +135,7 @@ def files_hold_generated_events(
     """
     with ecom_postgres.transaction() as connection:
         generation = generations.latest(connection, context.run.run_id)
-        counts = count_records(connection, ecom_landing.places, generation.file_names) if generation else {}
+        counts = count_records(connection, ecom_landing.zone, generation.file_names) if generation else {}
     return check_result(findings.generated_files(generation, counts))
 
 

@@ -13,8 +13,8 @@ from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from ecom_platform.errors import EcomError, IngestError
+from ecom_platform.landing.landed import LandedFile, Scan
 from ecom_platform.landing.lookout import Lookout
-from ecom_platform.landing.scan import LandedFile, Scan
 from ecom_platform.store.ledger import ClaimedFile
 from ecom_platform.store.outcome import feed_of
 from ecom_platform.streaming.dispatch import Dispatcher

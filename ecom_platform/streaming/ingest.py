@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from pyspark.sql import SparkSession
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing.claim import Recovery
+from ecom_platform.landing.claims import Recovery
+from ecom_platform.landing.landed import Scan
 from ecom_platform.landing.landing_places import LandingPlaces, Placer, places_of
 from ecom_platform.landing.own_files import OwnFiles
-from ecom_platform.landing.scan import Scan
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database

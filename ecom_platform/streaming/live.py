@@ -203,7 +203,7 @@ class LiveMode:
                 claimed = ledger.claimed(connection)
                 dispatcher.add(file for file in claimed if feed_of(file.name) in self._job.feeds)
             lookout = self._places.lookout(self._database, self._settings.settle_seconds, self._declared)
-            claimer = self._claimer = Claimer(lookout, self._places.zone.feeds, dispatcher)
+            claimer = self._claimer = Claimer(lookout, self._places.feeds, dispatcher)
 
             def on_batch(batch: Batch) -> None:
                 self._problem = None

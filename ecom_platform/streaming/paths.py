@@ -1,6 +1,6 @@
 """Local paths as Spark wants them told.
 
-Belongs here: spelling. Does not belong here: where anything lies (``settings``, ``landing.zone``).
+Belongs here: spelling. Does not belong here: where anything lies (``settings``, ``landing.folder.zone``).
 """
 
 from __future__ import annotations

@@ -15,23 +15,17 @@ import importlib.metadata
 import platform
 import socket
 import time
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JError
 from pyspark import InheritableThread
 from pyspark.sql import SparkSession
 
-from ecom_platform.errors import ClusterError, DatabaseError, EcomError, StorageError
-from ecom_platform.landing.bucket import bucket_identity
-from ecom_platform.landing.bucket.bucket_zone import OURS, BucketZone
-from ecom_platform.landing.zone import LandingZone
-from ecom_platform.objects import Location, ObjectChangedError, bucket_of
+from ecom_platform.errors import ClusterError, DatabaseError, EcomError
+from ecom_platform.landing.sign import Sign, sign_in
+from ecom_platform.landing.zones import zone_of
 from ecom_platform.settings import Settings
 from ecom_platform.store.connection import Database
 from ecom_platform.streaming import spark_private
@@ -61,7 +55,7 @@ def require_cluster(session: SparkSession, settings: Settings) -> list[Answer]:
     deadline = time.monotonic() + settings.cluster.start_seconds
     try:
         _wait_for_executors(session, settings, deadline)
-        with _sign(settings) as sign:
+        with sign_in(zone_of(settings)) as sign:
             answers = _ask(session, settings, sign, deadline)
     except (Py4JError, ConnectionError) as error:
         raise _removed(settings) from error
@@ -108,69 +102,6 @@ def _removed(settings: Settings) -> ClusterError:
 
 
 # -- executors that come, and what they say --------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """What executors are to find in the landing zone: a file, or an object of a bucket, and what is in it.
-
-    Of a bucket that may only be read it is an object that lies there, by its key and ``etag``; none where
-    nothing does.
-    """
-
-    place: str | Location
-    name: str
-    etag: str | None = None
-
-    def unseen(self) -> str | None:
-        """What is wrong with it here, if anything."""
-        if isinstance(self.place, Location):
-            return self._unseen_in_bucket(self.place)
-        try:
-            text = Path(self.place, self.name).read_text(encoding="utf-8")
-            return None if text == self.name else "it is another folder"
-        except OSError as error:
-            return error.strerror or type(error).__name__
-
-    def _unseen_in_bucket(self, location: Location) -> str | None:
-        bucket = bucket_of(location, hurried=True)
-        try:
-            if self.etag is not None:
-                bucket.read_range(self.name, self.etag, 0, 1, lambda piece: None)
-                return None
-            found = bucket.read(OURS + self.name)
-        except StorageError as error:
-            return error.message
-        except ObjectChangedError as error:
-            return f"there, {error}"
-        return None if found == self.name.encode() else "it is another bucket, or another part of it"
-
-
-@contextmanager
-def _sign(settings: Settings) -> Iterator[Sign | None]:
-    """A sign for executors to read: a folder, or a bucket, of the same name would not do."""
-    name = f"_probe-{uuid.uuid4().hex}"
-    bucket = BucketZone.of(settings)
-    if bucket is not None:
-        bucket_identity.prepare(bucket)
-        if bucket.leaves:
-            found = bucket_identity.any_object(bucket)
-            yield None if found is None else Sign(bucket.location, found.key, found.etag)
-            return
-        bucket.bucket.put(OURS + name, name.encode())
-        try:
-            yield Sign(bucket.location, name)
-        finally:
-            bucket.bucket.delete_whatever(OURS + name)
-        return
-    zone = LandingZone.of(settings)
-    zone.prepare()
-    path = zone.units / name
-    path.write_text(name, encoding="utf-8")
-    try:
-        yield Sign(str(zone.units), name)
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _ask(session: SparkSession, settings: Settings, sign: Sign | None, deadline: float) -> list[Answer]:

@@ -15,8 +15,8 @@ from ecom_platform.alerts.problem import Kind
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing.landing_places import Folders, Objects
-from ecom_platform.landing.scan import NO_FEED
+from ecom_platform.landing.landed import NO_FEED
+from ecom_platform.landing.landing_places import LandingPlaces
 from ecom_platform.settings import Settings
 from ecom_platform.store.alerts import open_problems
 from ecom_platform.store.audit import Finding
@@ -34,7 +34,7 @@ class Ready:
     refused: dict[str, str]
     declared: dict[str, Feed] = field(default_factory=dict)
 
-    def places(self, places: Folders | Objects) -> Folders | Objects:
+    def places(self, places: LandingPlaces) -> LandingPlaces:
         """``places``, in which only folders of these feeds are looked into."""
         return places.looking_into(self.feeds)
 

@@ -19,9 +19,10 @@ from typing import Any
 from ecom_platform.alerts.outbox import DEFAULT_SOURCE
 from ecom_platform.errors import FeedError, StorageError, UsageError
 from ecom_platform.feeds.packaged import TOP_FEED
-from ecom_platform.landing.claim import recover
-from ecom_platform.landing.claim_lock import claim_lock
-from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone
+from ecom_platform.landing.folder.claim import recover
+from ecom_platform.landing.folder.claim_lock import claim_lock
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.kept_names import REASON_SUFFIX
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_names import Holdings, holdings, remove_feed
 from ecom_platform.store.ledger import FileState

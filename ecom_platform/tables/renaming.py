@@ -20,10 +20,10 @@ from ecom_platform.catalog import RESERVED
 from ecom_platform.errors import EcomError, StorageError, UsageError
 from ecom_platform.feeds.declaring import NAME, read_feed
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing.claim import recover
-from ecom_platform.landing.claim_lock import claim_lock
-from ecom_platform.landing.no_replace import move
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.claim import recover
+from ecom_platform.landing.folder.claim_lock import claim_lock
+from ecom_platform.landing.folder.no_replace import move
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_names import rename_feed
 from ecom_platform.store.lock import ingest_lock

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from benchmarks.server import Address, Server, running
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.settings import load_settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database

@@ -11,9 +11,9 @@ import dagster as dg
 import pytest
 
 from ecom_platform.errors import IngestError
-from ecom_platform.landing.accounting import disk_matches_ledger, require_ends
-from ecom_platform.landing.claim import recover
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.claim import recover
+from ecom_platform.landing.folder.disk_account import disk_matches_ledger, require_ends
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.sensors.ledger_age import ledger_age

@@ -10,7 +10,7 @@ import pytest
 from ecom_platform.catalog import Catalog, catalog, packaged
 from ecom_platform.errors import FeedError, UsageError
 from ecom_platform.landing import kept_files
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.settings import load_settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database

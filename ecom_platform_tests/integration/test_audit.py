@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.shop.event_rules import EVENT_RULES
 from ecom_platform.store import audit
 from ecom_platform.store.audit import Finding

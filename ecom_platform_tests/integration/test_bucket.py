@@ -26,15 +26,16 @@ from ecom_platform.landing.bucket import bucket_checks, bucket_identity
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.bucket.object_claim import TAG_NAME, claim_objects, give_back, put_away, recover
 from ecom_platform.landing.bucket.object_look import BucketPlacing, LandedObject, look
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.inspection import inspection
 from ecom_platform.landing.landing_places import Objects, places_of
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.sign import Sign, sign_in
 from ecom_platform.settings import LEAVE, TAG, Settings, load_settings
 from ecom_platform.store import ledger, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.streaming.copies import RANGE_BYTES, fetched
 from ecom_platform.streaming.ingest import IngestResult, ingest
-from ecom_platform.streaming.probe import Sign, _sign
 from ecom_platform_tests.landing import USER_EVENTS, csv_file, line, stored_rows
 from ecom_platform_tests.reference import compare
 from ecom_platform_tests.s3_server import (
@@ -208,10 +209,8 @@ class TestLooking:
 
     def test_what_is_of_no_feed_waits_where_it_is(self, bucket: Bucket) -> None:
         bucket.put(strange__csv=b"colour,shape\nred,round\n")
-        finding = bucket_checks.objects_have_a_feed(
-            bucket.database, bucket.zone, catalog(bucket.settings).feeds
-        )
-        assert not finding.passed
+        waiting = inspection(bucket.settings).without_feed(catalog(bucket.settings).feeds)
+        assert [*waiting] == ["strange.csv"]
         assert bucket.ingest() == []
         assert bucket.landed() == ["strange.csv"]
 
@@ -783,10 +782,10 @@ class TestLeft:
             bucket_identity.prepare(dataclasses.replace(left.zone, location=location))
 
     def test_executors_are_asked_for_an_object_that_is_there(self, left: Bucket) -> None:
-        with _sign(left.settings) as sign:
+        with sign_in(left.zone) as sign:
             assert sign is None  # nothing is there yet
         left.put(a__csv=csv_file(line()))
-        with _sign(left.settings) as sign:
+        with sign_in(left.zone) as sign:
             assert sign is not None
             assert sign.unseen() is None
             left.put(a__csv=csv_file(line(), line()))

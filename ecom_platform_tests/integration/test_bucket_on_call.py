@@ -17,8 +17,9 @@ import pytest
 from ecom_platform.catalog import catalog
 from ecom_platform.cli.status import status
 from ecom_platform.errors import FeedError, StorageError, UsageError
-from ecom_platform.landing.bucket import bucket_checks, object_returning
+from ecom_platform.landing.bucket import object_returning
 from ecom_platform.landing.bucket.object_claim import put_away
+from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.oncall.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.oncall.requeue import reconcile, reload_files, reload_since
 from ecom_platform.oncall.trace import trace
@@ -655,6 +656,6 @@ def test_where_objects_stay_there_is_no_archive(loaded: Shop) -> None:
 
 def test_the_archive_expires(loaded: Shop) -> None:
     ((day,),) = loaded.query("SELECT max(finished_at)::date FROM ingested_files")
-    assert bucket_checks.delete_expired(loaded.zone, day + timedelta(days=1), 1) == []
-    assert bucket_checks.delete_expired(loaded.zone, day + timedelta(days=3), 1) == [f"{day}"]
+    assert delete_expired(loaded.zone, day + timedelta(days=1), 1) == []
+    assert delete_expired(loaded.zone, day + timedelta(days=3), 1) == [f"{day}"]
     assert loaded.keys(".ecom/archive/") == []

@@ -15,6 +15,7 @@ import pytest
 
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import DatabaseError, StorageError, StoreAwayError
+from ecom_platform.landing.bucket import object_arrivals
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.bucket.object_claim import claim_objects
 from ecom_platform.landing.bucket.object_look import BucketPlacing, look
@@ -223,11 +224,11 @@ class TestWhatIsNotLoaded:
             list(pool.map(lambda n: platform.drop(f"{n}.csv", content=STRANGE), range(100)))
         with faulty_way(platform.s3, lambda request: None) as (endpoint, seen):
             monkeypatch.setenv("ECOM_LANDING_ENDPOINT", endpoint)
-            monkeypatch.setattr(sensor, "FETCH_SECONDS", 0.0)
+            monkeypatch.setattr(object_arrivals, "FETCH_SECONDS", 0.0)
             platform.tick()
             fetched = sum("Range" in request.headers for request in seen)
             assert 0 < fetched < 100
-            monkeypatch.setattr(sensor, "FETCH_SECONDS", 600.0)
+            monkeypatch.setattr(object_arrivals, "FETCH_SECONDS", 600.0)
             assert "100 files" in platform.skipped()
             assert sum("Range" in request.headers for request in seen) == 100
             before = len(seen)

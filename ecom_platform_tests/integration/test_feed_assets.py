@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.orchestration.code_location import definitions
 from ecom_platform.orchestration.execution import execute
 from ecom_platform.orchestration.instance import prepare_instance

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.corrections import Replayed, replay_as_they_are, replay_corrected
 from ecom_platform.oncall.trace import Trace, trace
 from ecom_platform.store.connection import Database

@@ -11,8 +11,8 @@ import pytest
 from ecom_platform.alerts.outbox import DEFAULT_SOURCE
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import DeclarationError, FeedError, UsageError
-from ecom_platform.landing.archive_check import archive_matches_ledger
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.archive_check import archive_matches_ledger
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.oncall.trace import trace
 from ecom_platform.settings import Settings, load_settings

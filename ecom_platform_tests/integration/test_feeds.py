@@ -21,9 +21,9 @@ from ecom_platform.errors import FeedError
 from ecom_platform.feeds.declaring import read_feed
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
-from ecom_platform.landing.claim import claim_files, finish
-from ecom_platform.landing.scan import look
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.claim import claim_files, finish
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
 from ecom_platform.oncall.requeue import reconcile, reload_files
 from ecom_platform.oncall.trace import trace

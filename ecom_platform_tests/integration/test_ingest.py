@@ -13,10 +13,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ecom_platform.errors import IngestError, LockedError
-from ecom_platform.landing.accounting import disk_matches_ledger
-from ecom_platform.landing.claim import claim, claim_files
-from ecom_platform.landing.scan import look
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.claim import claim, claim_files
+from ecom_platform.landing.folder.disk_account import disk_matches_ledger
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.settings import Settings
 from ecom_platform.shop.generator import GeneratorConfig, write_files
@@ -293,7 +293,7 @@ def test_a_second_ingest_says_who_holds_the_lock(platform: Platform) -> None:
 
 def test_a_writer_that_goes_on_during_the_run(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it adds after its file was loaded is loaded by the same run."""
-    monkeypatch.setattr("ecom_platform.landing.scan.PATIENT_SECONDS", 0)
+    monkeypatch.setattr("ecom_platform.landing.folder.scan.PATIENT_SECONDS", 0)
     rows = [line() for _ in range(4)]
     with (platform.zone.landing / "a.csv").open("wb", buffering=0) as writer:
         writer.write(csv_file(rows[0]))

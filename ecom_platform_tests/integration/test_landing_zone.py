@@ -17,12 +17,13 @@ from uuid import uuid4
 import pytest
 
 from ecom_platform.errors import StorageError, UsageError
-from ecom_platform.landing import identity
-from ecom_platform.landing.archive_check import archive_matches_ledger
-from ecom_platform.landing.claim import claim_files, recover
-from ecom_platform.landing.put_away import put_away
-from ecom_platform.landing.scan import look
-from ecom_platform.landing.zone import LandingZone, numbered
+from ecom_platform.landing.folder import identity
+from ecom_platform.landing.folder.archive_check import archive_matches_ledger
+from ecom_platform.landing.folder.claim import claim_files, recover
+from ecom_platform.landing.folder.put_away import put_away
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.kept_names import numbered
 from ecom_platform.oncall.requeue import reconcile, reload_files
 from ecom_platform.oncall.trace import trace
 from ecom_platform.settings import Settings
@@ -248,7 +249,7 @@ class TestFilesThatCannotBeMoved:
             drop(landing, "c.csv")
             assert len(landing.load(landing.take())) == 1
             if into == "archive":
-                patch.setattr("ecom_platform.landing.archive_check._LOOK_SECONDS", 0)
+                patch.setattr("ecom_platform.landing.folder.archive_check._LOOK_SECONDS", 0)
                 with landing.database.open() as connection:
                     finding = archive_matches_ledger(connection, landing.zone, whole=True)
                 assert "cannot be moved out" in str(finding.details["stuck.csv (file 2)"])
@@ -413,7 +414,9 @@ class TestLateCommits:
         late.start()
         assert settled.wait(240)
         with monkeypatch.context() as patch:
-            patch.setattr("ecom_platform.landing.claim.unreadable", lambda path: "not readable for this user")
+            patch.setattr(
+                "ecom_platform.landing.folder.claim.unreadable", lambda path: "not readable for this user"
+            )
             recovering = threading.Thread(target=recover, args=(landing.database, landing.zone))
             recovering.start()
             wait_until(lambda: waits_for_a_row(landing.database))

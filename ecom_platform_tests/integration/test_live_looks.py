@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.requeue import reload_files
 from ecom_platform.orchestration.resources import PostgresResource
 from ecom_platform.orchestration.sensors import live_looks

@@ -18,9 +18,9 @@ from typing import Any
 import psutil
 import pytest
 
-from ecom_platform.landing.archive_check import archive_matches_ledger
-from ecom_platform.landing.scan import look
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.archive_check import archive_matches_ledger
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import load_settings
 from ecom_platform.store import ledger

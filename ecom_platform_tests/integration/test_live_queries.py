@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from pyspark.sql import SparkSession
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database

@@ -8,7 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.settings import Settings
 from ecom_platform.store import audit
 from ecom_platform.store.connection import Database

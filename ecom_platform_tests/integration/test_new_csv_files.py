@@ -27,9 +27,10 @@ from psycopg.conninfo import make_conninfo
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import DatabaseError, StorageError
 from ecom_platform.landing.arrivals import GiveUp, Launch, Skip, decide
-from ecom_platform.landing.claim import claim, recover
-from ecom_platform.landing.scan import look
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder import folder_arrivals
+from ecom_platform.landing.folder.claim import claim, recover
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import WAITING_TAG
 from ecom_platform.orchestration.presence import appear, leave
@@ -421,7 +422,7 @@ class TestAfterFailures:
 def test_ten_thousand_files(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECOM_SETTLE_SECONDS", "1")
     # Not to be given up before it has seen them all.
-    monkeypatch.setattr(sensor, "LOOK_SECONDS", 30.0)
+    monkeypatch.setattr(folder_arrivals, "LOOK_SECONDS", 30.0)
     content = csv_file(line())
     for number in range(10_000):
         path = platform.zone.landing / f"{number:05}.csv"

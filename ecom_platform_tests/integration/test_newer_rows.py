@@ -17,9 +17,9 @@ import pytest
 
 from ecom_platform.catalog import Catalog, packaged
 from ecom_platform.errors import FeedError, UsageError
-from ecom_platform.landing.claim import claim_files, finish
-from ecom_platform.landing.scan import look
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.claim import claim_files, finish
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.oncall.requeue import reconcile, reload_files
 from ecom_platform.oncall.trace import trace

@@ -15,9 +15,9 @@ import psycopg
 import pytest
 
 from ecom_platform.errors import StorageError, UsageError
-from ecom_platform.landing.claim import claim, finish, recover
-from ecom_platform.landing.scan import look
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.claim import claim, finish, recover
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.oncall.requeue import reconcile, reload_files, reload_since
 from ecom_platform.oncall.trace import trace

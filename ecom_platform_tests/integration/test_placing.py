@@ -21,14 +21,16 @@ from ecom_platform.alerts.problem import Raised, Window
 from ecom_platform.catalog import catalog
 from ecom_platform.cli.console import print_summary
 from ecom_platform.cli.status import status
-from ecom_platform.landing.claim import claim, recover
-from ecom_platform.landing.former_quarantine import release_from_quarantine
-from ecom_platform.landing.lookout import FolderLookout
+from ecom_platform.landing.evidence import feed_finding
+from ecom_platform.landing.folder.claim import claim, recover
+from ecom_platform.landing.folder.folder_lookout import FolderLookout
+from ecom_platform.landing.folder.former_quarantine import release_from_quarantine
+from ecom_platform.landing.folder.placing import Placing, waiting_files
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.watch import scan
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.landed import Scan
 from ecom_platform.landing.own_files import OwnFiles
-from ecom_platform.landing.placing import Placing, files_have_a_feed, waiting_files
-from ecom_platform.landing.scan import Scan, look
-from ecom_platform.landing.watch import scan
-from ecom_platform.landing.zone import LandingZone
 from ecom_platform.oncall.trace import trace_file
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.execution import CheckOutcome, RunSummary
@@ -129,7 +131,7 @@ class TestAnIngest:
             f"all the same belongs in {landing}/FEED/.",
             "sheet.xlsx": "it is an Excel file. Save it as CSV (File, Save As, CSV UTF-8), and take that.",
         }
-        finding = files_have_a_feed(place.zone, catalog(place.settings).feeds, 0)
+        finding = feed_finding(waiting_files(place.zone.landing, catalog(place.settings).feeds, 0))
         assert (finding.passed, finding.found) == (False, "2 files of none, not loaded")
         assert finding.details == result.waiting
         details = {name: str(text) for name, text in finding.details.items()}
@@ -157,7 +159,7 @@ class TestAnIngest:
     ) -> None:
         place.drop("a.csv", VISITED)
         with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-            patched.setattr("ecom_platform.landing.claim.claim_files", killed)
+            patched.setattr("ecom_platform.landing.folder.claim.claim_files", killed)
             run()
         assert (place.zone.landing / "visits" / "a.csv").is_file() and place.ledger() == []
         place.drop("b.csv", b"visitor,page\n20,home\n")
@@ -211,7 +213,7 @@ class TestTheMove:
         def refuse(*args: object, **kwargs: object) -> None:
             raise PermissionError(1, "Operation not permitted")
 
-        monkeypatch.setattr("ecom_platform.landing.placing.move", refuse)
+        monkeypatch.setattr("ecom_platform.landing.folder.placing.move", refuse)
         assert place.place()[:2] == (
             [],
             {"a.csv": "a file that cannot be moved to visits/ (Operation not permitted)"},
@@ -257,7 +259,7 @@ class TestLooks:
     def test_what_was_found_of_files_that_are_gone_is_forgotten(
         self, place: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("ecom_platform.landing.placing._KEPT", 1)
+        monkeypatch.setattr("ecom_platform.landing.folder.placing._KEPT", 1)
         paths = [place.drop(f"{name}.csv", ORDERS) for name in "abc"]
         placing = place.placing
         placing.sort(place.look().settled)

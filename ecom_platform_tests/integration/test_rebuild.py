@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from ecom_platform.errors import FeedError, LockedError
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.store import sink

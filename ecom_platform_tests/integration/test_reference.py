@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.store.connection import Database
 from ecom_platform_tests.dirt import write_dirty_files
 from ecom_platform_tests.landing import Landing

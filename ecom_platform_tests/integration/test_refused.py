@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ecom_platform.cli.console import print_summary
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.orchestration.execution import RunSummary
 from ecom_platform.settings import Settings
 from ecom_platform.store.connection import Database

@@ -15,7 +15,7 @@ import pytest
 
 from ecom_platform.catalog import Catalog, packaged
 from ecom_platform.files.opening import EventFile
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
 from ecom_platform.store import audit, sink
 from ecom_platform.store.connection import Database

@@ -18,7 +18,7 @@ import dagster as dg
 import psutil
 import pytest
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.reporting.report import Report, write_report
 from ecom_platform.reporting.sampler import Point, Usage, sampling
 from ecom_platform.reporting.verdict import Cause, Verdict

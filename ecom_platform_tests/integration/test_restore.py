@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.settings import with_schema
 from ecom_platform.store.connection import Database

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
 from ecom_platform.shop.event import COLUMN_NAMES, HEADER
 from ecom_platform.store import adbc, sink

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.store.connection import Database
 from ecom_platform_tests.events import in_chunks_of
 from ecom_platform_tests.landing import Landing, counts, csv_file, line

@@ -22,7 +22,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ecom_platform.cli.doctor import examine
 from ecom_platform.errors import DatabaseError
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.server import EmbeddedServer, binary
 from ecom_platform.server.account import server_account
 from ecom_platform.settings import load_settings, with_schema

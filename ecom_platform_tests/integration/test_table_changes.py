@@ -11,7 +11,7 @@ import pytest
 
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import FeedError, UsageError
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_tables import apply_table, prepare_table

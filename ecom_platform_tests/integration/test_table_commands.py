@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from ecom_platform.catalog import catalog
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.settings import load_settings
 from ecom_platform.store.connection import Database
 from ecom_platform.store.lock import IngestLock

@@ -14,10 +14,10 @@ from psycopg.conninfo import conninfo_to_dict
 from pyspark.sql import SparkSession
 
 from ecom_platform.catalog import catalog
-from ecom_platform.landing.accounting import disk_matches_ledger
-from ecom_platform.landing.archive_check import archive_matches_ledger
-from ecom_platform.landing.placing import files_have_a_feed
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.archive_check import archive_matches_ledger
+from ecom_platform.landing.folder.disk_account import disk_matches_ledger
+from ecom_platform.landing.folder.placing import waiting_files
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.server import binary
 from ecom_platform.settings import Settings
 from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, reconciles, refresh
@@ -106,7 +106,7 @@ def test_every_check_agrees(
         reconciles(database, CONVERSION_FUNNEL, "funnel_reconciles"),
     ]
     assert [finding for finding in findings if not finding.passed] == []
-    assert not files_have_a_feed(left, catalog(settings).feeds, 0).passed
+    assert waiting_files(left.landing, catalog(settings).feeds, 0)
 
 
 def test_what_it_quarantined_for_its_header_is_loaded_when_it_is_declared(

@@ -11,9 +11,9 @@ import pytest
 
 from ecom_platform.catalog import Catalog, packaged
 from ecom_platform.errors import FeedError, UsageError
-from ecom_platform.landing import taking_out
-from ecom_platform.landing.claim import recover
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder import taking_out
+from ecom_platform.landing.folder.claim import recover
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_corrected
 from ecom_platform.oncall.requeue import reconcile, reload_files
 from ecom_platform.store.connection import Database

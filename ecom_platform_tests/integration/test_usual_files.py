@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.store import ledger
 from ecom_platform.store.audit import Finding
 from ecom_platform.store.connection import Database

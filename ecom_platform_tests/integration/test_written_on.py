@@ -12,17 +12,18 @@ from typing import BinaryIO
 
 import pytest
 
-from ecom_platform.landing.archive_check import archive_matches_ledger, no_line_half_read
-from ecom_platform.landing.claim import claim_files, give_back, recover
-from ecom_platform.landing.put_away import look_back, put_away
-from ecom_platform.landing.scan import look
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.archive_check import archive_matches_ledger
+from ecom_platform.landing.folder.claim import claim_files, give_back, recover
+from ecom_platform.landing.folder.put_away import look_back, put_away
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
 from ecom_platform.oncall.requeue import reconcile
 from ecom_platform.shop.event import COLUMN_NAMES
 from ecom_platform.store import audit, ledger
 from ecom_platform.store.audit import Finding
 from ecom_platform.store.connection import Database
+from ecom_platform.store.half_read import no_line_half_read
 from ecom_platform.store.outcome import FileOutcome, UnitFile, UnitResult
 from ecom_platform.store.sink import load_unit
 from ecom_platform_tests.landing import (

@@ -6,7 +6,7 @@ import uuid
 
 import pyarrow as pa
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.shop import findings
 from ecom_platform.store.connection import Database
 from ecom_platform_tests.landing import Landing, csv_file, line

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ecom_platform.errors import SettingsError, UsageError
-from ecom_platform.landing.archive_check import archive_matches_ledger
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.archive_check import archive_matches_ledger
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.requeue import reconcile, reload_files
 from ecom_platform.processes import output
 from ecom_platform.reporting.report import write_report

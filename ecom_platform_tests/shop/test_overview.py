@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.reporting.report import write_report
 from ecom_platform.shop.overview import Shop, overview
 from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
 from ecom_platform.oncall.requeue import reload_files
 from ecom_platform.shop import rollups

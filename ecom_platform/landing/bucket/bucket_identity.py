@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import islice
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from ecom_platform.errors import StorageError
 from ecom_platform.landing.bucket.bucket_zone import HIGHEST, MARKER, OURS, BucketZone
-from ecom_platform.landing.claim_lock import CLAIM_LOCK
-from ecom_platform.landing.zone import file_number
+from ecom_platform.landing.claims import claims_held
+from ecom_platform.landing.kept_names import file_number
 from ecom_platform.objects import ObjectChangedError, StoredObject
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.lock import take_claims
 
 log = logging.getLogger(__name__)
 
@@ -29,21 +27,21 @@ _LOOKED_AT = 1_000
 _NO_OBJECT = '"00000000000000000000000000000000"'
 
 
-@contextmanager
-def claim_lock(database: Database, zone: BucketZone, *, adopt: bool = False) -> Iterator[Connection]:
+def claim_lock(
+    database: Database, zone: BucketZone, *, adopt: bool = False
+) -> AbstractContextManager[Connection]:
     """A connection that nobody else's claim or recovery runs beside; committed at the end.
 
     Raises :class:`StorageError` where ``zone`` is not the one that this database is about. ``adopt`` makes
     it that one.
     """
-    with database.open() as connection:
-        take_claims(connection, CLAIM_LOCK)
+
+    def check(connection: Connection) -> None:
         if adopt:
             _adopt(connection, zone)
         verify(connection, zone)
-        connection.commit()
-        yield connection
-        connection.commit()
+
+    return claims_held(database, check)
 
 
 def prepare(zone: BucketZone) -> None:

@@ -6,8 +6,7 @@ Belongs here: where an object is at each stage of its life. Does not belong here
     prefix/                        anyone may put objects here
     prefix/FEED/                   objects of a feed, in folders of its own or not
     prefix/.ecom/archive/DATE/     <file_id>-<name>: loaded on that date (UTC); of other feeds than the first
-    in
-                                   archive/FEED/DATE/
+                                   in archive/FEED/DATE/
     prefix/.ecom/quarantine/       <file_id>-<name> and <file_id>-<name>.reason.txt; of other feeds in FEED/
     prefix/.ecom/unloaded/         <file_id>-<name>: taken out again (`ecom unload`); nothing looks there
     prefix/.ecom/zone-id           by what the ledger knows this zone
@@ -20,15 +19,15 @@ written.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
 
+from ecom_platform.declarations import declared_names
 from ecom_platform.errors import StorageError
 from ecom_platform.feeds.packaged import TOP_FEED
-from ecom_platform.landing.zone import declared_names
+from ecom_platform.landing import kept_names
 from ecom_platform.objects import Bucket, Location, bucket_of
 from ecom_platform.settings import MOVE, TAG, Settings
 from ecom_platform.store import ledger
@@ -38,7 +37,6 @@ OURS = ".ecom/"
 ARCHIVE, QUARANTINE = f"{OURS}archive/", f"{OURS}quarantine/"
 UNLOADED = f"{OURS}unloaded/"
 MARKER, HIGHEST = f"{OURS}zone-id", f"{OURS}highest-number"
-DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +95,17 @@ class BucketZone:
             days += [folder] if _is_day(folder) else filter(_is_day, self.bucket.level(folder)[1])
         return sorted(days, key=lambda day: (day_of(day), day))
 
+    def archived_on(self) -> set[str]:
+        """The days of the archive, ``YYYY-MM-DD``."""
+        return {day_of(folder) for folder in self.archive_days()}
+
+    def delete_day(self, day: str) -> None:
+        """Delete what was archived on this day, of every feed."""
+        for folder in self.archive_days():
+            if day_of(folder) == day:
+                for found in self.bucket.below(folder):
+                    self.bucket.delete(found.key, found.etag)
+
     def taken_out(self, file_id: int, name: str) -> bool:
         """Whether somebody has taken this object out of quarantine; not where the store cannot say."""
         # One that stays where it is has the key that it landed by: with the folder of its feed, or at the
@@ -116,11 +125,9 @@ def unloaded_key(file_id: int, name: str) -> str:
     return f"{UNLOADED}{kept_as(file_id, name)}"
 
 
-def landing_folder(key: str) -> str:
-    """Where an object lands again that lies at ``key`` among ours, for whoever has that to go by alone:
-    nothing, or the folder of its feed with a slash."""
-    inside = key.removeprefix(OURS).split("/")[1:-1]
-    return "" if not inside or DAY.fullmatch(inside[0]) else f"{inside[0]}/"
+def lands_below(key: str) -> str:
+    """Where an object lands again that lies at ``key`` among ours (``kept_names.landing_folder``)."""
+    return kept_names.landing_folder(key.removeprefix(OURS).split("/")[1:-1])
 
 
 def day_of(folder: str) -> str:
@@ -129,4 +136,4 @@ def day_of(folder: str) -> str:
 
 
 def _is_day(folder: str) -> bool:
-    return DAY.fullmatch(day_of(folder)) is not None
+    return kept_names.is_day(day_of(folder))

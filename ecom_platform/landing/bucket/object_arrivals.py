@@ -9,11 +9,10 @@ A store that is away is not waited for: the next tick looks again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.landing import arrivals
-from ecom_platform.landing.arrivals import Waiting
+from ecom_platform.landing.arrivals import Work
 from ecom_platform.landing.bucket import bucket_identity
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.bucket.object_look import BucketPlacing, held, listed
@@ -21,21 +20,11 @@ from ecom_platform.settings import Settings
 from ecom_platform.store import ledger, lock
 from ecom_platform.store.provision import provide
 
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One look. ``waiting`` are objects that may be claimed, and those that a killed run had claimed."""
-
-    waiting: frozenset[Waiting] = frozenset()
-    growing: tuple[str, ...] = ()
-    refused: dict[str, str] = field(default_factory=dict)
-    without_feed: dict[str, str] = field(default_factory=dict)
-    holder: lock.Holder | None = None
+# For which headers are fetched in one look: of more objects than that allows, the others wait for the next.
+FETCH_SECONDS = 1.5
 
 
-def look_for_work(
-    settings: Settings, zone: BucketZone, feeds: Mapping[str, Feed], read_seconds: float
-) -> Seen:
+def look_for_work(settings: Settings, zone: BucketZone, feeds: Mapping[str, Feed]) -> Work:
     """What waits now; the database is asked where anything lies there. Raises :class:`StorageError`.
 
     The bucket is listed first. What somebody else puts away between the two looks seems to have landed: a run
@@ -45,7 +34,7 @@ def look_for_work(
     listing = listed(zone)
     marked = bucket_identity.read_marker(zone) is not None
     if marked and not listing.objects:
-        return Seen(refused=listing.refused)
+        return Work(refused=listing.refused)
     with provide(settings) as database, database.open(autocommit=True) as connection:
         if not marked:
             # Once, where nothing was loaded before. Later a missing marker means that it is another part of
@@ -55,6 +44,6 @@ def look_for_work(
         known = held(connection, zone)
         leftovers = ledger.leftovers(connection, list(ledger.claimed_objects(connection)))
     found = listing.without(known)
-    landed, without_feed = BucketPlacing(zone, feeds).sort(found.settled, read_seconds)
+    landed, without_feed = BucketPlacing(zone, feeds).sort(found.settled, FETCH_SECONDS)
     growing = tuple(name for name in found.unfinished if not name.startswith("."))
-    return Seen(arrivals.waiting(landed, leftovers), growing, found.refused, without_feed, holder)
+    return Work(arrivals.waiting(landed, leftovers), growing, found.refused, without_feed, holder)

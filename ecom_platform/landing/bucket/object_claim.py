@@ -29,9 +29,9 @@ from ecom_platform.landing.bucket.bucket_identity import claim_lock
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.bucket.object_look import LandedObject
 from ecom_platform.landing.bucket.returned_objects import stamps_of
-from ecom_platform.landing.claim import Claim, Recovery
-from ecom_platform.landing.scan import LandedFile
-from ecom_platform.landing.zone import REASON_SUFFIX
+from ecom_platform.landing.claims import Claim, Recovery
+from ecom_platform.landing.kept_names import REASON_SUFFIX
+from ecom_platform.landing.landed import LandedFile
 from ecom_platform.objects import ObjectChangedError
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database

@@ -26,7 +26,7 @@ from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.files.belonging import Belonging, FeedFinder
 from ecom_platform.files.misfits import Misfit
 from ecom_platform.landing.bucket.bucket_zone import OURS, BucketZone
-from ecom_platform.landing.scan import NO_FEED, LandedFile, Scan, refusal, shown, unfinished_by
+from ecom_platform.landing.landed import NO_FEED, LandedFile, Scan, refusal, shown, unfinished_by
 from ecom_platform.objects import LARGEST_COPY, Location, ObjectChangedError, StoredObject, download
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database

@@ -17,8 +17,8 @@ from ecom_platform.feeds.feed import Feed
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.bucket.object_claim import claim_objects
 from ecom_platform.landing.bucket.object_look import BucketPlacing, look
-from ecom_platform.landing.claim import Claim
-from ecom_platform.landing.scan import LandedFile, Scan
+from ecom_platform.landing.claims import Claim
+from ecom_platform.landing.landed import LandedFile, Scan
 from ecom_platform.store.connection import Database
 
 # Between two listings: this after one that found something, then longer each time.

@@ -1,6 +1,6 @@
 """Objects that are to be loaded again or taken out, and putting bucket and ledger in agreement.
 
-Belongs here: the same as ``landing.returning`` does with files. Does not belong here: as what objects land
+Belongs here: the same as ``folder.returning`` does with files. Does not belong here: as what objects land
 once more (``returned_objects``), or which somebody wants (``oncall.requeue``).
 
 Nothing is deleted before its copy is there, and the deletion is bound to the ETag. Killed in between, an
@@ -25,16 +25,14 @@ from ecom_platform.landing.bucket.bucket_identity import claim_lock
 from ecom_platform.landing.bucket.bucket_zone import (
     QUARANTINE,
     BucketZone,
-    landing_folder,
+    lands_below,
     quarantined_key,
     unloaded_key,
 )
 from ecom_platform.landing.bucket.returned_objects import Returning, let_land
-from ecom_platform.landing.former_quarantine import HEADER_REASONS, close_alerts
-from ecom_platform.landing.no_replace import landing_names
-from ecom_platform.landing.numbers import HIGHEST
+from ecom_platform.landing.kept_names import LARGEST_NUMBER, REASON_SUFFIX, landing_names, numbered
 from ecom_platform.landing.reconciliation import LONG_AGO, Reconciliation
-from ecom_platform.landing.zone import REASON_SUFFIX, numbered
+from ecom_platform.landing.released import HEADER_REASONS, close_alerts
 from ecom_platform.objects import ObjectChangedError, StoredObject
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
@@ -159,7 +157,7 @@ def reconcile(
             ledger.forget(connection, one.number)
             known.pop(one.number, None)
         strangers = [one for one in lying if not _is_known(zone, known.get(one.number), one)]
-        highest = max((one.number for one in lying if one.number <= HIGHEST), default=0)
+        highest = max((one.number for one in lying if one.number <= LARGEST_NUMBER), default=0)
         ledger.skip_file_ids(connection, highest)
         names = let_land(connection, zone, _returning(connection, strangers), hook)
         for one in strangers:
@@ -222,7 +220,7 @@ def _returning(connection: Connection, strangers: Sequence[_Lying]) -> list[Retu
     return [
         Returning(
             one.found,
-            landing_names(one.number, landing_folder(one.found.key) + one.name),
+            landing_names(one.number, lands_below(one.found.key) + one.name),
             partial(_note_unknown, connection, landings[one.found.key], one.number),
         )
         for one in strangers

@@ -20,7 +20,7 @@ from hashlib import blake2b
 from ecom_platform.errors import StorageError
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.bucket.object_look import LandedObject
-from ecom_platform.landing.no_replace import prefixed
+from ecom_platform.landing.kept_names import prefixed
 from ecom_platform.objects import ObjectChangedError, StoredObject
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection

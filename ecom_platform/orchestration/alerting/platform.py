@@ -5,7 +5,7 @@ Belongs here: plugging ``alerts.files`` and the platform's own database in. Does
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -15,10 +15,9 @@ from ecom_platform.alerts.files import Watched, file_signs, watched_feeds
 from ecom_platform.alerts.problem import Sign, Window
 from ecom_platform.catalog import catalog
 from ecom_platform.feeds.limits import reject_share
-from ecom_platform.landing.bucket.bucket_zone import QUARANTINE, BucketZone
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.inspection import inspection
 from ecom_platform.orchestration.alerting.sensor import check_alerts
-from ecom_platform.settings import AlertSettings, Settings, load_settings
+from ecom_platform.settings import AlertSettings, load_settings
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.provision import provide
 
@@ -34,25 +33,16 @@ def file_source(
 ) -> Iterator[Sign]:
     """Signs of the files of every feed."""
     platform = load_settings()
-    declared, (quarantine, taken_out) = catalog(platform).feeds, _quarantine(platform)
+    declared, landing = catalog(platform).feeds, inspection(platform)
     for name in watched_feeds(connection, window, now):
         said = reject_share(declared[name]) if name in declared else None
         yield from file_signs(
             Watched(connection, name, settings.reject_share if said is None else said, settings.ui_url),
             window,
             now,
-            quarantine=f"{quarantine}, each with its reason beside it",
-            taken_out=taken_out,
+            quarantine=f"{landing.quarantine}, each with its reason beside it",
+            taken_out=landing.taken_out,
         )
-
-
-def _quarantine(settings: Settings) -> tuple[str, Callable[[int, str], bool]]:
-    """Where quarantined files lie, and whether somebody has taken one away."""
-    bucket = BucketZone.of(settings)
-    if bucket is not None:
-        return bucket.location.url_of(QUARANTINE), bucket.taken_out
-    zone = LandingZone.of(settings)
-    return str(zone.quarantine), zone.taken_out
 
 
 def platform_alerts() -> dg.Definitions:

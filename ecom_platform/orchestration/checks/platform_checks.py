@@ -10,10 +10,7 @@ from typing import Any
 import dagster as dg
 
 from ecom_platform.catalog import catalog
-from ecom_platform.landing import accounting
-from ecom_platform.landing.archive_check import archive_matches_ledger, no_line_half_read
-from ecom_platform.landing.bucket import bucket_checks as of_objects
-from ecom_platform.landing.placing import HAVE_A_FEED_CHECK, files_have_a_feed
+from ecom_platform.landing.evidence import HAVE_A_FEED_CHECK, feed_finding
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import whole_up_to
 from ecom_platform.orchestration.metadata import check_result
@@ -22,8 +19,8 @@ from ecom_platform.store import audit, live_status
 from ecom_platform.store.connection import Connection
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.feed_tables import applied_tables
+from ecom_platform.store.half_read import no_line_half_read
 from ecom_platform.store.live_status import ALIVE_CHECK
-from ecom_platform.store.provision import provide
 
 _ARCHIVE = (
     "The archive has of each loaded file as many bytes as were loaded.\n\n"
@@ -86,12 +83,7 @@ def platform_checks(declared: DeclaredFeeds, audited: dg.AssetKey) -> list[dg.As
         whole = whole_up_to(context.run, ecom_landing.settings, declared) is None
         with ecom_postgres.transaction() as connection:
             if "archive_matches_ledger" in selected:
-                bucket = ecom_landing.bucket
-                yield check_result(
-                    archive_matches_ledger(connection, ecom_landing.zone, whole=whole)
-                    if bucket is None
-                    else of_objects.archive_matches_ledger(connection, bucket, whole=whole)
-                )
+                yield check_result(ecom_landing.inspection().archive_matches_ledger(connection, whole=whole))
             if "no_line_half_read" in selected:
                 yield check_result(no_line_half_read(connection, _tables(connection, declared)))
 
@@ -102,12 +94,8 @@ def platform_checks(declared: DeclaredFeeds, audited: dg.AssetKey) -> list[dg.As
         ecom_landing: LandingZoneResource,
     ) -> Any:
         limit = whole_up_to(context.run, ecom_landing.settings, declared)
-        database, bucket = ecom_postgres.database, ecom_landing.bucket
-        return check_result(
-            accounting.disk_matches_ledger(database, ecom_landing.zone, whole_up_to=limit)
-            if bucket is None
-            else of_objects.bucket_matches_ledger(database, bucket, whole_up_to=limit)
-        )
+        landing = ecom_landing.inspection()
+        return check_result(landing.disk_matches_ledger(ecom_postgres.database, whole_up_to=limit))
 
     @dg.asset_check(asset=asset, name=ALIVE_CHECK, description=_ALIVE)
     def live_mode_is_alive(ecom_postgres: PostgresResource) -> Any:
@@ -116,14 +104,8 @@ def platform_checks(declared: DeclaredFeeds, audited: dg.AssetKey) -> list[dg.As
 
     @dg.asset_check(asset=asset, name=HAVE_A_FEED_CHECK, description=_HAVE_A_FEED)
     def have_a_feed(ecom_landing: LandingZoneResource) -> Any:
-        settings, bucket = ecom_landing.settings, ecom_landing.bucket
-        feeds = catalog(settings).feeds
-        if bucket is None:
-            found = files_have_a_feed(ecom_landing.zone, feeds, settings.settle_seconds)
-        else:
-            with provide(settings) as database:
-                found = of_objects.objects_have_a_feed(database, bucket, feeds)
-        return check_result(found, dg.AssetCheckSeverity.WARN)
+        waiting = ecom_landing.inspection().without_feed(catalog(ecom_landing.settings).feeds)
+        return check_result(feed_finding(waiting), dg.AssetCheckSeverity.WARN)
 
     @dg.asset_check(asset=audited, description=_AUDITED)
     def audit_finds_no_duplicates(ecom_postgres: PostgresResource) -> Any:

@@ -1,7 +1,7 @@
 """Telling of files without a feed: no run begins for them, so the sensor that sees them shows their check.
 
 Belongs here: when it is shown, and as what. Does not belong here: which files these are
-(``landing.placing``).
+(``landing.folder.placing``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from ecom_platform.landing.placing import feed_finding
+from ecom_platform.landing.evidence import feed_finding
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.settings import Settings

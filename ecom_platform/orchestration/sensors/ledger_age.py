@@ -1,7 +1,7 @@
 """Noticing a database that went back in time while nothing is loaded.
 
 Belongs here: looking at the newest file on disk, and the evaluation of the check where the ledger does not
-know it. Does not belong here: the check (``landing.accounting``), which every run that loads evaluates.
+know it. Does not belong here: the check (``landing.inspection``), which every run that loads evaluates.
 """
 
 from __future__ import annotations
@@ -11,14 +11,9 @@ from typing import Any
 import dagster as dg
 
 from ecom_platform.errors import StoreAwayError
-from ecom_platform.landing import accounting
-from ecom_platform.landing.bucket import bucket_checks, bucket_identity
-from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.metadata import check_result
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
-from ecom_platform.store.audit import Finding
-from ecom_platform.store.connection import Database
 
 SECONDS = 60
 _TOLD = "told"
@@ -35,17 +30,14 @@ def ledger_age(
     ecom_landing: LandingZoneResource,
     ecom_declared: dg.ResourceParam[DeclaredFeeds],
 ) -> Any:
-    database, bucket = ecom_postgres.database, ecom_landing.bucket
+    database, landing = ecom_postgres.database, ecom_landing.inspection(hurried=True)
     try:
-        finding = (
-            _of_folders(database, ecom_landing)
-            if bucket is None
-            else _of_bucket(database, bucket.in_a_hurry(), ecom_landing.settings.whole_check_rows)
-        )
+        if landing.newest_is_known(database):
+            return dg.SensorResult(skip_reason="The ledger knows the newest file on disk.", cursor="")
+        # The whole look, where the newest file is not known.
+        finding = landing.disk_matches_ledger(database, whole_up_to=ecom_landing.settings.whole_check_rows)
     except StoreAwayError as error:  # the sensor that loads says so, and has it told
         return dg.SensorResult(skip_reason=str(error), cursor=context.cursor)
-    if finding is None:
-        return dg.SensorResult(skip_reason="The ledger knows the newest file on disk.", cursor="")
     if finding.passed or context.cursor == _TOLD:
         return dg.SensorResult(skip_reason=str(finding.found), cursor=context.cursor)
     result = check_result(finding)
@@ -58,18 +50,3 @@ def ledger_age(
         metadata=result.metadata,
     )
     return dg.SensorResult(asset_events=[evaluation], cursor=_TOLD)
-
-
-def _of_folders(database: Database, landing: LandingZoneResource) -> Finding | None:
-    """The whole look, where the newest file is not known."""
-    zone = landing.zone
-    if accounting.newest_is_known(database, zone):
-        return None
-    limit = landing.settings.whole_check_rows
-    return accounting.disk_matches_ledger(database, zone, whole_up_to=limit)
-
-
-def _of_bucket(database: Database, zone: BucketZone, whole_up_to: int) -> Finding | None:
-    if bucket_identity.newest_is_known(database, zone):
-        return None
-    return bucket_checks.bucket_matches_ledger(database, zone, whole_up_to=whole_up_to)

@@ -7,8 +7,7 @@ decision (``landing.arrivals``), ending stale runs (``stale_runs``).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from itertools import takewhile
 
 import dagster as dg
@@ -16,17 +15,10 @@ import dagster as dg
 from ecom_platform.alerts.outbox import DEFAULT_SOURCE, raise_problem, resolve_problem
 from ecom_platform.alerts.problem import Kind, Problem
 from ecom_platform.catalog import catalog
-from ecom_platform.errors import StorageError, StoreAwayError
-from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing import arrivals, identity, put_away
-from ecom_platform.landing.accounting import OnDisk, claimed_on_disk
+from ecom_platform.errors import StoreAwayError
+from ecom_platform.landing import arrivals
 from ecom_platform.landing.arrivals import Attempts, GiveUp, Launch, Skip, State, Waiting
-from ecom_platform.landing.bucket.bucket_zone import BucketZone
-from ecom_platform.landing.bucket.object_arrivals import look_for_work
-from ecom_platform.landing.placing import Placing
-from ecom_platform.landing.scan import LandedFile
-from ecom_platform.landing.watch import scan
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.inspection import inspection
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import INGEST_JOB, WAITING_TAG, ingest_job
 from ecom_platform.orchestration.selection import assets_of
@@ -41,19 +33,12 @@ from ecom_platform.orchestration.stale_runs import (
 )
 from ecom_platform.orchestration.workload import Workload
 from ecom_platform.settings import Settings, load_settings
-from ecom_platform.store import ledger, lock
+from ecom_platform.store import lock
 from ecom_platform.store.alerts import open_problems
 from ecom_platform.store.connection import Database
-from ecom_platform.store.ledger import Leftover
 from ecom_platform.store.outcome import feed_of
 from ecom_platform.store.provision import provide
 
-# Long enough for a file to settle within the tick that sees it first (ECOM_SETTLE_SECONDS is 1).
-LOOK_SECONDS = 1.5
-# For which headers are read in one tick: of more files than that allows, the others wait for the next.
-READ_SECONDS = 0.75
-# The same of objects, which are fetched.
-FETCH_SECONDS = 1.5
 # Dagster looks for sensors that are due every five seconds; less than that is as often as it can.
 INTERVAL_SECONDS = 1
 
@@ -228,62 +213,23 @@ def survey(instance: dg.DagsterInstance, settings: Settings) -> State:
     under_way = tuple(_under_way(instance))
     if under_way:
         return State(now, under_way=under_way)
-    feeds = catalog(settings).feeds
-    bucket = BucketZone.of(settings)
-    if bucket is not None:
-        return _survey_of_bucket(instance, settings, bucket, feeds, now)
-    zone = LandingZone.of(settings).looking_into(feeds)
-    if not settings.home.exists():
-        zone.prepare()  # the very first start, before anything could have landed
-    found = scan(zone.landing, settings.settle_seconds, LOOK_SECONDS, feeds=zone.feeds)
-    by_feed = Placing(zone.landing, feeds).sort(found.settled, READ_SECONDS)
-    landed = [*by_feed.expected.values()]
-    growing = tuple(file.name for file in found.unsettled) + tuple(
-        name for name in found.unfinished if not name.startswith(".")
-    )
-    claimed = _claimed(zone)
-    if not identity.is_marked(zone):
-        _require_zone(settings, zone)
-    written_to = put_away.written_to(zone)
-    if not landed and not claimed and not written_to:
-        return State(now, growing=growing, refused=found.refused, without_feed=by_feed.waiting)
-    holder, waiting = _ask_database(settings, zone, landed, claimed, written_to)
-    return State(
-        now,
-        waiting,
-        growing,
-        found.refused,
-        by_feed.waiting,
-        lock_holder=str(holder) if holder else None,
-        live=holder is not None and holder.live,
-        attempts=_attempts(instance, waiting),
-    )
-
-
-def _survey_of_bucket(
-    instance: dg.DagsterInstance,
-    settings: Settings,
-    zone: BucketZone,
-    feeds: Mapping[str, Feed],
-    now: float,
-) -> State:
     try:
-        seen = look_for_work(settings, zone, feeds, FETCH_SECONDS)
+        work = inspection(settings, hurried=True).work(catalog(settings).feeds)
     except StoreAwayError as error:
         if now - _away_since.setdefault(settings.landing_place, now) > AWAY_SECONDS:
             raise
         return State(now, away=str(error))
     _away_since.pop(settings.landing_place, None)
-    holder = seen.holder
+    holder = work.holder
     return State(
         now,
-        seen.waiting,
-        seen.growing,
-        seen.refused,
-        seen.without_feed,
+        work.waiting,
+        work.growing,
+        work.refused,
+        work.without_feed,
         lock_holder=str(holder) if holder else None,
         live=holder is not None and holder.live,
-        attempts=_attempts(instance, seen.waiting) if seen.waiting else Attempts(),
+        attempts=_attempts(instance, work.waiting) if work.waiting else Attempts(),
     )
 
 
@@ -302,51 +248,6 @@ def _doubt(unknown: UnknownRun | None) -> str:
         return ""
     left = max(UNKNOWN_SECONDS - unknown.silent, 0) / 60
     return f" (nothing is known of its process; it is ended in {left:.0f} min unless it says something)"
-
-
-def _require_zone(settings: Settings, zone: LandingZone) -> None:
-    """Once, where nothing was loaded before. Later a missing marker means that the landing zone is away,
-    which must not pass for a folder in which nothing has landed."""
-    with provide(settings) as database, database.open() as connection:
-        identity.require(connection, zone)
-
-
-def _claimed(zone: LandingZone) -> list[OnDisk]:
-    try:
-        return list(claimed_on_disk(zone))
-    except FileNotFoundError:
-        return []  # nothing was ever claimed here
-    except OSError as error:
-        raise StorageError(
-            f"The folder {zone.claimed} cannot be read: {error.strerror}.",
-            "Make it readable for this user, or correct ECOM_LANDING_DIR.",
-        ) from error
-
-
-def _ask_database(
-    settings: Settings,
-    zone: LandingZone,
-    landed: list[LandedFile],
-    claimed: list[OnDisk],
-    written_to: list[int],
-) -> tuple[lock.Holder | None, frozenset[Waiting]]:
-    numbers = [file.number for file in claimed]
-    with provide(settings) as database, database.open(autocommit=True) as connection:
-        holder = lock.holder(connection)
-        leftovers = ledger.leftovers(connection, numbers) if claimed else []
-        known = ledger.states(connection, numbers) if claimed else {}
-        grown = put_away.grown(connection, zone, written_to) if written_to else []
-    # Files that the ledger does not know wait as well: a run cannot load them, but its checks say so.
-    leftovers += [
-        Leftover(file.name, file.size, file.landed_at) for file in claimed if file.number not in known
-    ]
-    return holder, arrivals.waiting(landed, leftovers) | {_waits_again(zone, file) for file in grown}
-
-
-def _waits_again(zone: LandingZone, file: ledger.FileState) -> Waiting:
-    """A file that was loaded and has grown since: the next run lets it land again."""
-    status = zone.path_of(file).lstat()
-    return Waiting(file.name, status.st_size, datetime.fromtimestamp(status.st_ctime_ns / 1e9, UTC))
 
 
 def _attempts(instance: dg.DagsterInstance, waiting: frozenset[Waiting]) -> Attempts:

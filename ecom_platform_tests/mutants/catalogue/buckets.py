@@ -57,7 +57,7 @@ MUTANTS = (
         name="what the store did not put away stays",
         promise=promises.BUCKET_LIVE,
         file="ecom_platform/landing/landing_places.py",
-        original="return of_objects.put_away_left(database, self.zone.in_a_hurry())",
+        original="return object_claim.put_away_left(database, self.zone.in_a_hurry())",
         mutated="return []",
         tests=(f"{_TESTS}::TestKilled::test_what_the_store_did_not_put_away_is_put_away_by_a_later_look",),
     ),
@@ -80,7 +80,7 @@ MUTANTS = (
     Mutant(
         name="any bucket will do for executors",
         promise=promises.BUCKET_CLUSTER,
-        file="ecom_platform/streaming/probe.py",
+        file="ecom_platform/landing/sign.py",
         original="return None if found == self.name.encode() else",
         mutated="return None if found or not found else",
         tests=(f"{_TESTS}::TestExecutors",),

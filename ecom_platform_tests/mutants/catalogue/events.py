@@ -99,7 +99,7 @@ MUTANTS = (
     Mutant(
         name="a scan takes links",
         promise=promises.ONLY_FILES,
-        file="ecom_platform/landing/scan.py",
+        file="ecom_platform/landing/folder/scan.py",
         original="entry.stat(follow_symlinks=False)",
         mutated="entry.stat(follow_symlinks=True)",
         tests=("ecom_platform_tests/unit/landing/test_scan.py::TestLook",),

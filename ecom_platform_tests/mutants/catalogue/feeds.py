@@ -96,9 +96,9 @@ MUTANTS = (
     Mutant(
         name="a file of a feed that the ledger has forgotten lands among those of the first",
         promise=promises.FEED_WRONG,
-        file="ecom_platform/landing/zone.py",
-        original='        return "" if not inside or _DAY.fullmatch(inside[0]) else f"{inside[0]}/"\n',
-        mutated='        return ""\n',
+        file="ecom_platform/landing/kept_names.py",
+        original='    return "" if not folders or is_day(folders[0]) else f"{folders[0]}/"\n',
+        mutated='    return ""\n',
         tests=(
             f"{_FEEDS}::TestOnCall::test_claimed_and_quarantined_files_of_a_forgotten_ledger_land_where_they_did",
         ),

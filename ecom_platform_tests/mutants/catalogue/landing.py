@@ -3,8 +3,8 @@
 from ecom_platform_tests.mutants.catalogue import promises
 from ecom_platform_tests.mutants.mutant import Mutant
 
-_CLAIM = "ecom_platform/landing/claim.py"
-_SCAN = "ecom_platform/landing/scan.py"
+_CLAIM = "ecom_platform/landing/folder/claim.py"
+_SCAN = "ecom_platform/landing/folder/scan.py"
 _CLAIM_TESTS = "ecom_platform_tests/unit/landing/test_claim.py"
 _SCAN_TESTS = "ecom_platform_tests/unit/landing/test_scan.py"
 _BELONGING_TESTS = "ecom_platform_tests/unit/files/test_belonging.py"
@@ -34,7 +34,7 @@ MUTANTS = (
     Mutant(
         name="looks that follow each other at once count as two",
         promise=promises.BEING_WRITTEN,
-        file="ecom_platform/landing/watch.py",
+        file="ecom_platform/landing/folder/watch.py",
         original="if now - sight.first_seen >= LOOK_INTERVAL_SECONDS else None",
         mutated="if now - sight.first_seen >= 0 else None",
         tests=("ecom_platform_tests/unit/landing/test_watch.py",),
@@ -78,7 +78,7 @@ MUTANTS = (
     Mutant(
         name="what is put away replaces a file of its name",
         promise=promises.NOT_OVERWRITTEN,
-        file="ecom_platform/landing/zone.py",
+        file="ecom_platform/landing/folder/zone.py",
         original="    if os.path.lexists(source) and os.path.lexists(target):",
         mutated="    if not os.path.lexists(source) and os.path.lexists(target):",
         tests=(f"{_ON_CALL}::TestReconcile::test_a_finished_file_replaces_no_other",),
@@ -86,7 +86,7 @@ MUTANTS = (
     Mutant(
         name="what lands again replaces a file that was dropped meanwhile",
         promise=promises.NOT_OVERWRITTEN,
-        file="ecom_platform/landing/no_replace.py",
+        file="ecom_platform/landing/folder/no_replace.py",
         original="            os.link(source, folder / name, follow_symlinks=False)\n",
         mutated="            os.link(source, folder / (name + '~'), follow_symlinks=False)\n"
         "            (folder / (name + '~')).replace(folder / name)\n",
@@ -170,7 +170,7 @@ MUTANTS = (
     Mutant(
         name="the check of the disk looks at the claimed folder and the archive alone",
         promise=promises.WENT_BACK,
-        file="ecom_platform/landing/accounting.py",
+        file="ecom_platform/landing/folder/disk_account.py",
         original="    for folder in zone.unfinished_and_refused:\n",
         mutated="    for folder in folders_of_feeds(zone.claimed):\n",
         tests=(
@@ -197,7 +197,7 @@ MUTANTS = (
     Mutant(
         name="a file that is placed replaces one in its feed's folder",
         promise=promises.NOT_OVERWRITTEN,
-        file="ecom_platform/landing/placing.py",
+        file="ecom_platform/landing/folder/placing.py",
         original='name = move(self._landing / file.name, self._landing, [f"{feed}/{file.name}"])',
         mutated='name = f"{feed}/{file.name}"; (self._landing / file.name).rename(self._landing / name)',
         tests=("ecom_platform_tests/integration/test_placing.py::TestTheMove::test_replaces_nothing",),
@@ -205,7 +205,7 @@ MUTANTS = (
     Mutant(
         name="what an earlier version quarantined is brought back without asking whose it is",
         promise=promises.PLACED,
-        file="ecom_platform/landing/former_quarantine.py",
+        file="ecom_platform/landing/folder/former_quarantine.py",
         original=".feed != TOP_FEED:",
         mutated=".feed != '':",
         tests=(

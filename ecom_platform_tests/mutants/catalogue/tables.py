@@ -60,7 +60,7 @@ MUTANTS = (
     Mutant(
         name="a file that is taken out stays where reconcile finds it",
         promise=promises.UNLOADED,
-        file="ecom_platform/landing/taking_out.py",
+        file="ecom_platform/landing/folder/taking_out.py",
         original="                source.rename(target)\n",
         mutated="                source.stat()\n",
         tests=(f"{_UNLOAD}::TestWhatComesBack::test_several_at_once_by_number_and_path",),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import SettingsError, StorageError, UsageError
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.trace import trace
 from ecom_platform.orchestration.execution import of_storage
 from ecom_platform.orchestration.times import utc

@@ -21,7 +21,7 @@ from ecom_platform.landing.arrivals import (
     fingerprint,
     waiting,
 )
-from ecom_platform.landing.scan import LandedFile
+from ecom_platform.landing.landed import LandedFile
 from ecom_platform.store.ledger import Leftover
 
 NOW = 1_800_000_000.0

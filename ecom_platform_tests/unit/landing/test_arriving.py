@@ -8,23 +8,24 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import UsageError
-from ecom_platform.landing.arriving import bring_in
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.landing_places import Folders
 
 
 def test_copies_under_their_names_or_one_of_their_own(zone: LandingZone, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("first")
     (tmp_path / "link.csv").symlink_to(path)
-    assert bring_in(zone, "clicks", [path, tmp_path / "link.csv"]) == ["clicks/a.csv", "clicks/link.csv"]
+    places = Folders(zone)
+    assert places.bring_in("clicks", [path, tmp_path / "link.csv"]) == ["clicks/a.csv", "clicks/link.csv"]
     path.write_text("second")
-    (again,) = bring_in(zone, "clicks", [path])
+    (again,) = places.bring_in("clicks", [path])
     assert again.startswith("clicks/") and again.endswith("a.csv") and again != "clicks/a.csv"
     assert (zone.landing / "clicks" / "a.csv").read_text() == "first"
     assert (zone.landing / "clicks" / "link.csv").read_text() == "first"
     assert not (zone.landing / "clicks" / "link.csv").is_symlink()
     assert (zone.landing / again).read_text() == "second"
-    assert bring_in(zone, "user_events", [path]) == ["a.csv"]
+    assert places.bring_in("user_events", [path]) == ["a.csv"]
 
 
 @pytest.mark.parametrize(
@@ -48,5 +49,5 @@ def test_nothing_is_copied_where_one_cannot_be(
     elif name != "gone.csv":
         bad.write_text("x")
     with pytest.raises(UsageError, match=said):
-        bring_in(zone, "clicks", [good, bad])
+        Folders(zone).bring_in("clicks", [good, bad])
     assert not (zone.landing / "clicks").exists()

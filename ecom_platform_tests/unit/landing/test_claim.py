@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.claim import claim, recover
-from ecom_platform.landing.scan import LandedFile, look
-from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone
+from ecom_platform.landing.folder.claim import claim, recover
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.kept_names import REASON_SUFFIX
+from ecom_platform.landing.landed import LandedFile
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 

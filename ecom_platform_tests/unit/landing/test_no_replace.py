@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from ecom_platform.landing.no_replace import move, place, prefixed
-from ecom_platform.landing.scan import MAX_NAME_BYTES, look
+from ecom_platform.landing.folder.no_replace import move, place
+from ecom_platform.landing.folder.scan import look
+from ecom_platform.landing.kept_names import prefixed
+from ecom_platform.landing.landed import MAX_NAME_BYTES
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ecom_platform.landing.lookout import FolderLookout
+from ecom_platform.landing.folder.folder_lookout import FolderLookout
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.landing.own_files import OwnFiles
-from ecom_platform.landing.zone import LandingZone
 from ecom_platform.store.connection import Database
 from ecom_platform_tests.landing import Landing, csv_file, line
 

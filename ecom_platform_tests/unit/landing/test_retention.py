@@ -3,7 +3,7 @@
 from datetime import date
 
 from ecom_platform.landing.expiry import delete_expired, expired_days
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 
 TODAY = date(2026, 3, 10)
 

@@ -8,15 +8,9 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.scan import (
-    PATIENT_SECONDS,
-    LandedFile,
-    look,
-    refusal,
-    rests,
-    unfinished_by,
-)
-from ecom_platform.landing.watch import scan
+from ecom_platform.landing.folder.scan import PATIENT_SECONDS, look, rests
+from ecom_platform.landing.folder.watch import scan
+from ecom_platform.landing.landed import LandedFile, refusal, unfinished_by
 
 NOW = 1_000_000.0
 

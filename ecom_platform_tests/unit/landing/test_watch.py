@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ecom_platform.landing.scan import PATIENT_SECONDS
-from ecom_platform.landing.watch import Watch
+from ecom_platform.landing.folder.scan import PATIENT_SECONDS
+from ecom_platform.landing.folder.watch import Watch
 
 
 class Clock:

@@ -14,7 +14,7 @@ from dagster._core.remote_representation.external_data import RepositorySnap
 from pydantic import ValidationError
 
 from ecom_platform.errors import SettingsError, UsageError
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.orchestration.maintenance import ReloadConfig
 from ecom_platform.orchestration.metadata import check_result, table_metadata
 from ecom_platform.orchestration.resources import resources

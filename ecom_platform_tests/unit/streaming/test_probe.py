@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import ClusterError, DatabaseError
+from ecom_platform.landing.sign import Sign
 from ecom_platform.objects import Location
 from ecom_platform.settings import Settings
 from ecom_platform.store.connection import Database
-from ecom_platform.streaming.probe import Answer, Sign, _judge, _look
+from ecom_platform.streaming.probe import Answer, _judge, _look
 
 VERSIONS = {name: importlib.metadata.version(name) for name in ("ecom_platform", "pyspark", "pyarrow")}
 VERSIONS["Python"] = ".".join(platform.python_version_tuple()[:2])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.streaming.query import scratch
 from ecom_platform.streaming.units import write_unit
 

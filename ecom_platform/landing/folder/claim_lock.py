@@ -6,30 +6,26 @@ lock of an ingest as a whole, which is ``store.lock``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-from ecom_platform.landing import identity
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.claims import claims_held
+from ecom_platform.landing.folder import identity
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.store.connection import Connection, Database
-from ecom_platform.store.lock import take_claims
-
-# Keeps row and rename of one claim together while another program puts things right.
-CLAIM_LOCK = 4_917_205_003
 
 
-@contextmanager
-def claim_lock(database: Database, zone: LandingZone, *, adopt: bool = False) -> Iterator[Connection]:
+def claim_lock(
+    database: Database, zone: LandingZone, *, adopt: bool = False
+) -> AbstractContextManager[Connection]:
     """A connection that nobody else's claim or recovery runs beside; committed at the end.
 
     Raises :class:`StorageError` where ``zone`` is not the one that this database is about. ``adopt`` makes
     it that one.
     """
-    with database.open() as connection:
-        take_claims(connection, CLAIM_LOCK)
+
+    def check(connection: Connection) -> None:
         if adopt:
             identity.adopt(connection, zone)
         identity.verify(connection, zone)
-        connection.commit()
-        yield connection
-        connection.commit()
+
+    return claims_held(database, check)

@@ -25,10 +25,11 @@ from pathlib import Path
 
 from ecom_platform import durable
 from ecom_platform.errors import StorageError
-from ecom_platform.landing import identity
-from ecom_platform.landing.claim_lock import claim_lock
-from ecom_platform.landing.no_replace import landing_names, move
-from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, make_room, numbered
+from ecom_platform.landing.folder import identity
+from ecom_platform.landing.folder.claim_lock import claim_lock
+from ecom_platform.landing.folder.no_replace import move
+from ecom_platform.landing.folder.zone import LandingZone, make_room
+from ecom_platform.landing.kept_names import REASON_SUFFIX, landing_names, numbered
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.outcome import Stamp

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from ecom_platform import durable
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.zone import LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection
 

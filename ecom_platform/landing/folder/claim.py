@@ -20,18 +20,20 @@ import os
 import shutil
 import stat
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ecom_platform import durable
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.claim_lock import claim_lock
-from ecom_platform.landing.no_replace import landing_names, move
-from ecom_platform.landing.numbers import highest as highest_number
-from ecom_platform.landing.put_away import Fate, land_grown, settle
-from ecom_platform.landing.scan import LandedFile, unreadable
-from ecom_platform.landing.zone import LandingZone, folders_of_feeds, make_room
+from ecom_platform.landing.claims import Claim, Recovery
+from ecom_platform.landing.folder.claim_lock import claim_lock
+from ecom_platform.landing.folder.no_replace import move
+from ecom_platform.landing.folder.numbers import highest as highest_number
+from ecom_platform.landing.folder.put_away import Fate, land_grown, settle
+from ecom_platform.landing.folder.scan import unreadable
+from ecom_platform.landing.folder.zone import LandingZone, folders_of_feeds, make_room
+from ecom_platform.landing.kept_names import landing_names
+from ecom_platform.landing.landed import LandedFile
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.outcome import Stamp, base, kept
@@ -39,37 +41,6 @@ from ecom_platform.store.outcome import Stamp, base, kept
 log = logging.getLogger(__name__)
 
 _COPY_SUFFIX = ".copy"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What became of files that were to be claimed.
-
-    ``refused`` cannot be moved, for a reason each. ``changed`` were written to since they were looked at.
-    """
-
-    taken: list[ledger.ClaimedFile] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
-    changed: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What an earlier interruption had left, and is now put right.
-
-    ``unknown`` files are in the claimed folder without a ledger row of their name: a database was
-    restored from a backup, or somebody has put them there. ``taken_back`` files were claimed by the
-    ledger's word and finished on disk: the backup was made between the two. ``landed_again`` had grown
-    after they were loaded.
-    """
-
-    archived: int
-    quarantined: int
-    renamed: int
-    missing: int
-    unknown: tuple[str, ...]
-    taken_back: int = 0
-    landed_again: tuple[str, ...] = ()
 
 
 def claim(database: Database, zone: LandingZone, files: Sequence[LandedFile]) -> list[int]:

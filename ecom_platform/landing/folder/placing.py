@@ -26,15 +26,13 @@ from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.files.belonging import Belonging, FeedFinder
 from ecom_platform.files.misfits import Misfit
-from ecom_platform.landing.no_replace import move
-from ecom_platform.landing.scan import LOOK_INTERVAL_SECONDS, LandedFile, Scan, look
-from ecom_platform.landing.zone import LandingZone
-from ecom_platform.store.audit import Finding, named
+from ecom_platform.landing.folder.no_replace import move
+from ecom_platform.landing.folder.scan import LOOK_INTERVAL_SECONDS, look
+from ecom_platform.landing.landed import LandedFile, Scan
 from ecom_platform.store.outcome import Stamp
 
 log = logging.getLogger(__name__)
 
-HAVE_A_FEED_CHECK = "files_have_a_feed"
 # Beyond what one look needs, judgements of files that have gone are forgotten.
 _KEPT = 1_000
 
@@ -183,22 +181,3 @@ def waiting_files(landing: Path, feeds: Mapping[str, Feed], settle_seconds: floa
         if file.ctime_ns / 1e9 <= old and not old < file.mtime_ns / 1e9 <= now
     ]
     return Placing(landing, feeds).sort(resting).waiting
-
-
-def files_have_a_feed(zone: LandingZone, feeds: Mapping[str, Feed], settle_seconds: float) -> Finding:
-    """Whether every file that has landed is some feed's."""
-    return feed_finding(waiting_files(zone.landing, feeds, settle_seconds))
-
-
-def feed_finding(waiting: Mapping[str, str]) -> Finding:
-    """The same, where it is known what waits."""
-    expected = "every file that has landed is of a feed"
-    count = f"{len(waiting):,} file{'' if len(waiting) == 1 else 's'}"
-    return Finding(
-        HAVE_A_FEED_CHECK,
-        not waiting,
-        expected,
-        f"{count} of none, not loaded" if waiting else expected,
-        "Files at the top of the landing folder have the header of a declared feed.",
-        named(sorted(waiting.items())),
-    )

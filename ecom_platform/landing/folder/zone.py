@@ -22,8 +22,8 @@ of it. All lie on one file system, so a move is a rename and a file is never in 
 from __future__ import annotations
 
 import os
-import re
 import secrets
+import shutil
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -32,30 +32,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ecom_platform import durable
-from ecom_platform.declarations import declarations
+from ecom_platform.declarations import declared_names
 from ecom_platform.errors import StorageError, UsageError
+from ecom_platform.feeds.declaring import NAME
 from ecom_platform.feeds.packaged import TOP_FEED
+from ecom_platform.landing.kept_names import REASON_SUFFIX, is_day, landing_folder, numbered
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.outcome import base, folder_of, kept_as
-
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
-_LARGEST = (1 << 63) - 1
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_FEED = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
-REASON_SUFFIX = ".reason.txt"
-
-
-def numbered(name: str) -> tuple[int, str] | None:
-    """Number and name of a file that we have named, ``<file_id>-<name>``; ``None`` for any other."""
-    digits, _, rest = name.partition("-")
-    number = file_number(digits)
-    return (number, rest) if number is not None and rest else None
-
-
-def file_number(text: str) -> int | None:
-    """The number that ``text`` is, if PostgreSQL can store it and a ledger would write it like this."""
-    return int(text) if _NUMBER.fullmatch(text) and int(text) <= _LARGEST else None
+from ecom_platform.writable import make_writable
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +154,8 @@ class LandingZone:
         return self.quarantine / kept_as(file_id, name)
 
     def landing_folder(self, path: Path) -> str:
-        """Where a file lands again that lies at ``path`` among ours, for whoever has that to go by alone:
-        nothing, or the folder of its feed with a slash."""
-        inside = path.relative_to(self.ours).parts[1:-1]
-        return "" if not inside or _DAY.fullmatch(inside[0]) else f"{inside[0]}/"
+        """Where a file lands again that lies at ``path`` among ours (``kept_names.landing_folder``)."""
+        return landing_folder(path.relative_to(self.ours).parts[1:-1])
 
     def path_of(self, file: ledger.FileState) -> Path:
         """Where a file is that has reached this state."""
@@ -210,9 +193,18 @@ class LandingZone:
         days: list[Path] = []
         for folder in self.archive.iterdir():
             if folder.is_dir():
-                is_day = _DAY.fullmatch(folder.name)
-                days += [folder] if is_day else [day for day in folder.iterdir() if day.is_dir()]
+                days += [folder] if is_day(folder.name) else [day for day in folder.iterdir() if day.is_dir()]
         return sorted(days, key=lambda day: (day.name, str(day)))
+
+    def archived_on(self) -> set[str]:
+        """The days of the archive, ``YYYY-MM-DD``."""
+        return {folder.name for folder in self.archive_days()}
+
+    def delete_day(self, day: str) -> None:
+        """Delete what was archived on this day, of every feed."""
+        for folder in self.archive_days():
+            if folder.name == day:
+                shutil.rmtree(folder)
 
     def put_away(self, file_id: int, name: str) -> Path | None:
         """Where a file lies that some ledger once knew as finished, on whatever day: not this one's
@@ -281,7 +273,7 @@ def require_folders(settings: Settings) -> None:
 
 def folders_of_feeds(folder: Path) -> list[Path]:
     """A folder of claimed or quarantined files, and those of feeds in it."""
-    inside = [path for path in folder.iterdir() if _FEED.fullmatch(path.name) and path.is_dir()]
+    inside = [path for path in folder.iterdir() if NAME.fullmatch(path.name) and path.is_dir()]
     return [folder, *sorted(path for path in inside if not path.is_symlink())]
 
 
@@ -291,11 +283,6 @@ def make_room(path: Path) -> None:
         with suppress(FileExistsError):
             path.parent.mkdir()
         durable.sync(path.parent.parent)
-
-
-def declared_names(folder: Path) -> set[str]:
-    """The names of the feeds that have a declaration in the folder, whether it can be used."""
-    return {found.name for found in declarations(folder) if _FEED.fullmatch(found.name)}
 
 
 def _refuse_to_replace(source: Path, target: Path) -> None:
@@ -355,20 +342,3 @@ def prove_renames(*folders: Path) -> None:
         ) from error
     finally:
         probe.unlink(missing_ok=True)
-
-
-def make_writable(folder: Path) -> None:
-    """Make ``folder`` and write a file in it; raises :class:`StorageError`.
-
-    Root passes every permission check, so writing is the only test that counts.
-    """
-    probe = folder / f".writable-{datetime.now(UTC):%H%M%S%f}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise StorageError(
-            f"The folder {folder} cannot be written: {error.strerror}.",
-            "Make it writable, or set ECOM_LANDING_DIR (ECOM_HOME for the rest) to a folder that is.",
-        ) from error

@@ -16,13 +16,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from ecom_platform.landing.zone import LandingZone, numbered
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.kept_names import LARGEST_NUMBER, numbered
 
 _CACHE = "numbers.json"
 # A name may come in the same tick of the clock as a look, and leave the folder's time as it is.
 _TICK_NS = 2_000_000_000
-# No ledger comes that far. To go on above it would leave no room for the numbers after it.
-HIGHEST = 10**15
 
 
 def highest(zone: LandingZone) -> tuple[int, Path] | None:
@@ -52,7 +51,7 @@ def _highest_in(folder: Path) -> tuple[int, str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             ours = numbered(entry.name)
-            if ours is not None and best[0] < ours[0] <= HIGHEST:
+            if ours is not None and best[0] < ours[0] <= LARGEST_NUMBER:
                 best = ours[0], entry.name
     return best
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from ecom_platform.landing.scan import MAX_NAME_BYTES
+from ecom_platform.landing.kept_names import prefixed
 from ecom_platform.store.outcome import base
 
 
@@ -86,15 +86,3 @@ def _link(source: Path, folder: Path, names: Iterable[str]) -> str | None:
             return None
         return name
     return None
-
-
-def prefixed(prefix: str, name: str) -> str:
-    """``name`` after ``prefix`` and a dash; of a long name the end, which says how to read it."""
-    room = MAX_NAME_BYTES - len(prefix.encode()) - 1
-    return f"{prefix}-{name.encode()[-room:].decode(errors='ignore')}"
-
-
-def landing_names(file_id: int, name: str) -> tuple[str, str]:
-    """As what a file may land again: its own name, or the numbered one where that is taken."""
-    folder = name.removesuffix(base(name))
-    return name, folder + prefixed(str(file_id), base(name))

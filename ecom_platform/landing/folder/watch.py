@@ -11,7 +11,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecom_platform.landing.scan import LOOK_INTERVAL_SECONDS, LandedFile, Scan, look, patient, rests
+from ecom_platform.landing.folder.scan import LOOK_INTERVAL_SECONDS, look, patient, rests
+from ecom_platform.landing.landed import LandedFile, Scan
 from ecom_platform.waits import announced
 
 

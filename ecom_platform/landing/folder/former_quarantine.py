@@ -13,23 +13,20 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
-from ecom_platform.alerts.outbox import DEFAULT_SOURCE, resolve_problem
-from ecom_platform.alerts.problem import Kind
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.files.belonging import FeedFinder
-from ecom_platform.files.unreadable import FileReason
-from ecom_platform.landing.claim_lock import claim_lock
-from ecom_platform.landing.no_replace import landing_names, move
-from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone
-from ecom_platform.store import alerts, ledger
-from ecom_platform.store.connection import Connection, Database
+from ecom_platform.landing.folder.claim_lock import claim_lock
+from ecom_platform.landing.folder.no_replace import move
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.kept_names import REASON_SUFFIX, landing_names
+from ecom_platform.landing.released import HEADER_REASONS, close_alerts
+from ecom_platform.store import ledger
+from ecom_platform.store.connection import Database
 
 log = logging.getLogger(__name__)
-
-HEADER_REASONS = (FileReason.WRONG_HEADER, FileReason.NOT_UTF8_HEADER)
 
 
 def release_from_quarantine(database: Database, zone: LandingZone, feeds: Mapping[str, Feed]) -> list[str]:
@@ -97,14 +94,3 @@ def _release(zone: LandingZone, number: int, name: str) -> str | None:
 
 def _taken_out_of(zone: LandingZone) -> Callable[[int, str], bool]:
     return lambda number, name: not os.path.lexists(zone.quarantined_path(number, name))
-
-
-def close_alerts(connection: Connection, taken_out: Callable[[int, str], bool], feed: str = TOP_FEED) -> None:
-    """Those about files none of which lies in quarantine any more."""
-    for problem in alerts.open_problems(connection, DEFAULT_SOURCE, Kind.FILE_QUARANTINED, feed):
-        numbers: Collection[int] = problem.details.get("file_ids", ())
-        if problem.details.get("files_in_all", len(numbers)) > len(numbers):
-            continue
-        left = alerts.not_loaded_since(connection, numbers)
-        if all(taken_out(number, name) for number, name in left):
-            resolve_problem(connection, problem.key, "None of these files lies in quarantine any more.")

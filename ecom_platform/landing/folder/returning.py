@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 
 from ecom_platform.errors import StorageError, UsageError
-from ecom_platform.landing.claim import put_right
-from ecom_platform.landing.claim_lock import claim_lock
-from ecom_platform.landing.no_replace import landing_names, move, place, prefixed
-from ecom_platform.landing.numbers import HIGHEST
-from ecom_platform.landing.put_away import land_grown
+from ecom_platform.landing.folder.claim import put_right
+from ecom_platform.landing.folder.claim_lock import claim_lock
+from ecom_platform.landing.folder.no_replace import move, place
+from ecom_platform.landing.folder.put_away import land_grown
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.kept_names import LARGEST_NUMBER, REASON_SUFFIX, landing_names, numbered, prefixed
 from ecom_platform.landing.reconciliation import LONG_AGO, Reconciliation
-from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone, numbered
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.outcome import Stamp, base
@@ -66,7 +66,7 @@ def reconcile(database: Database, zone: LandingZone, *, adopt: bool = False) -> 
             if not _is_known(zone, known.get(number), name, path)
         ]
         numbers = (number for number, _, _ in on_disk)
-        ledger.skip_file_ids(connection, max((n for n in numbers if n <= HIGHEST), default=0))
+        ledger.skip_file_ids(connection, max((n for n in numbers if n <= LARGEST_NUMBER), default=0))
         _keep_landings(connection, strangers)
         requeued = (
             *(_land_again(zone, *stranger) for stranger in strangers),

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ecom_platform import durable
 from ecom_platform.errors import StorageError
-from ecom_platform.landing.zone import REASON_SUFFIX, LandingZone
+from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.kept_names import REASON_SUFFIX
 from ecom_platform.store.ledger import FileState
 from ecom_platform.store.outcome import kept_as
 
