@@ -120,11 +120,12 @@ def ingest(name: str | None, files: tuple[Path, ...], as_json: bool) -> int:
         return run_job("ingest", {}, as_json)
     from ecom_platform.catalog import declared_feed
     from ecom_platform.landing.landing_places import places_of
+    from ecom_platform.landing.zones import prepare
 
     settings = load_settings()
     feed = declared_feed(settings, name)
     places = places_of(settings)
-    places.prepare()
+    prepare(places.zone)
     brought = places.bring_in(feed.name, files)
     return run_job("ingest", {}, as_json, extra={"brought_in": brought} if files else None, feed=feed.name)
 

@@ -22,7 +22,6 @@ import numpy as np
 from ecom_platform.errors import StorageError
 from ecom_platform.feeds.places import Array
 
-BYTES_PER_PLACE = 20
 _FILTER_BITS_PER_PLACE = 8
 # Searched at a time in a scratch file, whose pages are memory of the process meanwhile.
 _ROWS_AT_A_TIME = 16_384

@@ -27,7 +27,6 @@ MARKS = {
 ENCODINGS = ("utf-8", "cp1252", "iso-8859-1", "iso-8859-15")
 TIME_FORMATS = ("iso", "epoch_s", "epoch_ms", "epoch_us")
 DIRECTIVES = "YmdHMSfyzbBpI%"
-ROLES = ("time", "user", "product", "step", "amount")
 
 
 def _mark(text: Any) -> str | None:

@@ -82,9 +82,3 @@ class FileFacts:
 
     encoding: str
     fingerprint: bytes
-
-
-def require_chunk_bytes(chunk_bytes: int) -> None:
-    """Raises ValueError for what no chunk can have."""
-    if not 1 <= chunk_bytes <= MAX_CHUNK_BYTES:
-        raise ValueError(f"chunk_bytes is {chunk_bytes}; it must be between 1 and {MAX_CHUNK_BYTES}.")

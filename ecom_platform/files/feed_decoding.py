@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ecom_platform.feeds import arrow
-from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.places import Array
 from ecom_platform.feeds.reasons import Reason
 from ecom_platform.feeds.rows import Fault, RowType
@@ -34,9 +33,9 @@ from ecom_platform.files.chunks import (
     FeedChunk,
     FileFacts,
     RefusedRecord,
-    require_chunk_bytes,
 )
 from ecom_platform.files.column_texts import column_texts
+from ecom_platform.files.decoder import Decoder
 from ecom_platform.files.encoding import UTF8, Recoded
 from ecom_platform.files.file_columns import FileColumns, HeaderMismatch, by_header, without_header
 from ecom_platform.files.header_lines import grammar_of, names_for, skip_titles
@@ -48,29 +47,8 @@ from ecom_platform.files.unreadable import FileReason, UnreadableFile
 _READ_BYTES = 1 << 20
 
 
-class FeedDecoder:
+class FeedDecoder(Decoder):
     """Reads the files of one feed that are separated text."""
-
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
-
-    def decode(
-        self,
-        stream: BinaryIO,
-        facts: FileFacts,
-        now: datetime,
-        chunk_bytes: int = DEFAULT_CHUNK_BYTES,
-        *,
-        one_by_one: bool = False,
-    ) -> Iterator[FeedChunk]:
-        """The records of a file, a chunk for about every ``chunk_bytes`` of text.
-
-        ``now`` is an aware time, for bounds that move with it. Line numbers are physical lines, the first
-        of the file is 1. Raises :class:`UnreadableFile`, perhaps in mid-file. ``one_by_one`` is a seam for
-        tests: every row takes the row path.
-        """
-        require_chunk_bytes(chunk_bytes)
-        return self._chunks(stream, facts, now, chunk_bytes, one_by_one=one_by_one)
 
     def _chunks(
         self, stream: BinaryIO, facts: FileFacts, now: datetime, chunk_bytes: int, *, one_by_one: bool
@@ -93,8 +71,6 @@ class FeedDecoder:
     def raw_records(
         self, stream: BinaryIO, facts: FileFacts, line_numbers: Sequence[int] | Array
     ) -> Iterator[tuple[int, bytes]]:
-        """The records that start at these lines: the line, and the bytes, cut at ``MAX_RAW_BYTES``; in file
-        order."""
         wanted = np.unique(np.asarray(line_numbers, dtype=np.int64))
         if not len(wanted):
             return

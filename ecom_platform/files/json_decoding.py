@@ -39,8 +39,8 @@ from ecom_platform.files.chunks import (
     FileFacts,
     RecordPlace,
     RefusedRecord,
-    require_chunk_bytes,
 )
+from ecom_platform.files.decoder import Decoder
 from ecom_platform.files.file_ids import POSITION, FileIds
 from ecom_platform.files.json_beginning import without_document
 from ecom_platform.files.json_bulk import BulkColumns
@@ -61,25 +61,8 @@ _LESS_OF_LISTS = 8
 _OF_DIGITS = ("integer", "bigint", "numeric")
 
 
-class JsonLinesDecoder:
+class JsonLinesDecoder(Decoder):
     """Reads the files of one feed that are lines of JSON."""
-
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
-
-    def decode(
-        self,
-        stream: BinaryIO,
-        facts: FileFacts,
-        now: datetime,
-        chunk_bytes: int = DEFAULT_CHUNK_BYTES,
-        *,
-        one_by_one: bool = False,
-    ) -> Iterator[FeedChunk]:
-        """The records of a file, a chunk for about every ``chunk_bytes`` of text; see
-        :meth:`FeedDecoder.decode`."""
-        require_chunk_bytes(chunk_bytes)
-        return self._chunks(stream, facts, now, chunk_bytes, one_by_one=one_by_one)
 
     def _chunks(
         self, stream: BinaryIO, facts: FileFacts, now: datetime, chunk_bytes: int, *, one_by_one: bool
@@ -105,8 +88,6 @@ class JsonLinesDecoder:
         facts: FileFacts,  # noqa: ARG002 (of other formats something has to be known)
         line_numbers: Sequence[int] | Array,
     ) -> Iterator[tuple[int, bytes]]:
-        """The records that start at these lines: the line, and the bytes, cut at ``MAX_RAW_BYTES``; in file
-        order."""
         places = sorted({RecordPlace.of(self.feed, number) for number in np.asarray(line_numbers).tolist()})
         lines = np.array([place.line for place in places], dtype=np.int64)
         for block in LineReader(without_document(stream), DEFAULT_CHUNK_BYTES):

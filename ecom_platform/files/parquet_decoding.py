@@ -38,8 +38,8 @@ from ecom_platform.files.chunks import (
     FeedChunk,
     FileFacts,
     RefusedRecord,
-    require_chunk_bytes,
 )
+from ecom_platform.files.decoder import Decoder
 from ecom_platform.files.file_columns import FileColumns, HeaderMismatch, by_header
 from ecom_platform.files.file_ids import NUMBERED, POSITION, FileIds
 from ecom_platform.files.json_columns import null_text
@@ -57,25 +57,8 @@ _MOST_ROWS = 65_536
 _BUFFER_BYTES = 1 << 20
 
 
-class ParquetDecoder:
-    """Reads the files of one feed that are Parquet."""
-
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
-
-    def decode(
-        self,
-        stream: BinaryIO,
-        facts: FileFacts,
-        now: datetime,
-        chunk_bytes: int = DEFAULT_CHUNK_BYTES,
-        *,
-        one_by_one: bool = False,
-    ) -> Iterator[FeedChunk]:
-        """The rows of a file, a chunk for about every ``chunk_bytes`` of values; see
-        :meth:`FeedDecoder.decode`. ``stream`` has to be able to seek."""
-        require_chunk_bytes(chunk_bytes)
-        return self._chunks(stream, facts, now, chunk_bytes, one_by_one=one_by_one)
+class ParquetDecoder(Decoder):
+    """Reads the files of one feed that are Parquet. Their streams have to be able to seek."""
 
     def _chunks(
         self, stream: BinaryIO, facts: FileFacts, now: datetime, chunk_bytes: int, *, one_by_one: bool

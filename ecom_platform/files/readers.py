@@ -1,20 +1,16 @@
 """How the files of a feed are read: the reader of its format, and what has to be known before.
 
-Belongs here: the choice, and what all readers have in common. Does not belong here: any of them
-(``feed_decoding`` for separated text, ``json_decoding``, ``parquet_decoding``).
+Belongs here: the choice. Does not belong here: any of them, or what they have in common (``decoder``).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.feeds.places import Array
-from ecom_platform.files.chunks import DEFAULT_CHUNK_BYTES, FeedChunk, FileFacts
+from ecom_platform.files.chunks import FileFacts
+from ecom_platform.files.decoder import Decoder
 from ecom_platform.files.encoding import MixedEncoding, decide
 from ecom_platform.files.feed_decoding import FeedDecoder
 from ecom_platform.files.json_decoding import JsonLinesDecoder
@@ -23,28 +19,6 @@ from ecom_platform.files.parquet_decoding import ParquetDecoder
 from ecom_platform.files.unreadable import FileReason, UnreadableFile
 
 _READ_BYTES = 1 << 20
-
-
-class Decoder(Protocol):
-    """Reads the files of one feed."""
-
-    feed: Feed
-
-    def decode(
-        self, stream: BinaryIO, facts: FileFacts, now: datetime, chunk_bytes: int = DEFAULT_CHUNK_BYTES
-    ) -> Iterator[FeedChunk]:
-        """The records of a file, a chunk for about every ``chunk_bytes`` of text; ``now`` is an aware time.
-
-        Raises :class:`UnreadableFile`, perhaps in mid-file.
-        """
-
-    def header(self, stream: BinaryIO) -> tuple[str, ...]:
-        """The names of a file's columns as they stand in it; none where such files have no header."""
-
-    def raw_records(
-        self, stream: BinaryIO, facts: FileFacts, line_numbers: Sequence[int] | Array
-    ) -> Iterator[tuple[int, bytes]]:
-        """The records that start at these lines: the line, and the bytes; in file order."""
 
 
 def decoder_of(feed: Feed) -> Decoder:

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Protocol
 
@@ -22,7 +21,6 @@ from ecom_platform.landing.bucket.bucket_zone import BucketZone, quarantined_key
 from ecom_platform.landing.bucket.object_look import BucketPlacing, look
 from ecom_platform.landing.bucket.object_lookout import ObjectLookout
 from ecom_platform.landing.claims import Claim, Recovery
-from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.landing.folder import claim, no_replace, placing, put_away
 from ecom_platform.landing.folder.disk_account import require_ends
 from ecom_platform.landing.folder.folder_lookout import FolderLookout
@@ -31,7 +29,7 @@ from ecom_platform.landing.folder.watch import scan
 from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.landing.landed import LandedFile, Scan
 from ecom_platform.landing.lookout import Lookout
-from ecom_platform.landing.zones import prepare, verify
+from ecom_platform.landing.zones import Zone, zone_of
 from ecom_platform.objects import Location
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
@@ -50,8 +48,8 @@ class LandingPlaces(Protocol):
     """A landing zone, as a load sees it."""
 
     @property
-    def feeds(self) -> frozenset[str]:
-        """Whose folders are looked into."""
+    def zone(self) -> Zone:
+        """The zone itself (``zones``)."""
 
     @property
     def units(self) -> Path:
@@ -68,12 +66,6 @@ class LandingPlaces(Protocol):
     @property
     def uri(self) -> str:
         """Where files land, as a link."""
-
-    def prepare(self) -> None:
-        """Make what is needed and prove that it can be used; raises :class:`StorageError`."""
-
-    def verify(self, connection: Connection) -> None:
-        """Make sure that it is the one that this ledger is about; raises :class:`StorageError`."""
 
     def looking_into(self, feeds: Collection[str]) -> LandingPlaces:
         """The same, of which only the folders of these feeds are looked into."""
@@ -143,19 +135,12 @@ class LandingPlaces(Protocol):
     def quarantined_place(self, file_id: int, name: str) -> str:
         """Where a quarantined file lies, as people are told."""
 
-    def expire(self, today: date, keep_days: int) -> list[str]:
-        """Delete what is in the archive for longer; returns the days that went."""
-
 
 @dataclass(frozen=True, slots=True)
 class Folders:
     """A landing zone in folders."""
 
     zone: LandingZone
-
-    @property
-    def feeds(self) -> frozenset[str]:
-        return self.zone.feeds
 
     @property
     def units(self) -> Path:
@@ -172,12 +157,6 @@ class Folders:
     @property
     def uri(self) -> str:
         return self.zone.landing.as_uri()
-
-    def prepare(self) -> None:
-        prepare(self.zone)
-
-    def verify(self, connection: Connection) -> None:
-        verify(connection, self.zone)
 
     def looking_into(self, feeds: Collection[str]) -> Folders:
         return Folders(self.zone.looking_into(feeds))
@@ -249,19 +228,12 @@ class Folders:
     def quarantined_place(self, file_id: int, name: str) -> str:
         return str(self.zone.quarantined_path(file_id, name))
 
-    def expire(self, today: date, keep_days: int) -> list[str]:
-        return delete_expired(self.zone, today, keep_days)
-
 
 @dataclass(frozen=True, slots=True)
 class Objects:
     """A landing zone in a bucket."""
 
     zone: BucketZone
-
-    @property
-    def feeds(self) -> frozenset[str]:
-        return self.zone.feeds
 
     @property
     def units(self) -> Path:
@@ -278,12 +250,6 @@ class Objects:
     @property
     def uri(self) -> str:
         return self.zone.location.url
-
-    def prepare(self) -> None:
-        prepare(self.zone)
-
-    def verify(self, connection: Connection) -> None:
-        verify(connection, self.zone)
 
     def looking_into(self, feeds: Collection[str]) -> Objects:
         return Objects(self.zone.looking_into(feeds))
@@ -362,11 +328,8 @@ class Objects:
             return self.zone.location.url
         return self.zone.location.url_of(quarantined_key(file_id, name))
 
-    def expire(self, today: date, keep_days: int) -> list[str]:
-        return delete_expired(self.zone, today, keep_days)
-
 
 def places_of(settings: Settings) -> LandingPlaces:
     """The landing zone of these settings."""
-    zone = BucketZone.of(settings)
-    return Folders(LandingZone.of(settings)) if zone is None else Objects(zone)
+    zone = zone_of(settings)
+    return Objects(zone) if isinstance(zone, BucketZone) else Folders(zone)

@@ -1,6 +1,7 @@
 """Files that are to be loaded again, and putting landing zone and ledger in agreement.
 
-Belongs here: which files somebody means. Does not belong here: bringing them back (``landing.kept_files``), or loading them (``streaming.ingest``).
+Belongs here: which files somebody means. Does not belong here: bringing them back (``landing.kept_files``),
+or loading them (``streaming.ingest``).
 """
 
 from __future__ import annotations

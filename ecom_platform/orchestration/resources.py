@@ -68,7 +68,7 @@ class LandingZoneResource(dg.ConfigurableResource[Any]):
     def places(self) -> LandingPlaces:
         """What a load does there, known to be usable. Raises :class:`StorageError`."""
         places = places_of(self.settings)
-        places.prepare()
+        prepare(places.zone)
         return places
 
     @property

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
+from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.run_retention import expire_runs
@@ -31,7 +32,7 @@ def delete_what_is_past_its_time(
     with ecom_postgres.transaction() as connection:
         expired = expire(connection, past)
     keep = settings.archive_days
-    days = [] if keep is None else ecom_landing.places.expire(now.date(), keep)
+    days = [] if keep is None else delete_expired(ecom_landing.zone, now.date(), keep)
     runs = expire_runs(context.instance, past)
     context.log.info(
         f"Deleted {asdict(expired)}; {runs} of Dagster's runs; "

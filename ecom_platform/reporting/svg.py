@@ -24,7 +24,6 @@ BLUE, TEAL, ORANGE, VIOLET = "#4263eb", "#0ca678", "#f08c00", "#9c36b5"
 RED, GREY, CYAN, LIME = "#e03131", "#868e96", "#1098ad", "#74b816"
 # Of the page's theme, where there is one: the older of two periods must not stand out on a dark ground.
 PALE, STRONG = "var(--pale,#bac8ff)", f"var(--blue,{BLUE})"
-PALETTE = (BLUE, TEAL, ORANGE, VIOLET, CYAN, RED, LIME, GREY)
 
 _STYLE = (
     "text{font:13px system-ui,-apple-system,'Segoe UI',sans-serif;fill:var(--ink,#495057)}"

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from ecom_platform.landing.zones import verify
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, check_result, file_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.times import utc
@@ -78,7 +79,7 @@ def raw_events(
     generator = _generator(config, ecom_landing.settings.rows_per_file, now)
     places = ecom_landing.places
     with ecom_postgres.transaction() as connection:
-        places.verify(connection)  # events for another database would never be loaded by this
+        verify(connection, places.zone)  # events for another database would never be loaded by this
     started = time.perf_counter()
     files = let_land(places, generator, now)
     seconds = time.perf_counter() - started

@@ -17,9 +17,11 @@ from pyspark.sql import SparkSession
 
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.landing.claims import Recovery
+from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.landing.landed import Scan
 from ecom_platform.landing.landing_places import LandingPlaces, Placer, places_of
 from ecom_platform.landing.own_files import OwnFiles
+from ecom_platform.landing.zones import prepare
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
@@ -84,7 +86,7 @@ def ingest(
     """
     ready = ready_feeds(settings, database)
     places = ready.places(places_of(settings))
-    places.prepare()
+    prepare(places.zone)
     with IngestLock(database) as lock:
         beside = _Beside(settings, database, places, ready.declared, produced)
         waited: list[str] = []
@@ -109,7 +111,7 @@ def ingest(
         places.require_ends(database, {*rounds.file_ids, *beside.file_ids})
         by_feed, quarantined = _ends(database, places, {*rounds.file_ids, *beside.file_ids})
         if settings.archive_days is not None:
-            places.expire(datetime.now(UTC).date(), settings.archive_days)
+            delete_expired(places.zone, datetime.now(UTC).date(), settings.archive_days)
     left, where = {**rounds.found.unfinished, **rounds.refused}, settings.feeds_dir.absolute()
     _log_left_alone(ready.refusals(rounds.refused, where), recovery)
     unsettled = tuple(file.name for file in rounds.found.unsettled)

@@ -23,7 +23,9 @@ from datetime import UTC, datetime
 from pyspark.sql import SparkSession
 
 from ecom_platform.errors import DatabaseError, EcomError, IngestError, JvmLostError, LockedError
+from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.landing.landing_places import places_of
+from ecom_platform.landing.zones import prepare
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
@@ -124,7 +126,7 @@ class LiveMode:
         Raises :class:`JvmLostError` when Spark's Java process has ended. Before the first query has
         begun every :class:`EcomError` is raised: what is wrong then is for a person to put right.
         """
-        self._places.prepare()
+        prepare(self._places.zone)
         try:
             self._go_on()
         except BaseException:
@@ -203,7 +205,7 @@ class LiveMode:
                 claimed = ledger.claimed(connection)
                 dispatcher.add(file for file in claimed if feed_of(file.name) in self._job.feeds)
             lookout = self._places.lookout(self._database, self._settings.settle_seconds, self._declared)
-            claimer = self._claimer = Claimer(lookout, self._places.feeds, dispatcher)
+            claimer = self._claimer = Claimer(lookout, self._places.zone.feeds, dispatcher)
 
             def on_batch(batch: Batch) -> None:
                 self._problem = None
@@ -258,7 +260,7 @@ class LiveMode:
         if self._housekept_at is None or now - self._housekept_at > _HOUSEKEEPING_SECONDS:
             self._housekept_at = now
             if self._settings.archive_days is not None:
-                self._places.expire(datetime.now(UTC).date(), self._settings.archive_days)
+                delete_expired(self._places.zone, datetime.now(UTC).date(), self._settings.archive_days)
 
     def progress(self) -> LiveProgress:
         """Where it stands now."""

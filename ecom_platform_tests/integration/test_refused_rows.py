@@ -17,7 +17,7 @@ from ecom_platform.catalog import Catalog, packaged
 from ecom_platform.files.opening import EventFile
 from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.corrections import replay_as_they_are
-from ecom_platform.store import audit, sink
+from ecom_platform.store import audit, sink, unit_retries
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.store.rejects import ReplayVerdict
@@ -287,7 +287,7 @@ def test_a_connection_that_is_lost_again_and_again_is_retried_from_when_it_last_
     landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Restarts may lie apart by more than one is waited for, while one unit is loaded."""
-    monkeypatch.setattr(sink, "CONNECTION_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(unit_retries, "CONNECTION_RETRY_SECONDS", 0.0)
     cuts = 0
 
     def cut(step: str) -> None:

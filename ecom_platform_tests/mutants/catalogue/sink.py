@@ -4,6 +4,9 @@ from ecom_platform_tests.mutants.catalogue import promises
 from ecom_platform_tests.mutants.mutant import Mutant
 
 _SINK = "ecom_platform/store/sink.py"
+_COUNTS = "ecom_platform/store/file_counts.py"
+_AGAIN = "ecom_platform/store/unit_retries.py"
+_FILES = "ecom_platform/store/unit_files.py"
 _SQL = "ecom_platform/store/sql/sink.sql"
 _TESTS = "ecom_platform_tests/integration/test_sink.py"
 _STORED = f"{_TESTS}::TestWhatIsStored"
@@ -56,7 +59,7 @@ MUTANTS = (
     Mutant(
         name="rejects are not taken from the rows that were inserted",
         promise=promises.COUNTS,
-        file=_SINK,
+        file=_COUNTS,
         original="self.rows_stale + self.rows_duplicate + self.rows_rejected",
         mutated="self.rows_stale + self.rows_duplicate",
         tests=(f"{_STORED}::test_all_kinds_of_files_in_one_unit",),
@@ -64,10 +67,10 @@ MUTANTS = (
     Mutant(
         name="a conflict counts as a duplicate as well",
         promise=promises.COUNTS,
-        file=_SINK,
-        original="        tally.rows_rejected += rows\n        tally.rows_conflicting += rows\n",
-        mutated="        tally.rows_rejected += rows\n        tally.rows_conflicting += rows\n"
-        "        tally.rows_duplicate += rows\n",
+        file=_COUNTS,
+        original="            self.rows_rejected += rows\n            self.rows_conflicting += rows\n",
+        mutated="            self.rows_rejected += rows\n            self.rows_conflicting += rows\n"
+        "            self.rows_duplicate += rows\n",
         tests=(f"{_STORED}::test_same_id_with_other_content",),
     ),
     Mutant(
@@ -114,7 +117,7 @@ MUTANTS = (
     Mutant(
         name="a connection that is lost is an error",
         promise=promises.LOST_COMMIT,
-        file=_SINK,
+        file=_AGAIN,
         original="        return isinstance(error, adbc.OperationalError)",
         mutated="        return False",
         tests=(
@@ -145,7 +148,7 @@ MUTANTS = (
     Mutant(
         name="a unit never takes its turn alone",
         promise=promises.DEADLOCK,
-        file=_SINK,
+        file=_AGAIN,
         original="            self.alone = self.alone or sqlstate is not None",
         mutated="            self.alone = False",
         tests=(f"{_RETRIES}::test_a_unit_that_stepped_back_takes_its_turn_alone",),
@@ -170,14 +173,14 @@ MUTANTS = (
         name="rows of a damaged archive that were read before the damage stay",
         promise=promises.ONE_BAD,
         file=_SINK,
-        original="            if tally.rows_read:\n",
-        mutated="            if tally.rows_read < 0:\n",
+        original="            if counts.rows_read:\n",
+        mutated="            if counts.rows_read < 0:\n",
         tests=(f"{_STORED}::test_gzip_that_breaks_off_after_rows_were_sent",),
     ),
     Mutant(
         name="the verdict on an unreadable file is kept over a change of that file",
         promise=promises.ONE_BAD,
-        file=_SINK,
+        file=_FILES,
         original="        if self.final:\n            return True\n",
         mutated="        return True\n",
         tests=(f"{_REFUSED}::TestFiles::test_one_that_is_complete_at_the_second_look_is_loaded",),
@@ -186,15 +189,15 @@ MUTANTS = (
         name="a file that was found unreadable is not looked at again before the commit",
         promise=promises.ONE_BAD,
         file=_SINK,
-        original="            _check_unchanged(pending, stamps)\n",
+        original="            check_unchanged(pending, stamps)\n",
         mutated="            judged = self._unreadable\n"
-        "            _check_unchanged([f for f in pending if f.file_id not in judged], stamps)\n",
+        "            check_unchanged([f for f in pending if f.file_id not in judged], stamps)\n",
         tests=(f"{_RETRIES}::test_an_archive_that_is_completed_after_it_was_found_damaged_twice",),
     ),
     Mutant(
         name="a file that was written to while it was read is told by its size alone",
         promise=promises.BEING_WRITTEN,
-        file=_SINK,
+        file=_FILES,
         original="stamps[file.file_id] is not None and stamps[file.file_id] != _stamp(file)",
         mutated="stamps[file.file_id] is not None and stamps[file.file_id].size != _stamp(file).size",
         tests=(f"{_WRITTEN_ON}::test_while_it_is_read",),
@@ -202,7 +205,7 @@ MUTANTS = (
     Mutant(
         name="a file that has grown since its claim is read as far as it is",
         promise=promises.BEING_WRITTEN,
-        file=_SINK,
+        file=_FILES,
         original="if stamp is not None and sizes[key] is not None and stamp.size != sizes[key]",
         mutated="if stamp is not None and sizes[key] is not None and stamp.size < sizes[key]",
         tests=(f"{_WRITTEN_ON}::test_between_claim_and_load",),
