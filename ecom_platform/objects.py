@@ -14,8 +14,10 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -455,6 +457,16 @@ def download(bucket: Bucket, found: StoredObject, path: Path, length: int | None
             f"{bucket.location.url_of(found.key)} cannot be copied to {path.parent}: {error.strerror}.",
             "Make room there, or set TMPDIR to a folder on another disk.",
         ) from error
+
+
+@contextmanager
+def as_file(bucket: Bucket, found: StoredObject, name: str) -> Iterator[Path]:
+    """The object as a file of this ``name`` for as long as the block lasts. Raises
+    :class:`ObjectChangedError` and :class:`StorageError`."""
+    with tempfile.TemporaryDirectory(prefix="ecom-kept-") as folder:
+        path = Path(folder, name)
+        download(bucket, found, path)
+        yield path
 
 
 def _new_client(endpoint: str | None, *, hurried: bool) -> Any:

@@ -7,7 +7,6 @@ for either. Does not belong here: a load (``landing_places``), or doing it.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing.bucket import named_objects, object_claim, object_returning
+from ecom_platform.landing.bucket import named_objects, object_claim, object_returning, stored_objects
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
 from ecom_platform.landing.folder import claim, named_files, returning
 from ecom_platform.landing.folder.former_quarantine import release_what_fits
@@ -24,7 +23,7 @@ from ecom_platform.landing.folder.taking_out import Moves
 from ecom_platform.landing.folder.zone import LandingZone, make_room
 from ecom_platform.landing.reconciliation import Reconciliation
 from ecom_platform.landing.zones import Zone
-from ecom_platform.objects import ObjectChangedError, download
+from ecom_platform.objects import ObjectChangedError, as_file
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.ledger import FileState
@@ -64,10 +63,10 @@ class KeptFiles(Protocol):
     def place_of(self, connection: Connection, file: FileState) -> str | None:
         """The same of one that is there; nothing of any other."""
 
-    def sizes(self, files: Iterable[FileState]) -> dict[int, int]:
+    def sizes(self, connection: Connection, files: Iterable[FileState]) -> dict[int, int]:
         """How large those are that are where they belong."""
 
-    def reading(self, file: FileState) -> AbstractContextManager[Path]:
+    def reading(self, connection: Connection, file: FileState) -> AbstractContextManager[Path]:
         """The file, to be read while the block lasts. Raises OSError where it is gone."""
 
     def waits(self, connection: Connection, name: str) -> bool:
@@ -122,14 +121,18 @@ class InFolders:
         path = self.zone.path_of(file)
         return str(path) if path.exists() else None
 
-    def sizes(self, files: Iterable[FileState]) -> dict[int, int]:
+    def sizes(self, connection: Connection, files: Iterable[FileState]) -> dict[int, int]:  # noqa: ARG002
         found: dict[int, int] = {}
         for file in files:
             with suppress(OSError):
                 found[file.file_id] = os.lstat(self.zone.path_of(file)).st_size
         return found
 
-    def reading(self, file: FileState) -> AbstractContextManager[Path]:
+    def reading(
+        self,
+        connection: Connection,  # noqa: ARG002 (folders tell by themselves where it lies)
+        file: FileState,
+    ) -> AbstractContextManager[Path]:
         return nullcontext(self.zone.path_of(file))
 
     def waits(self, connection: Connection, name: str) -> bool:  # noqa: ARG002
@@ -177,7 +180,7 @@ class InFolders:
 
 @dataclass(frozen=True, slots=True)
 class InBucket:
-    """Kept in a bucket. What is read is fetched into a folder of its own, whole and by its ETag."""
+    """Kept in a bucket. What is read is as_file into a folder of its own, whole and by its ETag."""
 
     zone: BucketZone
 
@@ -193,33 +196,22 @@ class InBucket:
         return None if key is None else self.zone.location.url_of(key)
 
     def place_of(self, connection: Connection, file: FileState) -> str | None:
-        key = self.zone.key_of(file)
-        if key is None:
-            claimed = ledger.claimed_objects(connection, [file.file_id]).get(file.file_id)
-            key = None if claimed is None else claimed.key
-        there = key is not None and self.zone.bucket.head(key) is not None
-        return self.zone.location.url_of(key) if there and key is not None else None
+        found = stored_objects.found(connection, self.zone, file)
+        return None if found is None else self.zone.location.url_of(found.key)
 
-    def sizes(self, files: Iterable[FileState]) -> dict[int, int]:
-        keys = {key: file.file_id for file in files if (key := self.zone.key_of(file)) is not None}
-        if not keys:
-            return {}
-        found = object_returning.archived(self.zone)
-        return {keys[one.key]: one.size for one in found if one.key in keys}
+    def sizes(self, connection: Connection, files: Iterable[FileState]) -> dict[int, int]:
+        return stored_objects.sizes(connection, self.zone, files)
 
     @contextmanager
-    def reading(self, file: FileState) -> Iterator[Path]:
-        key = self.zone.key_of(file)
-        found = None if key is None else self.zone.bucket.head(key)
+    def reading(self, connection: Connection, file: FileState) -> Iterator[Path]:
+        found = stored_objects.found(connection, self.zone, file)
         if found is None:
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), self.where(file) or file.name)
-        with tempfile.TemporaryDirectory(prefix="ecom-kept-") as folder:
-            path = Path(folder, base(file.name))
-            try:
-                download(self.zone.bucket, found, path)
-            except ObjectChangedError as error:
-                raise FileNotFoundError(ENOENT, str(error), found.key) from error
-            yield path
+        try:
+            with as_file(self.zone.bucket, found, base(file.name)) as path:
+                yield path
+        except ObjectChangedError as error:
+            raise FileNotFoundError(ENOENT, str(error), found.key) from error
 
     def waits(self, connection: Connection, name: str) -> bool:
         claimed = {one.key for one in ledger.claimed_objects(connection).values()}
@@ -248,7 +240,7 @@ class InBucket:
         return named_objects.discards(connection, self.zone, file_ids, names)
 
     def release_what_fits(self, database: Database, feed: Feed) -> list[str]:
-        return object_returning.release_what_fits(database, self.zone, feed, self.reading)
+        return object_returning.release_what_fits(database, self.zone, feed)
 
 
 def kept_files(zone: Zone) -> KeptFiles:
@@ -258,15 +250,15 @@ def kept_files(zone: Zone) -> KeptFiles:
 
 @contextmanager
 def reading_all(
-    kept: KeptFiles, files: Iterable[FileState]
+    kept: KeptFiles, database: Database, files: Iterable[FileState]
 ) -> Iterator[tuple[dict[Path, FileState], list[FileState]]]:
     """Files to be read while the block lasts, by their paths, and those that are gone."""
     found: dict[Path, FileState] = {}
     gone: list[FileState] = []
-    with ExitStack() as stack:
+    with ExitStack() as stack, database.open(autocommit=True) as connection:
         for file in files:
             try:
-                path = stack.enter_context(kept.reading(file))
+                path = stack.enter_context(kept.reading(connection, file))
             except OSError:
                 gone.append(file)
                 continue

@@ -272,7 +272,7 @@ def _reading(connection: Connection, zone: Zone, file_id: int) -> Iterator[tuple
     state = ledger.states(connection, [file_id]).get(file_id)
     if state is None:
         raise FileNotFoundError(errno.ENOENT, "not in the ledger", str(file_id))
-    with kept_files(zone).reading(state) as path:
+    with kept_files(zone).reading(connection, state) as path:
         yield state, path
 
 

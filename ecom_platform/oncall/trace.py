@@ -144,7 +144,7 @@ def _rows_of_line(
     connection: Connection, zone: Zone, feed: Feed, file_id: int, line: int
 ) -> list[pa.RecordBatch]:
     """The valid rows that begin at a line of the file. Raises :class:`UnreadableFile` and OSError."""
-    with kept_files(zone).reading(ledger.states(connection, [file_id])[file_id]) as path:
+    with kept_files(zone).reading(connection, ledger.states(connection, [file_id])[file_id]) as path:
         return rows_of_line(feed, path, line)
 
 
@@ -343,7 +343,7 @@ def _line_of(
     A lower line with the id may have been refused, or be in conflict after a correction.
     """
     first: int | None = None
-    with suppress(OSError), kept.reading(file) as path:
+    with suppress(OSError), kept.reading(connection, file) as path:
         for line, row in islice(rows_with(table.feed, table.key[0], path, key), _ROWS_COMPARED):
             if is_stored(connection, table, row):
                 return line, True

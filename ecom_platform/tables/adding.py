@@ -188,7 +188,7 @@ def _fill(database: Database, kept: KeptFiles, feed: Feed, column: str, source: 
     table = FeedTable(feed)
     if feed.extra == "store":
         return fill_from_extra(database, table, column, source)
-    with reading_all(kept, files_by_header(database, table, source)[0]) as (there, lacking):
+    with reading_all(kept, database, files_by_header(database, table, source)[0]) as (there, lacking):
         filled = fill_from_files(database, table, column, there)
     gone = [f"{file.name} (file {file.file_id}): not in the archive any more" for file in lacking]
     return replace(filled, unread=[*gone, *filled.unread])

@@ -22,7 +22,7 @@ from ecom_platform.landing.kept_files import KeptFiles, kept_files
 from ecom_platform.landing.zones import Zone
 from ecom_platform.oncall.requeue import known_file
 from ecom_platform.store import ledger
-from ecom_platform.store.connection import Database
+from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.corrected_rows import Replays
 from ecom_platform.store.ledger import FileState
 from ecom_platform.store.lock import ingest_lock
@@ -97,17 +97,19 @@ def rebuild(
         shadow.require_old()
         files = shadow.files()
         left_out = _named(database, files, feed, without)
-        left_out |= _require(_gone(kept, files, left_out), feed, partial, "is not in the archive as loaded")
+        with database.open() as connection:
+            gone = _gone(connection, kept, files, left_out)
+        left_out |= _require(gone, feed, partial, "is not in the archive as loaded")
         strange = shadow.strange_rows()
         if strange:
             one = LeftOut("(no file)", f"{strange:,} rows that somebody has written")
             _require({0: one}, feed, partial, "is not from files")
         continued = shadow.begin(files, left_out)
-        _fill(shadow, kept, feed, on_progress)
+        _fill(shadow, database, kept, feed, on_progress)
         while unlike := _require(_unlike(shadow, files), feed, partial, "cannot be loaded again", shadow):
             left_out |= unlike
             shadow.begin(files, left_out)
-            _fill(shadow, kept, feed, on_progress)
+            _fill(shadow, database, kept, feed, on_progress)
         replays = shadow.replays()
         corrected = _require(_corrected(replays), feed, partial, "was corrected by hand")
         some = bool(left_out or corrected or strange)
@@ -142,11 +144,13 @@ def _called(file: FileState) -> str:
     return f"{file.name} (file {file.file_id})"
 
 
-def _gone(kept: KeptFiles, files: Iterable[FileState], left_out: dict[int, LeftOut]) -> dict[int, LeftOut]:
+def _gone(
+    connection: Connection, kept: KeptFiles, files: Iterable[FileState], left_out: dict[int, LeftOut]
+) -> dict[int, LeftOut]:
     """By the disk alone; whether the bytes are the same is seen when they are read."""
     found: dict[int, LeftOut] = {}
     wanted = [file for file in files if file.file_id not in left_out]
-    sizes = kept.sizes(wanted)
+    sizes = kept.sizes(connection, wanted)
     for file in wanted:
         size = sizes.get(file.file_id)
         if size is None:
@@ -180,27 +184,34 @@ def _require(
     )
 
 
-def _fill(shadow: Shadow, kept: KeptFiles, feed: Feed, on_progress: Callable[[int, int], None]) -> None:
+def _fill(
+    shadow: Shadow,
+    database: Database,
+    kept: KeptFiles,
+    feed: Feed,
+    on_progress: Callable[[int, int], None],
+) -> None:
     """Load what is not loaded yet, in the order of the files: of rows with one key the first stays."""
     files = shadow.loaded()
     left = [file for file in files if file.state == ledger.CLAIMED]
     done = len(files) - len(left)
     archived = {file.file_id: file for file in shadow.files()}
     for unit in _units(left):
-        with ExitStack() as stack:
+        with ExitStack() as stack, database.open(autocommit=True) as connection:
+            paths = [_path(stack, connection, kept, archived[file.file_id]) for file in unit]
             sources = [
-                UnitFile(file.file_id, file.name, _path(stack, kept, archived[file.file_id]), file.size_bytes)
-                for file in unit
+                UnitFile(file.file_id, file.name, path, file.size_bytes)
+                for file, path in zip(unit, paths, strict=True)
             ]
             load_unit(shadow.database.url, replace(feed, schema=None), sources, 0)
         done += len(unit)
         on_progress(done, len(files))
 
 
-def _path(stack: ExitStack, kept: KeptFiles, file: FileState) -> str:
+def _path(stack: ExitStack, connection: Connection, kept: KeptFiles, file: FileState) -> str:
     """Where the file lies, by the ledger that knows when it was loaded; nowhere, if it is gone."""
     try:
-        return str(stack.enter_context(kept.reading(file)))
+        return str(stack.enter_context(kept.reading(connection, file)))
     except FileNotFoundError as error:
         return str(error.filename)
 

@@ -113,7 +113,7 @@ def _of_one_feed(
     prepare_table(database, feed)
     gone = [file.file_id for file in files]
     moves = kept.taking_out(files)
-    with reading_all(kept, held_against(database, feed, gone)) as (others, lacking):
+    with reading_all(kept, database, held_against(database, feed, gone)) as (others, lacking):
         passed_over = _passed_over(lacking, partial)
         try:
             result = unload(database, feed, gone, others, moves.make)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -23,7 +23,7 @@ from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.oncall.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.oncall.requeue import reconcile, reload_files, reload_since
 from ecom_platform.oncall.trace import trace
-from ecom_platform.settings import Settings
+from ecom_platform.settings import LEAVE, Settings
 from ecom_platform.store import ledger, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_tables import prepare_table
@@ -33,7 +33,15 @@ from ecom_platform.streaming.copies import fetched
 from ecom_platform.tables.adding import add_column
 from ecom_platform.tables.rebuilding import rebuild
 from ecom_platform.tables.unload import TakenOut, unload_files
-from ecom_platform_tests.integration.test_bucket import UNREADABLE, Bucket, Killed, killed_at, settings_for
+from ecom_platform_tests.integration.test_bucket import (
+    UNREADABLE,
+    Bucket,
+    Killed,
+    killed_at,
+    only_reading,
+    settings_for,
+    staying,
+)
 from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.s3_server import (
     CREDENTIALS,
@@ -644,6 +652,50 @@ class TestTables:
         assert loaded.query("SELECT colour FROM prices WHERE sku = 'm'") == [("red",)]
         assert loaded.totals() == (3, 4)
         loaded.check()
+
+
+class TestLeft:
+    """Objects that stay where they landed are read there, as long as they are what was loaded."""
+
+    @pytest.fixture
+    def left(self, shop: Shop) -> Iterator[Shop]:
+        with staying(shop, LEAVE, only_reading):
+            (shop.settings.feeds_dir / "counted.yaml").write_text(NUMBERED)
+            shop.put_as("prices/c.csv", prices(x="1.00", y="2.00"))
+            shop.put_as("prices/d.csv", prices(y="2.00", z="3.00"))
+            shop.put_as("counted/f.csv", b"sku,pieces\na,1\nb,many\nc,3\n")
+            shop.ingest()
+            yield shop
+
+    def test_a_line_is_traced_until_the_object_is_another(self, left: Shop) -> None:
+        assert left.trace("prices/c.csv:3").verdict.endswith('is stored in "prices".')
+        (file,) = left.trace("prices/c.csv").facts
+        assert file["path"] == left.location.url_of("prices/c.csv")
+        left.put_as("prices/c.csv", prices(other="9.00"))
+        assert "not in the archive any more" in left.trace("prices/c.csv:3").verdict
+
+    def test_a_reject_is_replayed_from_its_object(self, left: Shop, tmp_path: Path) -> None:
+        feeds = catalog(left.settings).feeds
+        found = replay_as_they_are(left.database, left.zone, feeds).verdicts
+        assert found == {ReplayVerdict.STILL_REJECTED: 1}
+        fixed = tmp_path / "fixed.csv"
+        fixed.write_text("sku,pieces,file_name,line_number\nb,2,counted/f.csv,3\n")
+        done = replay_corrected(left.database, fixed, feeds["counted"], left.zone)
+        assert done.verdicts == {ReplayVerdict.INSERTED: 1}
+        assert left.query("SELECT sku, pieces FROM counted ORDER BY 1") == [("a", 1), ("b", 2), ("c", 3)]
+
+    def test_a_table_is_made_anew_from_what_stays(self, left: Shop) -> None:
+        before = left.query("SELECT sku, price::text FROM prices ORDER BY 1")
+        feed = catalog(left.settings).feeds["prices"]
+        done = rebuild(left.database, left.zone, feed, 1.0)
+        assert (done.rebuilt.files, done.rebuilt.inserted) == (2, 3)
+        assert left.query("SELECT sku, price::text FROM prices ORDER BY 1") == before
+        assert left.ingest() == []
+        left.put_as("prices/c.csv", prices(other="9.00"))
+        with pytest.raises(FeedError, match=r"prices/c\.csv \(file \d\): not in the archive any more"):
+            rebuild(left.database, left.zone, feed, 1.0)
+        rebuild(left.database, left.zone, feed, 1.0, without=["prices/c.csv"])
+        assert left.query("SELECT count(*) FROM prices") == [(2,)]
 
 
 def test_where_objects_stay_there_is_no_archive(loaded: Shop) -> None:

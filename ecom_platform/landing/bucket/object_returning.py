@@ -11,11 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from ecom_platform.errors import StorageError, UsageError
 from ecom_platform.feeds.feed import Feed
@@ -33,7 +32,7 @@ from ecom_platform.landing.bucket.returned_objects import Returning, let_land
 from ecom_platform.landing.kept_names import LARGEST_NUMBER, REASON_SUFFIX, landing_names, numbered
 from ecom_platform.landing.reconciliation import LONG_AGO, Reconciliation
 from ecom_platform.landing.released import HEADER_REASONS, close_alerts
-from ecom_platform.objects import ObjectChangedError, StoredObject
+from ecom_platform.objects import ObjectChangedError, StoredObject, as_file
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.outcome import Stamp, base
@@ -264,12 +263,7 @@ def quarantine(
     object_claim.put_away(database, zone, [one.file_id for one in claims], _DATABASE_WAIT_SECONDS)
 
 
-def release_what_fits(
-    database: Database,
-    zone: BucketZone,
-    feed: Feed,
-    reading: Callable[[ledger.FileState], AbstractContextManager[Path]],
-) -> list[str]:
+def release_what_fits(database: Database, zone: BucketZone, feed: Feed) -> list[str]:
     """Let objects of ``feed`` that were quarantined for their header land again where it fits by now; returns
     the names by which they do."""
     with database.open(autocommit=True) as connection:
@@ -278,9 +272,11 @@ def release_what_fits(
     finder = FeedFinder([feed])
     fitting: list[tuple[ledger.FileState, StoredObject]] = []
     for state in states.values():
-        with suppress(OSError), reading(state) as path:
-            found = zone.bucket.head(quarantined_key(state.file_id, state.name))
-            if found is not None and finder.feed_of_file(path).feed == feed.name:
+        found = zone.bucket.head(quarantined_key(state.file_id, state.name))
+        if found is None:
+            continue
+        with suppress(ObjectChangedError), as_file(zone.bucket, found, base(state.name)) as path:
+            if finder.feed_of_file(path).feed == feed.name:
                 fitting.append((state, found))
     if not fitting:
         return []
