@@ -121,7 +121,8 @@ class Torture:
             round_.wait_until(round_.is_finished, ingest)
             self.window = time.monotonic() - begun
             ingest.wait()
-            assert round_.loaded() == round_.dropped, "the undisturbed ingest did not load everything"
+            if round_.loaded() != round_.dropped:
+                raise DifferenceError(f"undisturbed, an ingest ended with: {ingest.output.read_text()}")
             self._count(round_.finish())
 
     def round(self, number: int, fault: str) -> bool:
