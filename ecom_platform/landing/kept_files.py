@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Protocol
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing import claim, identity, returning
-from ecom_platform.landing.bucket import bucket_identity, object_claim, object_returning
-from ecom_platform.landing.bucket.bucket_zone import BucketZone
+from ecom_platform.landing import claim, claim_lock, feed_folders, identity, returning
+from ecom_platform.landing.bucket import bucket_identity, feed_objects, object_claim, object_returning
+from ecom_platform.landing.bucket.bucket_zone import UNLOADED, BucketZone
 from ecom_platform.landing.former_quarantine import release_what_fits
 from ecom_platform.landing.reconciliation import Reconciliation
 from ecom_platform.landing.taking_out import Moves
@@ -87,7 +87,27 @@ class KeptFiles(Protocol):
     def reconcile(self, database: Database, *, adopt: bool) -> Reconciliation:
         """Put right what a restored database and a newer landing zone disagree about."""
 
-    def taking_out(self, files: Sequence[FileState]) -> TakingOut: ...
+    def taking_out(self, files: Sequence[FileState]) -> TakingOut:
+        """Some files. Raises :class:`UsageError` where none are kept."""
+
+    def taking_out_feed(self, files: Sequence[FileState]) -> TakingOut:
+        """All files of a feed, and what stands beside those of the quarantine."""
+
+    def taken_out(self, feed: str) -> str:
+        """Where the files of a feed lie that was taken out."""
+
+    def require_renamable(self) -> None:
+        """Raises :class:`UsageError` where files cannot be moved to another name of their feed."""
+
+    def rename_feed(self, connection: Connection, old: str, new: str) -> list[str]:
+        """Let what has landed or is kept of the feed ``old`` lie where that of ``new`` does; returns the
+        folders that had any. The caller holds the claim lock. Raises :class:`StorageError`."""
+
+    def claim_lock(self, database: Database) -> AbstractContextManager[Connection]:
+        """A connection that nobody else's claim runs beside; committed at the end."""
+
+    def landing_of(self, feed: str) -> str:
+        """Where files of the feed land, as people are told."""
 
     def quarantine(
         self, database: Database, files: Iterable[FileState], archived: Iterable[FileState]
@@ -149,6 +169,24 @@ class InFolders:
 
     def taking_out(self, files: Sequence[FileState]) -> TakingOut:
         return Moves(self.zone, files)
+
+    def taking_out_feed(self, files: Sequence[FileState]) -> TakingOut:
+        return Moves(self.zone, files, with_reasons=True)
+
+    def taken_out(self, feed: str) -> str:
+        return str(self.zone.unloaded / feed)
+
+    def require_renamable(self) -> None:
+        """Folders are renamed."""
+
+    def rename_feed(self, connection: Connection, old: str, new: str) -> list[str]:  # noqa: ARG002
+        return feed_folders.rename_folders(self.zone, old, new)
+
+    def claim_lock(self, database: Database) -> AbstractContextManager[Connection]:
+        return claim_lock.claim_lock(database, self.zone)
+
+    def landing_of(self, feed: str) -> str:
+        return str(self.zone.landing / feed)
 
     def quarantine(
         self,
@@ -233,7 +271,26 @@ class InBucket:
         return object_returning.reconcile(database, self.zone, adopt=adopt)
 
     def taking_out(self, files: Sequence[FileState]) -> TakingOut:
+        object_returning.require_kept(self.zone)
         return object_returning.ObjectMoves(self.zone, files)
+
+    def taking_out_feed(self, files: Sequence[FileState]) -> TakingOut:
+        return object_returning.ObjectMoves(self.zone, files, with_reasons=True)
+
+    def taken_out(self, feed: str) -> str:
+        return self.zone.location.url_of("" if self.zone.leaves else f"{UNLOADED}{feed}/")
+
+    def require_renamable(self) -> None:
+        feed_objects.require_movable(self.zone)
+
+    def rename_feed(self, connection: Connection, old: str, new: str) -> list[str]:
+        return feed_objects.rename_objects(connection, self.zone, old, new)
+
+    def claim_lock(self, database: Database) -> AbstractContextManager[Connection]:
+        return bucket_identity.claim_lock(database, self.zone)
+
+    def landing_of(self, feed: str) -> str:
+        return self.zone.location.url_of(f"{feed}/")
 
     def quarantine(
         self, database: Database, files: Iterable[FileState], archived: Iterable[FileState]
