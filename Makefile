@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 3000
 ROUNDS ?= 50
+LANDING ?= folder
 ROWS ?= 1000000
 REPEAT ?= 3
 PATHS ?=
@@ -64,8 +65,8 @@ bench-peers: setup ## What the benchmark compares with: dlt and sling in .venv-p
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends pgloader libpostgresql-jdbc-java; } || \
 		echo "pgloader and libpostgresql-jdbc-java could not be installed; the benchmark shows what is missing" >&2
 
-torture: setup ## The long fault-injection run (ROUNDS=50)
-	@$(BIN)/python -m ecom_platform_tests.torture --rounds $(ROUNDS)
+torture: setup ## The long fault-injection run (ROUNDS=50 LANDING=folder, or bucket: with faults of the store)
+	@$(BIN)/python -m ecom_platform_tests.torture --rounds $(ROUNDS) --landing $(LANDING)
 
 mutants: setup ## Small faults put into a copy of the code, each of which a named test must find (ONLY=words)
 	@$(BIN)/python -m ecom_platform_tests.mutants $(if $(ONLY),--only "$(ONLY)")

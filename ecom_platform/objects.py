@@ -50,7 +50,7 @@ _THROTTLED = frozenset({"SlowDown", "Throttling", "ThrottlingException", "Reques
 _NOT_ALLOWED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 # In what a store keeps beside an object: by whose request it was put.
-_MARK = "ecom-put"
+_PUT_MARK = "ecom-put"
 
 # Of an object that is marked, since a copy with metadata of its own has none of the source's.
 _MARK = "ecom-returned"
@@ -185,7 +185,7 @@ class Bucket:
 
     def put_file_new(self, key: str, path: Path) -> bool:
         """The same of a whole file, by one request. It is known again by a mark that is this call's own."""
-        mark = {_MARK: secrets.token_hex(16)}
+        mark = {_PUT_MARK: secrets.token_hex(16)}
 
         def put() -> Any:
             with path.open("rb") as file:

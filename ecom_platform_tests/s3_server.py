@@ -30,13 +30,56 @@ from ecom_platform_tests.waiting import wait_until
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "somebody", "AWS_SECRET_ACCESS_KEY": "kept-to-itself"}
 
 
-@dataclass(frozen=True)
 class S3Server:
-    """A running server, and a client for what a test puts there and finds."""
+    """A server whose data are in ``folder``, and a client for what a test puts there and finds."""
 
-    endpoint: str
-    client: Any
-    bucket: str = "landing"
+    def __init__(self, folder: Path, bucket: str = "landing") -> None:
+        names = [
+            f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer") for kind in ("", ".grpc")
+        ]
+        self._folder, self.bucket = folder, bucket
+        self._ports = dict(zip(names, _free_ports(len(names)), strict=True))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.endpoint = f"http://127.0.0.1:{self._ports['s3.port']}"
+        self.client = _client(self.endpoint)
+
+    def start(self) -> None:
+        """Start it, with what it had when it was killed; returns when it takes objects."""
+        log = self._folder / "server.log"
+        with log.open("ab") as output:
+            server = self._process = subprocess.Popen(
+                [
+                    str(Path(sys.executable).with_name("weed")),
+                    "server",
+                    f"-dir={self._folder}",
+                    "-ip=127.0.0.1",
+                    "-ip.bind=127.0.0.1",
+                    "-filer",
+                    "-s3",
+                    "-volume.max=40",
+                    "-master.telemetry=false",
+                    "-s3.port.iceberg=0",
+                    "-s3.port.lance=0",
+                    *(f"-{name}={port}" for name, port in self._ports.items()),
+                ],
+                # Of credentials in its environment it makes those that it asks for.
+                env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        wait_until(lambda: server.poll() is not None or _answers(self), lambda: _end_of(log))
+        assert server.poll() is None, _end_of(log)
+
+    def kill(self) -> None:
+        """Its graceful end takes 20 s; what it has answered it keeps."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        for port in self._ports.values():
+            for left in Path(tempfile.gettempdir()).glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
 
     def put(self, bucket: str, **contents: bytes) -> None:
         for key, content in contents.items():
@@ -74,45 +117,12 @@ def _free_ports(count: int) -> list[int]:
 def s3_server(folder: Path) -> Iterator[S3Server]:
     """A server whose data are in ``folder``; it ends with the block."""
     folder.mkdir(parents=True)
-    names = [f"{part}.port{kind}" for part in ("s3", "master", "volume", "filer") for kind in ("", ".grpc")]
-    ports = dict(zip(names, _free_ports(len(names)), strict=True))
-    endpoint = f"http://127.0.0.1:{ports['s3.port']}"
-    with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            [
-                str(Path(sys.executable).with_name("weed")),
-                "server",
-                f"-dir={folder}",
-                "-ip=127.0.0.1",
-                "-ip.bind=127.0.0.1",
-                "-filer",
-                "-s3",
-                "-volume.max=40",
-                "-master.telemetry=false",
-                "-s3.port.iceberg=0",
-                "-s3.port.lance=0",
-                *(f"-{name}={port}" for name, port in ports.items()),
-            ],
-            # Of credentials in its environment it makes those that it asks for.
-            env={name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    server = S3Server(folder)
     try:
-        found = S3Server(endpoint, _client(endpoint))
-        wait_until(
-            lambda: server.poll() is not None or _answers(found), lambda: _end_of(folder / "server.log")
-        )
-        assert server.poll() is None, _end_of(folder / "server.log")
-        yield found
+        server.start()
+        yield server
     finally:
-        server.kill()  # its graceful end takes 20 s, and nobody needs what it holds
-        server.wait()
-        for port in ports.values():
-            for left in Path(tempfile.gettempdir()).glob(f"seaweedfs-*-{port}.sock"):
-                left.unlink(missing_ok=True)
+        server.kill()
 
 
 def _answers(server: S3Server) -> bool:
@@ -145,18 +155,31 @@ Fault = tuple[int, str] | str | int | None
 DROPPED = "dropped"
 
 
-class FirstAnswersLost:
+class FirstAnswers:
+    """A fault: of each path the first answer to a request of one of ``methods`` is as ``fault`` says."""
+
+    def __init__(self, methods: Collection[str], fault: Callable[[], Fault]) -> None:
+        self._methods, self._fault = methods, fault
+        self.met: set[tuple[str, str]] = set()
+
+    def __call__(self, request: Request) -> Fault:
+        asked = (request.method, request.path)
+        if request.method not in self._methods or asked in self.met:
+            return None
+        self.met.add(asked)
+        return self._fault()
+
+
+class FirstAnswersLost(FirstAnswers):
     """A fault: of each path the first answer to a request of ``method`` is lost."""
 
     def __init__(self, method: str) -> None:
-        self.method = method
-        self.dropped: set[str] = set()
+        super().__init__({method}, lambda: DROPPED)
 
-    def __call__(self, request: Request) -> Fault:
-        if request.method != self.method or request.path in self.dropped:
-            return None
-        self.dropped.add(request.path)
-        return DROPPED
+    @property
+    def dropped(self) -> bool:
+        """Whether any was."""
+        return bool(self.met)
 
 
 class _Proxy(ThreadingHTTPServer):

@@ -33,15 +33,6 @@ class Group(click.Group):
             )
 
 
-def folders_of(settings: Settings) -> Any:
-    """The landing zone in folders, those made. Raises :class:`UsageError` where files land in a bucket."""
-    from ecom_platform.landing.folder.zone import LandingZone
-
-    zone = LandingZone.of(settings)
-    zone.prepare()
-    return zone
-
-
 def zone_of(settings: Settings) -> Any:
     """The landing zone, known to be usable."""
     from ecom_platform.landing import zones

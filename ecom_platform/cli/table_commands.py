@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ecom_platform.cli.feeds import feeds
-from ecom_platform.cli.on_call import folders_of, json_option, zone_of
+from ecom_platform.cli.on_call import json_option, zone_of
 from ecom_platform.errors import UsageError
 from ecom_platform.processes.output import print_json
 from ecom_platform.settings import Settings, load_settings
@@ -136,20 +136,23 @@ def add_column(name: str, column: str, type_: str, source: str | None, as_json: 
 @json_option
 def rename(old: str, new: str, as_json: bool) -> int:
     """Let a feed be called NEW: declaration, table, ledger and folders; run again, it finishes."""
+    from ecom_platform.landing.kept_files import kept_files
     from ecom_platform.store.provision import provide
     from ecom_platform.tables.renaming import rename as call
 
     settings = load_settings()
     folder = _folder_of(settings, old, new)
     with provide(settings) as database:
-        zone = folders_of(settings)
+        zone = zone_of(settings)
         done = call(database, zone, folder, old, new, settings.lock_wait_seconds)
     if as_json:
         declaration = str(done.declaration)
         print_json({"success": True, "feed": new, "table": done.table, "declaration": declaration})
     else:
         click.echo(f"{old} is {new} now: its table is {done.table}, its declaration {done.declaration}.")
-        click.echo(f"Its files land in {zone.landing / new}; reload the code location of Dagster.")
+        click.echo(
+            f"Its files land in {kept_files(zone).landing_of(new)}; reload the code location of Dagster."
+        )
     return 0
 
 
@@ -167,7 +170,7 @@ def remove(name: str, drop_table: bool, yes: bool, as_json: bool) -> int:
     settings = load_settings()
     folder = _folder_of(settings, name)
     with provide(settings) as database:
-        zone = folders_of(settings)
+        zone = zone_of(settings)
         found = survey(database, zone, folder, name)
         removable = yes and (drop_table or found.has.nothing)
         if removable:

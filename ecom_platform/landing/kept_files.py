@@ -15,9 +15,15 @@ from pathlib import Path
 from typing import Protocol
 
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing.bucket import named_objects, object_claim, object_returning, stored_objects
-from ecom_platform.landing.bucket.bucket_zone import BucketZone
-from ecom_platform.landing.folder import claim, named_files, returning
+from ecom_platform.landing.bucket import (
+    feed_objects,
+    named_objects,
+    object_claim,
+    object_returning,
+    stored_objects,
+)
+from ecom_platform.landing.bucket.bucket_zone import UNLOADED, BucketZone
+from ecom_platform.landing.folder import claim, feed_folders, named_files, returning
 from ecom_platform.landing.folder.former_quarantine import release_what_fits
 from ecom_platform.landing.folder.taking_out import Moves
 from ecom_platform.landing.folder.zone import LandingZone, make_room
@@ -78,7 +84,24 @@ class KeptFiles(Protocol):
     def reconcile(self, database: Database, *, adopt: bool) -> Reconciliation:
         """Put right what a restored database and a newer landing zone disagree about."""
 
-    def taking_out(self, files: Sequence[FileState]) -> TakingOut: ...
+    def taking_out(self, files: Sequence[FileState]) -> TakingOut:
+        """Some files. Raises :class:`UsageError` where none are kept."""
+
+    def taking_out_feed(self, files: Sequence[FileState]) -> TakingOut:
+        """All files of a feed, and what stands beside those of the quarantine."""
+
+    def taken_out(self, feed: str) -> str:
+        """Where the files of a feed lie that was taken out."""
+
+    def require_renamable(self) -> None:
+        """Raises :class:`UsageError` where files cannot be moved to another name of their feed."""
+
+    def rename_feed(self, connection: Connection, old: str, new: str) -> list[str]:
+        """Let what has landed or is kept of the feed ``old`` lie where that of ``new`` does; returns the
+        folders that had any. The caller holds the claim lock. Raises :class:`StorageError`."""
+
+    def landing_of(self, feed: str) -> str:
+        """Where files of the feed land, as people are told."""
 
     def quarantine(
         self, database: Database, files: Iterable[FileState], archived: Iterable[FileState]
@@ -149,6 +172,21 @@ class InFolders:
 
     def taking_out(self, files: Sequence[FileState]) -> TakingOut:
         return Moves(self.zone, files)
+
+    def taking_out_feed(self, files: Sequence[FileState]) -> TakingOut:
+        return Moves(self.zone, files, with_reasons=True)
+
+    def taken_out(self, feed: str) -> str:
+        return str(self.zone.unloaded / feed)
+
+    def require_renamable(self) -> None:
+        """Folders are renamed."""
+
+    def rename_feed(self, connection: Connection, old: str, new: str) -> list[str]:  # noqa: ARG002
+        return feed_folders.rename_folders(self.zone, old, new)
+
+    def landing_of(self, feed: str) -> str:
+        return str(self.zone.landing / feed)
 
     def quarantine(
         self,
@@ -224,7 +262,23 @@ class InBucket:
         return object_returning.reconcile(database, self.zone, adopt=adopt)
 
     def taking_out(self, files: Sequence[FileState]) -> TakingOut:
+        object_returning.require_kept(self.zone)
         return object_returning.ObjectMoves(self.zone, files)
+
+    def taking_out_feed(self, files: Sequence[FileState]) -> TakingOut:
+        return object_returning.ObjectMoves(self.zone, files, with_reasons=True)
+
+    def taken_out(self, feed: str) -> str:
+        return self.zone.location.url_of("" if self.zone.leaves else f"{UNLOADED}{feed}/")
+
+    def require_renamable(self) -> None:
+        feed_objects.require_movable(self.zone)
+
+    def rename_feed(self, connection: Connection, old: str, new: str) -> list[str]:
+        return feed_objects.rename_objects(connection, self.zone, old, new)
+
+    def landing_of(self, feed: str) -> str:
+        return self.zone.location.url_of(f"{feed}/")
 
     def quarantine(
         self, database: Database, files: Iterable[FileState], archived: Iterable[FileState]

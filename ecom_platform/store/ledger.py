@@ -178,6 +178,11 @@ def note_returned_unknown(
     )
 
 
+def note_moved(connection: Connection, stamp: Stamp, former: Stamp) -> None:
+    """The same of what was noted as ``former`` and is about to land elsewhere: it has the same landing."""
+    _queries().note_moved(connection, former_inode=former.inode, **asdict(stamp))
+
+
 def noted_returns(connection: Connection, inodes: Iterable[int]) -> dict[int, int]:
     """Of what was noted to land once more under one of these inodes, its time by its inode."""
     return dict(_queries().noted_returns(connection, inodes=list(inodes)))

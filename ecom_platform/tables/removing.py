@@ -11,21 +11,17 @@ they did.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ecom_platform.alerts.outbox import DEFAULT_SOURCE
-from ecom_platform.errors import FeedError, StorageError, UsageError
+from ecom_platform.errors import EcomError, FeedError, UsageError
 from ecom_platform.feeds.packaged import TOP_FEED
-from ecom_platform.landing.folder.claim import recover
-from ecom_platform.landing.folder.claim_lock import claim_lock
-from ecom_platform.landing.folder.zone import LandingZone
-from ecom_platform.landing.kept_names import REASON_SUFFIX
+from ecom_platform.landing.kept_files import kept_files
+from ecom_platform.landing.zones import Zone, claims_locked
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_names import Holdings, holdings, remove_feed
-from ecom_platform.store.ledger import FileState
 from ecom_platform.store.lock import ingest_lock
 
 
@@ -35,7 +31,7 @@ class Removal:
 
     feed: str
     has: Holdings
-    kept: Path
+    kept: str
     declaration: Path | None
 
     def as_json(self) -> dict[str, Any]:
@@ -45,7 +41,7 @@ class Removal:
             "rows": self.has.rows,
             "files": len(self.has.files),
             "rejects": self.has.rejects,
-            "kept": str(self.kept),
+            "kept": self.kept,
             "declaration": None if self.declaration is None else str(self.declaration),
         }
 
@@ -57,7 +53,7 @@ class Removal:
         )
 
 
-def survey(database: Database, zone: LandingZone, feeds_dir: Path, name: str) -> Removal:
+def survey(database: Database, zone: Zone, feeds_dir: Path, name: str) -> Removal:
     """What :func:`remove` would take out. Raises :class:`UsageError` where there is no such feed."""
     if name == TOP_FEED:
         raise UsageError(
@@ -66,7 +62,7 @@ def survey(database: Database, zone: LandingZone, feeds_dir: Path, name: str) ->
     found, yaml = holdings(database, name), _declaration(feeds_dir, name)
     if found.table is None and found.nothing and yaml is None:
         raise UsageError(f"No feed is called {name!r}.", "`ecom feeds list` shows those that there are.")
-    return Removal(name, found, zone.unloaded / name, yaml)
+    return Removal(name, found, kept_files(zone).taken_out(name), yaml)
 
 
 def _declaration(feeds_dir: Path, name: str) -> Path | None:
@@ -76,7 +72,7 @@ def _declaration(feeds_dir: Path, name: str) -> Path | None:
 
 def remove(
     database: Database,
-    zone: LandingZone,
+    zone: Zone,
     feeds_dir: Path,
     name: str,
     lock_wait_seconds: float,
@@ -89,8 +85,9 @@ def remove(
     no row is gone, and called again it goes on. Raises :class:`FeedError` where rows would be lost, or
     something depends on the table, :class:`LockedError` while somebody loads.
     """
+    kept = kept_files(zone)
     with ingest_lock(database, lock_wait_seconds):
-        recover(database, zone)
+        kept.recover(database)
         found = survey(database, zone, feeds_dir, name)
         if not found.has.nothing and not drop_table:
             raise FeedError(
@@ -102,14 +99,14 @@ def remove(
                 f"{found.has.claimed:,} files of the feed {name} are claimed and not loaded yet.",
                 "`ecom ingest` loads them first; nothing was removed.",
             )
-        with claim_lock(database, zone):
+        with claims_locked(database, zone):
             away = _put_aside(found.declaration)
-            moved = _move_files(zone, found.kept, found.has.files)
+            moves = kept.taking_out_feed(found.has.files)
             try:
+                moves.make()
                 remove_feed(database, name, found.has.files, DEFAULT_SOURCE)
-            except FeedError:
-                for source, target in moved:
-                    target.rename(source)
+            except EcomError:
+                moves.take_back()
                 if away is not None and found.declaration is not None:
                     away.rename(found.declaration)
                 raise
@@ -125,23 +122,3 @@ def _put_aside(declaration: Path | None) -> Path | None:
         target = declaration.with_name(f"{declaration.name}.removed-{number}")
     declaration.rename(target)
     return target
-
-
-def _move_files(zone: LandingZone, folder: Path, files: Iterable[FileState]) -> list[tuple[Path, Path]]:
-    """Files of archive and quarantine; returns from where to where each that was there."""
-    moved: list[tuple[Path, Path]] = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in files:
-            source = zone.path_of(file)
-            for path in (source, source.with_name(source.name + REASON_SUFFIX)):
-                target = folder / path.name
-                if os.path.lexists(path):
-                    path.rename(target)
-                    moved.append((path, target))
-    except OSError as error:
-        raise StorageError(
-            f"The files of {folder.name} cannot be moved to {folder}: {error.strerror or error}.",
-            "Make both writable, and run the command again: no row was removed.",
-        ) from error
-    return moved

@@ -1,7 +1,8 @@
 """A feed by another name: its declaration, its table and ledger, its folders.
 
 Belongs here: the order of the three, so that what was killed in between is finished by running it again. Does
-not belong here: what the database knows by the name (``store.feed_names``).
+not belong here: what the database knows by the name (``store.feed_names``), or moving files
+(``landing.feed_folders``, ``landing.bucket.feed_objects``).
 
 The declaration goes first, to a name that declares nothing: from there on until it has its new name, neither
 feed is loaded, and nobody makes a table for the one or the other.
@@ -9,8 +10,6 @@ feed is loaded, and nobody makes a table for the one or the other.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,10 +19,8 @@ from ecom_platform.catalog import RESERVED
 from ecom_platform.errors import EcomError, StorageError, UsageError
 from ecom_platform.feeds.declaring import NAME, read_feed
 from ecom_platform.feeds.feed import Feed
-from ecom_platform.landing.folder.claim import recover
-from ecom_platform.landing.folder.claim_lock import claim_lock
-from ecom_platform.landing.folder.no_replace import move
-from ecom_platform.landing.folder.zone import LandingZone
+from ecom_platform.landing.kept_files import kept_files
+from ecom_platform.landing.zones import Zone, claims_locked
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_names import rename_feed
 from ecom_platform.store.lock import ingest_lock
@@ -39,7 +36,7 @@ class Renamed:
 
 
 def rename(
-    database: Database, zone: LandingZone, feeds_dir: Path, old: str, new: str, lock_wait_seconds: float
+    database: Database, zone: Zone, feeds_dir: Path, old: str, new: str, lock_wait_seconds: float
 ) -> Renamed:
     """Let the feed ``old`` be called ``new``; called again it goes on where it was killed.
 
@@ -47,12 +44,14 @@ def rename(
     is no such feed; :class:`LockedError` while somebody loads.
     """
     _require_names(old, new)
+    kept = kept_files(zone)
+    kept.require_renamable()
     with ingest_lock(database, lock_wait_seconds):
         between = feeds_dir / f"{new}.yaml.renamed-from-{old}"
         source, target = _declaration(feeds_dir, old, new, between)
         feed = _read(source, target, new)
-        recover(database, zone)
-        with claim_lock(database, zone):
+        kept.recover(database)
+        with claims_locked(database, zone) as connection:
             if source not in (between, target):
                 source.rename(between)
             try:
@@ -61,7 +60,7 @@ def rename(
                 if source not in (between, target):
                     between.rename(source)
                 raise
-            folders = [name for name, folder in _folders(zone) if _move_folder(folder / old, folder / new)]
+            folders = kept.rename_feed(connection, old, new)
             if source != target:
                 between.rename(target)
                 durable.sync(feeds_dir)
@@ -112,39 +111,3 @@ def _read(source: Path, target: Path, new: str) -> Feed:
         raise StorageError(
             f"{source} cannot be read: {error.strerror or error}.", "Make it readable."
         ) from error
-
-
-def _folders(zone: LandingZone) -> Iterator[tuple[str, Path]]:
-    """Those that have folders of feeds."""
-    yield "landing", zone.landing
-    for folder in (zone.claimed, zone.archive, zone.quarantine, zone.unloaded):
-        yield folder.name, folder
-
-
-def _move_folder(source: Path, target: Path) -> bool:
-    """Let what is in ``source`` be in ``target``; whether there was something to move."""
-    if not source.is_dir() or source.is_symlink():
-        return False
-    try:
-        if not os.path.lexists(target):
-            source.rename(target)
-        else:
-            _merge(source, target)
-        durable.sync(target.parent)
-    except OSError as error:
-        raise StorageError(
-            f"{source} cannot be moved to {target}: {error.strerror or error}.",
-            "Make both writable, and run the command again: it goes on from here.",
-        ) from error
-    return True
-
-
-def _merge(source: Path, target: Path) -> None:
-    """Into a folder that is there: nothing of what it has is replaced."""
-    for path in sorted(source.iterdir()):
-        if path.is_dir() and not path.is_symlink():
-            (target / path.name).mkdir(exist_ok=True)
-            _merge(path, target / path.name)
-        else:
-            move(path, target, [path.name])
-    source.rmdir()

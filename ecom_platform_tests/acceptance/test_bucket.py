@@ -173,16 +173,22 @@ close_session()
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["feeds", "rename", "prices", "costs"],
-        ["feeds", "remove", "prices"],
-    ],
-    ids=lambda arguments: arguments[0],
-)
-def test_what_cannot_be_done_yet_says_so(platform: Platform, arguments: list[str]) -> None:
-    done = platform.run(*arguments)
-    assert done.returncode == 2
-    assert "ECOM_LANDING_URL" in done.stdout + done.stderr
+def test_a_feed_by_another_name_and_one_that_is_taken_out(platform: Platform, s3: S3Server) -> None:
+    feeds = platform.folder / "feeds"
+    feeds.mkdir()
+    (feeds / "prices.yaml").write_text("columns: {sku: text, price: 'numeric(8,2)'}\nprimary_key: sku\n")
+    platform.environment["ECOM_FEEDS_DIR"] = str(feeds)
+    key = f"{platform.prefix}/prices/late.csv"
+    s3.client.put_object(Bucket=s3.bucket, Key=key, Body=b"sku,price\nx,1.00\n")
+    renamed = platform.run("feeds", "rename", "prices", "costs")
+    assert renamed.returncode == 0, renamed.stderr
+    assert f"s3://{s3.bucket}/{platform.prefix}/costs/" in renamed.stdout
+    landed = [name.removeprefix(platform.prefix) for name in s3.keys(s3.bucket, platform.prefix)]
+    assert [name for name in landed if not name.startswith("/.ecom/")] == ["/costs/late.csv"]
+    asked = platform.run("feeds", "remove", "costs")
+    assert asked.returncode == 2
+    assert (feeds / "costs.yaml").exists()
+    removed = platform.run("feeds", "remove", "costs", "--yes", "--json")
+    assert removed.returncode == 0, removed.stderr
+    assert json.loads(removed.stdout)["kept"] == (f"s3://{s3.bucket}/{platform.prefix}/.ecom/unloaded/costs/")
     assert not (platform.folder / "home" / "landing").exists()

@@ -963,7 +963,7 @@ class TestExecutors:
 
 
 class TestSettings:
-    def test_what_cannot_be_done_yet_is_refused(self, bucket: Bucket) -> None:
+    def test_nothing_is_done_in_folders(self, bucket: Bucket) -> None:
         with pytest.raises(UsageError, match="ECOM_LANDING_URL"):
             LandingZone.of(bucket.settings)
 

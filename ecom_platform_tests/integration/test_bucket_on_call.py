@@ -20,6 +20,7 @@ from ecom_platform.errors import FeedError, StorageError, UsageError
 from ecom_platform.landing.bucket import object_returning
 from ecom_platform.landing.bucket.object_claim import put_away
 from ecom_platform.landing.expiry import delete_expired
+from ecom_platform.landing.kept_files import kept_files
 from ecom_platform.oncall.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.oncall.requeue import reconcile, reload_files, reload_since
 from ecom_platform.oncall.trace import trace
@@ -703,7 +704,7 @@ def test_where_objects_stay_there_is_no_archive(loaded: Shop) -> None:
     with pytest.raises(UsageError, match="ECOM_LANDING_DONE is not move"):
         object_returning.land_copies(loaded.database, zone, [])
     with pytest.raises(UsageError, match="ECOM_LANDING_DONE is not move"):
-        object_returning.ObjectMoves(zone, [])
+        kept_files(zone).taking_out([])
 
 
 def test_the_archive_expires(loaded: Shop) -> None:

@@ -11,6 +11,7 @@ import pytest
 from ecom_platform.alerts.outbox import DEFAULT_SOURCE
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import DeclarationError, FeedError, UsageError
+from ecom_platform.landing.folder import feed_folders
 from ecom_platform.landing.folder.archive_check import archive_matches_ledger
 from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.requeue import reconcile
@@ -129,7 +130,8 @@ class TestRenaming:
         self, visits: Declared, monkeypatch: pytest.MonkeyPatch, step: str
     ) -> None:
         name, _, count = step.partition(" ")
-        real, calls = getattr(renaming, name), []
+        module = feed_folders if name == "_move_folder" else renaming
+        real, calls = getattr(module, name), []
 
         def killed(*given: Any, **named: Any) -> Any:
             calls.append(given)
@@ -137,7 +139,7 @@ class TestRenaming:
                 raise KeyboardInterrupt
             return real(*given, **named)
 
-        monkeypatch.setattr(renaming, name, killed)
+        monkeypatch.setattr(module, name, killed)
         with pytest.raises(KeyboardInterrupt):
             visits.rename()
         monkeypatch.undo()
@@ -228,7 +230,7 @@ class TestRemoving:
         assert visits.query("SELECT to_regclass('visits')") == [(None,)]
         for table in ("feeds", "ingested_files", "rejected_events", "lost_rows", "lost_files"):
             assert visits.query(f"SELECT count(*) FROM {table}") == [(0,)]
-        kept = sorted(path.name for path in done.kept.iterdir())
+        kept = sorted(path.name for path in Path(done.kept).iterdir())
         assert kept == ["1-a.csv", "2-q.csv", "2-q.csv.reason.txt"]
         assert reconcile(visits.database, visits.zone).requeued == ()
         assert "visits" not in catalog(visits.settings).feeds
@@ -240,7 +242,7 @@ class TestRemoving:
         done = visits.remove(drop_table=True)
         done.declaration.rename(visits.settings.feeds_dir / "visits.yaml")
         apply_table(visits.database, visits.feed)
-        visits.load(a__csv=(done.kept / "1-a.csv").read_bytes())
+        visits.load(a__csv=(Path(done.kept) / "1-a.csv").read_bytes())
         assert visits.query("SELECT row_id FROM visits ORDER BY 1") == before
         assert visits.checks() == []
 
@@ -263,7 +265,7 @@ class TestRemoving:
             visits.remove(drop_table=True)
         monkeypatch.undo()
         assert visits.query("SELECT count(*) FROM visits") == [(2,)]
-        assert len(list(visits.remove(drop_table=True).kept.iterdir())) == 3
+        assert len(list(Path(visits.remove(drop_table=True).kept).iterdir())) == 3
 
     def test_one_without_rows(self, database: Database, settings: Settings) -> None:
         visits = Declared(database, settings, TEXT + IDENTITIES["key"])

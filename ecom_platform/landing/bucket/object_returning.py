@@ -62,7 +62,7 @@ def land_copies(
 
     All of them or none, but for a store that fails half way: the rest is asked for again then.
     """
-    _require_kept(zone)
+    require_kept(zone)
     distinct = list({state.file_id: state for state in states}.values())
     with database.open(autocommit=True) as connection:
         claimed = ledger.claimed_objects(connection)
@@ -94,7 +94,8 @@ def land_copies(
     return names
 
 
-def _require_kept(zone: BucketZone) -> None:
+def require_kept(zone: BucketZone) -> None:
+    """Raises :class:`UsageError` where objects stay where they are."""
     if zone.leaves:
         raise UsageError(
             f"Objects of {zone.location.url} stay where they are (ECOM_LANDING_DONE is not move): there is "
@@ -306,14 +307,21 @@ class ObjectMoves:
         zone: BucketZone,
         states: Sequence[ledger.FileState],
         hook: Callable[[str], None] = lambda step: None,
+        *,
+        with_reasons: bool = False,
     ) -> None:
-        _require_kept(zone)
         self._zone, self._hook = zone, hook
         self._steps = [
             (key, unloaded_key(state.file_id, state.name))
             for state in states
             if (key := zone.key_of(state)) is not None
         ]
+        if with_reasons:
+            self._steps += [
+                (source + REASON_SUFFIX, target + REASON_SUFFIX)
+                for source, target in self._steps
+                if source.startswith(QUARANTINE)
+            ]
         # With the ETag of what was copied.
         self._made: list[tuple[str, str, str]] = []
 

@@ -99,6 +99,18 @@ def stamps_of(
     return stamps
 
 
+def note_moved(
+    connection: Connection, zone: BucketZone, found: StoredObject, number: int, stamp: Stamp
+) -> None:
+    """Write down that an object which nobody has claimed is about to land under another key, and has the
+    landing of ``found``: that which it was let land with once more, or its own, as the file ``number``."""
+    noted = ledger.noted_returns(connection, [_number(found.key)]).get(_number(found.key))
+    if noted is not None and zone.bucket.mark_of(found.key, found.etag) == str(noted):
+        ledger.note_moved(connection, stamp, _stamp(found.key, found.size, noted))
+    else:
+        ledger.note_returned_unknown(connection, stamp, found.modified, number)
+
+
 def _candidates(names: Sequence[str]) -> Iterator[str]:
     yield from names
     last = names[-1]

@@ -22,8 +22,10 @@ from ecom_platform.store.outcome import kept_as
 class Moves:
     """Files on their way out of archive and quarantine."""
 
-    def __init__(self, zone: LandingZone, files: Sequence[FileState]) -> None:
+    def __init__(self, zone: LandingZone, files: Sequence[FileState], *, with_reasons: bool = False) -> None:
         self._steps = [(zone.path_of(file), unloaded_path(zone, file.file_id, file.name)) for file in files]
+        if with_reasons:
+            self._steps += [(_reason_of(source), _reason_of(target)) for source, target in self._steps]
         self._made: list[tuple[Path, Path]] = []
 
     def make(self) -> None:
@@ -53,11 +55,15 @@ class Moves:
 
     def forget_reasons(self) -> None:
         for source, _ in self._steps:
-            source.with_name(source.name + REASON_SUFFIX).unlink(missing_ok=True)
+            _reason_of(source).unlink(missing_ok=True)
 
     @property
     def places(self) -> list[str | None]:
         return [str(target) if os.path.lexists(target) else None for _, target in self._steps]
+
+
+def _reason_of(path: Path) -> Path:
+    return path.with_name(path.name + REASON_SUFFIX)
 
 
 def unloaded_path(zone: LandingZone, file_id: int, name: str) -> Path:

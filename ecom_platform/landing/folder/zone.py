@@ -57,8 +57,8 @@ class LandingZone:
 
     @classmethod
     def of(cls, settings: Settings) -> LandingZone:
-        """The folders of these settings. Raises :class:`UsageError` where files land in a bucket: what asks
-        for folders cannot be done there yet, and must not be done in others."""
+        """The folders of these settings. Raises :class:`UsageError` where files land in a bucket: what is
+        meant for it must not be done in folders."""
         require_folders(settings)
         ours = settings.landing_dir / ".ecom"
         return cls(
@@ -261,13 +261,12 @@ class LandingZone:
 
 
 def require_folders(settings: Settings) -> None:
-    """Raises :class:`UsageError` where files land in a bucket, for what cannot be done there yet."""
+    """Raises :class:`UsageError` where files land in a bucket, for whoever asks for folders."""
     if settings.landing_bucket is not None:
         raise UsageError(
-            f"This cannot be done yet where files land in a bucket: ECOM_LANDING_URL is "
+            f"This asks for folders, and files land in a bucket: ECOM_LANDING_URL is "
             f"{settings.landing_bucket.url}.",
-            "Loading from it, and what is asked of loaded files, works as ever. The rest works with a "
-            "landing folder: unset ECOM_LANDING_URL, with a database of its own.",
+            "With a landing folder (ECOM_LANDING_URL unset, and a database of its own) it can be done.",
         )
 
 

@@ -29,6 +29,14 @@ ON CONFLICT (inode) DO UPDATE
 SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, ordered_at = excluded.ordered_at,
     ordered_as = excluded.ordered_as, noted_at = excluded.noted_at;
 
+-- name: note_moved!
+-- The same of one that was noted under another inode, as that was noted.
+INSERT INTO returned_files (inode, size_bytes, mtime_ns, ordered_at, ordered_as)
+SELECT :inode, :size, :mtime_ns, ordered_at, ordered_as FROM returned_files WHERE inode = :former_inode
+ON CONFLICT (inode) DO UPDATE
+SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns, ordered_at = excluded.ordered_at,
+    ordered_as = excluded.ordered_as, noted_at = excluded.noted_at;
+
 -- name: noted_returns
 SELECT inode, mtime_ns FROM returned_files WHERE inode = ANY(:inodes::bigint[]);
 
