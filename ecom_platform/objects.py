@@ -25,13 +25,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ecom_platform import object_parts
 from ecom_platform.errors import StorageError, StoreAwayError
 from ecom_platform.waits import spoken
 
 log = logging.getLogger(__name__)
 
-# One request copies so much and no more.
-LARGEST_COPY = 5 * 1024**3
 # What is repeated at once by the client: throttling, faults of the store, connections that break.
 _ATTEMPTS = 8
 # The same for whoever comes again soon and has to answer until then, such as a sensor.
@@ -184,14 +183,18 @@ class Bucket:
         return made is not None or self.read(key) == data
 
     def put_file_new(self, key: str, path: Path) -> bool:
-        """The same of a whole file, by one request. It is known again by a mark that is this call's own."""
+        """The same of a whole file. It is known again by a mark that is this call's own."""
         mark = {_PUT_MARK: secrets.token_hex(16)}
 
         def put() -> Any:
+            size = path.stat().st_size
+            if size > object_parts.LARGEST_REQUEST:
+                return object_parts.put(self._client, self._of(key), path, size, Metadata=mark)
             with path.open("rb") as file:
                 return self._client.put_object(**self._of(key), Body=file, IfNoneMatch="*", Metadata=mark)
 
-        if self._unless(_NOT_MET, put, key) is not None:
+        # An upload in parts that was completed by a request whose answer was lost is not found any more.
+        if self._unless((*_NOT_MET, HTTPStatus.NOT_FOUND), put, key) is not None:
             return True
         there = self._unless(HTTPStatus.NOT_FOUND, lambda: self._client.head_object(**self._of(key)), key)
         return there is not None and there.get("Metadata") == mark
@@ -199,15 +202,7 @@ class Bucket:
     def copy(self, key: str, etag: str, target: str, size: int) -> None:
         """Let the object with this ETag be at ``target`` as well. Raises :class:`ObjectChangedError`, and
         :class:`StorageError` where another object is there."""
-        source = {"Bucket": self.location.bucket, "Key": self.location.prefix + key}
-        made = self._unless(
-            (*_NOT_MET, HTTPStatus.NOT_FOUND),
-            lambda: self._client.copy_object(
-                **self._of(target), CopySource=source, CopySourceIfMatch=etag, IfNoneMatch="*"
-            ),
-            key,
-        )
-        if made is not None:
+        if self._copy(key, etag, size, target):
             return
         there = self.head(target)
         if there is None:
@@ -215,8 +210,7 @@ class Bucket:
         if there.size != size:
             raise StorageError(
                 f"{self.location.url_of(key)} cannot be put away as {self.location.url_of(target)}: another "
-                "object "
-                "is there.",
+                "object is there.",
                 "Nothing was overwritten. Move that one away, and run this again.",
             )
 
@@ -230,26 +224,28 @@ class Bucket:
             found.key, lambda: self._client.head_object(**self._of(found.key), IfMatch=found.etag)
         )
         kept = {name: head[name] for name in _KEPT_WITH_A_COPY if name in head}
-        source = {"Bucket": self.location.bucket, "Key": self.location.prefix + found.key}
-        made = self._unless(
-            (*_NOT_MET, HTTPStatus.NOT_FOUND),
-            lambda: self._client.copy_object(
-                **self._of(target),
-                **kept,
-                CopySource=source,
-                CopySourceIfMatch=found.etag,
-                IfNoneMatch="*",
-                MetadataDirective="REPLACE",
-                Metadata={**head.get("Metadata", {}), _MARK: mark},
-            ),
-            found.key,
-        )
-        if made is not None:
+        kept["Metadata"] = {**head.get("Metadata", {}), _MARK: mark}
+        if self._copy(found.key, found.etag, found.size, target, **kept):
             return True
         there = self._head(target)
         if there is None:
             raise ObjectChangedError(self.location.url_of(found.key), gone=self.head(found.key) is None)
         return bool(there.get("Metadata", {}).get(_MARK) == mark)
+
+    def _copy(self, key: str, etag: str, size: int, target: str, **instead: Any) -> bool:
+        """Copy the object with this ETag to where nothing is; whether the store says that it did. What is
+        kept beside it goes along where it is copied by one request, or is what is said ``instead``."""
+        source = self._of(key)
+
+        def copy() -> Any:
+            if size > object_parts.LARGEST_REQUEST:
+                return object_parts.copy(self._client, self._of(target), source, etag, size, **instead)
+            replaced = {"MetadataDirective": "REPLACE", **instead} if instead else {}
+            return self._client.copy_object(
+                **self._of(target), **replaced, CopySource=source, CopySourceIfMatch=etag, IfNoneMatch="*"
+            )
+
+        return self._unless((*_NOT_MET, HTTPStatus.NOT_FOUND), copy, key) is not None
 
     def mark_of(self, key: str, etag: str) -> str | None:
         """The mark that the object with this ETag was given; nothing where it has none, or is another."""

@@ -15,12 +15,10 @@ from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.landing.landed import MAX_NAME_BYTES, unfinished_by
 
 
-def require_files(files: Sequence[Path], largest: int | None = None) -> None:
+def require_files(files: Sequence[Path]) -> None:
     """Raises :class:`UsageError` for the first that cannot be brought in."""
     for path in files:
         reason = _why_not(path)
-        if not reason and largest is not None and path.stat().st_size > largest:
-            reason = f"it is larger than {largest // 1024**3} GiB"
         if reason:
             raise UsageError(f"{path} is not brought in: {reason}.", "Nothing was copied. Name another file.")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from ecom_platform import objects
+from ecom_platform import object_parts, objects
 from ecom_platform.catalog import catalog
 from ecom_platform.errors import EcomError, SettingsError, StorageError, UsageError
 from ecom_platform.landing.bucket import bucket_checks, bucket_identity
@@ -30,6 +30,8 @@ from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.landing.inspection import inspection
 from ecom_platform.landing.landing_places import Objects, places_of
 from ecom_platform.landing.sign import Sign, sign_in
+from ecom_platform.objects import ObjectChangedError
+from ecom_platform.oncall.requeue import reload_files
 from ecom_platform.settings import LEAVE, TAG, Settings, load_settings
 from ecom_platform.store import ledger, sink
 from ecom_platform.store.connection import Database
@@ -646,6 +648,70 @@ class TestIngest:
         assert load_with_spark(bucket, spark).totals.rows_inserted == 1
         assert (home / "units").is_dir()
         bucket.check()
+
+
+class TestLarge:
+    """Objects that no single request puts or copies; here those of more than 6 MiB. No part but the last may
+    be of less than 5 MiB."""
+
+    CONTENT = csv_file(line(), line(), line()) + b"\n" * 11 * 1024**2
+
+    @pytest.fixture(autouse=True)
+    def small_requests(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(object_parts, "LARGEST_REQUEST", 6 * 1024**2)
+        monkeypatch.setattr(object_parts, "_PART_BYTES", 5 * 1024**2)
+
+    def unfinished(self, bucket: Bucket) -> list[str]:
+        answer = bucket.s3.client.list_multipart_uploads(
+            Bucket=bucket.location.bucket, Prefix=bucket.location.prefix
+        )
+        return [upload["Key"] for upload in answer.get("Uploads", ())]
+
+    def test_they_are_put_away_whole_and_land_again(self, bucket: Bucket) -> None:
+        bucket.put(large__csv=self.CONTENT)
+        assert [outcome.rows_inserted for outcome in bucket.ingest()] == [3]
+        assert bucket.landed() == []
+        (key,) = bucket.keys(".ecom/archive/")
+        assert bucket.s3.get(bucket.location.bucket, bucket.location.prefix + key) == self.CONTENT
+        assert reload_files(bucket.database, bucket.zone, ["large.csv"]) == ["large.csv"]
+        assert bucket.landed() == ["large.csv"]
+        assert [outcome.rows_duplicate for outcome in bucket.ingest()] == [3]
+        bucket.check()
+        assert self.unfinished(bucket) == []
+
+    def test_a_file_that_is_brought_in(self, bucket: Bucket, tmp_path: Path) -> None:
+        path = tmp_path / "own.csv"
+        path.write_bytes(self.CONTENT)
+        assert Objects(bucket.zone).bring_in("user_events", [path]) == ["own.csv"]
+        (other,) = Objects(bucket.zone).bring_in("user_events", [path])
+        assert other != "own.csv"
+        for key in bucket.landed():
+            assert bucket.s3.get(bucket.location.bucket, bucket.location.prefix + key) == self.CONTENT
+        assert self.unfinished(bucket) == []
+
+    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+    def test_answers_that_are_lost(self, bucket: Bucket, method: str) -> None:
+        bucket.put(large__csv=self.CONTENT)
+        bucket.load(bucket.take())
+        lost = FirstAnswersLost(method)
+        with faulty_way(bucket.s3, lost) as (endpoint, _):
+            way = bucket.through(endpoint)
+            recover(way.database, way.zone)
+        assert lost.dropped
+        assert bucket.landed() == []
+        bucket.check()
+
+    def test_one_that_is_another_by_now_and_one_whose_place_is_taken(self, bucket: Bucket) -> None:
+        bucket.put(large__csv=self.CONTENT)
+        found = bucket.zone.bucket.head("large.csv")
+        assert found is not None
+        with pytest.raises(ObjectChangedError):
+            bucket.zone.bucket.copy("large.csv", '"another"', ".ecom/archive/1-large.csv", found.size)
+        assert bucket.keys(".ecom/archive/") == []
+        bucket.put_as(".ecom/archive/1-large.csv", b"somebody's")
+        with pytest.raises(StorageError, match="another object is there"):
+            bucket.zone.bucket.copy("large.csv", found.etag, ".ecom/archive/1-large.csv", found.size)
+        assert self.unfinished(bucket) == []
 
 
 def only_reading(request: Request) -> Fault:

@@ -14,7 +14,6 @@ from pathlib import Path
 from ecom_platform.errors import StorageError
 from ecom_platform.landing.arriving import folder_of_feed, require_files
 from ecom_platform.landing.bucket.bucket_zone import BucketZone
-from ecom_platform.objects import LARGEST_COPY
 
 _REQUESTS = 16
 
@@ -55,7 +54,7 @@ def bring_in(zone: BucketZone, feed: str, files: Sequence[Path]) -> list[str]:
     What is there is not replaced: another file of a name lands under a name of its own. Raises
     :class:`UsageError` before anything is put, and :class:`StorageError`: what was put is deleted then.
     """
-    require_files(files, LARGEST_COPY)
+    require_files(files)
     bucket, folder, brought = zone.bucket, folder_of_feed(feed), list[str]()
     try:
         for path in files:

@@ -27,7 +27,7 @@ from ecom_platform.files.belonging import Belonging, FeedFinder
 from ecom_platform.files.misfits import Misfit
 from ecom_platform.landing.bucket.bucket_zone import OURS, BucketZone
 from ecom_platform.landing.landed import NO_FEED, LandedFile, Scan, refusal, shown, unfinished_by
-from ecom_platform.objects import LARGEST_COPY, Location, ObjectChangedError, StoredObject, download
+from ecom_platform.objects import Location, ObjectChangedError, StoredObject, download
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.outcome import base, feed_of
@@ -128,7 +128,7 @@ def _judged(listing: Listed, known: Held) -> Scan:
         if known.has(found):
             continue
         mark = next(filter(None, map(unfinished_by, found.key.split("/"))), None)
-        reason = refusal(base(found.key), stat.S_IFREG) or _too_large(found)
+        reason = refusal(base(found.key), stat.S_IFREG)
         if mark is not None:
             unfinished[shown(found.key)] = f"unfinished, by its name ({mark})"
         elif reason is not None:
@@ -137,12 +137,6 @@ def _judged(listing: Listed, known: Held) -> Scan:
             files.append(_landed(found))
     files.sort(key=lambda file: (file.mtime_ns, file.name))
     return Scan(files, [], refused, unfinished)
-
-
-def _too_large(found: StoredObject) -> str | None:
-    if found.size <= LARGEST_COPY:
-        return None
-    return f"larger than {LARGEST_COPY // 1024**3} GiB, which a store does not copy as a whole: split it"
 
 
 def _landed(found: StoredObject) -> LandedObject:
