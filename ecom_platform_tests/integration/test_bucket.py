@@ -651,14 +651,14 @@ class TestIngest:
 
 
 class TestLarge:
-    """Objects that no single request puts or copies; here those of more than 6 MiB. No part but the last may
-    be of less than 5 MiB."""
+    """Objects that no single request puts or copies; here those of more than 5 MiB, than which no part but
+    the last may be smaller."""
 
-    CONTENT = csv_file(line(), line(), line()) + b"\n" * 11 * 1024**2
+    CONTENT = csv_file(line(), line(), line()) + b"\n" * 5 * 1024**2
 
     @pytest.fixture(autouse=True)
     def small_requests(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(object_parts, "LARGEST_REQUEST", 6 * 1024**2)
+        monkeypatch.setattr(object_parts, "LARGEST_REQUEST", 5 * 1024**2)
         monkeypatch.setattr(object_parts, "_PART_BYTES", 5 * 1024**2)
 
     def unfinished(self, bucket: Bucket) -> list[str]:
@@ -691,14 +691,18 @@ class TestLarge:
 
     @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
     def test_answers_that_are_lost(self, bucket: Bucket, method: str) -> None:
-        bucket.put(large__csv=self.CONTENT)
-        bucket.load(bucket.take())
+        content = UNREADABLE + bytes(11 * 1024**2)
+        bucket.put_as("user_events/large.csv", content)
+        (outcome,), _ = bucket.load(bucket.take())
+        assert outcome.state == "quarantined"
         lost = FirstAnswersLost(method)
         with faulty_way(bucket.s3, lost) as (endpoint, _):
             way = bucket.through(endpoint)
             recover(way.database, way.zone)
         assert lost.dropped
         assert bucket.landed() == []
+        key, _ = bucket.keys(".ecom/quarantine/")
+        assert bucket.s3.get(bucket.location.bucket, bucket.location.prefix + key) == content
         bucket.check()
 
     def test_one_that_is_another_by_now_and_one_whose_place_is_taken(self, bucket: Bucket) -> None:
