@@ -50,6 +50,7 @@ class S3Server:
             server = self._process = subprocess.Popen(
                 [
                     str(Path(sys.executable).with_name("weed")),
+                    f"-logdir={self._folder}",
                     "server",
                     f"-dir={self._folder}",
                     "-ip=127.0.0.1",

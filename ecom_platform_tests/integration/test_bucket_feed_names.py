@@ -125,6 +125,7 @@ class TestRenaming:
         (outcome,) = loaded.ingest()
         assert (outcome.name, outcome.rows_inserted) == ("tariffs/e.csv", 1)
         assert _names(loaded, ".ecom/archive/tariffs/") == ["c.csv", "d.csv", "e.csv"]
+        assert {state for _, state, _ in loaded.states()} == {"loaded"}
         assert (loaded.landed(), loaded.claimed()) == ([], [])
 
     def test_what_has_landed_under_the_new_name_stays(self, loaded: Shop) -> None:

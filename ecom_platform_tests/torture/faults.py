@@ -159,7 +159,9 @@ def expire_credentials(round_: Round, ingest: Ingest) -> bool:
 
 
 def _answers_for_a_while(round_: Round, ingest: Ingest, answer: Fault) -> bool:
+    """From the first request on."""
     with _store(round_).spoiled(lambda request: answer) as met:
+        round_.wait_until(lambda: bool(met), ingest)
         _wait(ingest, round_.rng.uniform(0, 8))
     return bool(met)
 

@@ -6,6 +6,7 @@ from ecom_platform_tests.mutants.mutant import Mutant
 _CHANGES = "ecom_platform_tests/integration/test_table_changes.py"
 _REBUILD = "ecom_platform_tests/integration/test_rebuild.py"
 _UNLOAD = "ecom_platform_tests/integration/test_unload.py"
+_BUCKET_NAMES = "ecom_platform_tests/integration/test_bucket_feed_names.py"
 _NAMES = "ecom_platform_tests/integration/test_feed_names.py"
 
 MUTANTS = (
@@ -72,5 +73,23 @@ MUTANTS = (
         original='        between = feeds_dir / f"{new}.yaml.renamed-from-{old}"\n',
         mutated='        between = feeds_dir / f"{new}.yaml"\n',
         tests=(f"{_NAMES}::TestRenaming::test_killed_it_is_finished_by_running_it_again",),
+    ),
+    Mutant(
+        name="what waits in a bucket is as new as its copy, once its feed is renamed",
+        promise=promises.RENAMED,
+        file="ecom_platform/landing/bucket/feed_objects.py",
+        original="                partial(note_moved, connection, zone, found, highest + number),\n",
+        mutated="                lambda stamp: None,\n",
+        tests=(f"{_BUCKET_NAMES}::TestRenaming::test_the_newest_row_of_a_key_stays_the_newest",),
+    ),
+    Mutant(
+        name="an object that is claimed is moved when its feed is renamed",
+        promise=promises.RENAMED,
+        file="ecom_platform/landing/bucket/feed_objects.py",
+        original=" if found.key not in claimed]\n",
+        mutated="]\n",
+        tests=(
+            f"{_BUCKET_NAMES}::TestRenaming::test_what_is_claimed_is_loaded_and_put_away_by_the_new_name",
+        ),
     ),
 )
