@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,15 +23,14 @@ from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import WAITING_TAG
 from ecom_platform.orchestration.sensors import new_csv_files as sensor
 from ecom_platform.orchestration.sensors.ledger_age import ledger_age
-from ecom_platform.orchestration.sensors.new_csv_files import new_csv_files, survey
-from ecom_platform.orchestration.workload import Workload
+from ecom_platform.orchestration.sensors.new_csv_files import survey
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.lock import LIVE_APPLICATION_NAME, IngestLock, ingest_lock
 from ecom_platform_tests.landing import csv_file, line
-from ecom_platform_tests.packaged_feeds import PACKAGED_FEEDS
 from ecom_platform_tests.s3_server import CREDENTIALS, Fault, Request, S3Server, faulty_way
+from ecom_platform_tests.sensor_ticks import Ticks, said
 
 # Dagster itself asks pydantic for what pydantic calls deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
@@ -39,14 +38,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute is de
 STRANGE = b"colour,shape\nred,round\n"
 
 
-class Platform:
+class Platform(Ticks):
     """A landing zone in a bucket, a database and Dagster's memory, as the sensor finds them."""
 
     def __init__(self, s3: S3Server, database: Database, instance: dg.DagsterInstance, prefix: str) -> None:
-        self.s3, self.database, self.instance, self.prefix = s3, database, instance, prefix
-        self.cursor: str | None = None
-        self.declared = PACKAGED_FEEDS
-        self.selected: Sequence[dg.AssetKey] | None = None
+        super().__init__(instance)
+        self.s3, self.database, self.prefix = s3, database, prefix
 
     @property
     def zone(self) -> BucketZone:
@@ -66,31 +63,6 @@ class Platform:
             look(self.database, self.zone)
         )
         claim_objects(self.database, self.zone, found.settled)
-
-    def tick(self) -> dg.SensorResult:
-        resources = {"ecom_workload": Workload(tables=["sales"]), "ecom_declared": self.declared}
-        with dg.build_sensor_context(self.instance, self.cursor, resources=resources) as context:
-            result = new_csv_files(context)
-        assert isinstance(result, dg.SensorResult)
-        self.cursor = result.cursor
-        return result
-
-    def launched(self) -> str:
-        """The tag of the one run that a tick asks for."""
-        result = self.tick()
-        assert result.run_requests is not None, result.skip_reason
-        (request,) = result.run_requests
-        self.selected = request.asset_selection
-        return request.tags[WAITING_TAG]
-
-    def skipped(self) -> str:
-        return said(self.tick())
-
-
-def said(result: dg.SensorResult) -> str:
-    assert not result.run_requests
-    assert isinstance(result.skip_reason, dg.SkipReason)
-    return str(result.skip_reason.skip_message)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -35,15 +35,15 @@ from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import WAITING_TAG
 from ecom_platform.orchestration.presence import appear, leave
 from ecom_platform.orchestration.sensors import new_csv_files as sensor
-from ecom_platform.orchestration.sensors.new_csv_files import new_csv_files, survey
+from ecom_platform.orchestration.sensors.new_csv_files import survey
 from ecom_platform.orchestration.stale_runs import end_stale_runs
-from ecom_platform.orchestration.workload import Workload
 from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.lock import LIVE_APPLICATION_NAME, ingest_lock
 from ecom_platform_tests.landing import Landing, csv_file, line
 from ecom_platform_tests.packaged_feeds import PACKAGED_FEEDS
+from ecom_platform_tests.sensor_ticks import Ticks
 from ecom_platform_tests.waiting import wait_until
 
 # Dagster itself asks pydantic for what pydantic calls deprecated.
@@ -72,42 +72,17 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield ephemeral
 
 
-class Platform:
+class Platform(Ticks):
     """A landing zone, a database and Dagster's memory, as the sensor finds them."""
 
     def __init__(self, settings: Settings, database: Database, instance: dg.DagsterInstance) -> None:
-        self.settings, self.database, self.instance = settings, database, instance
+        super().__init__(instance)
+        self.settings, self.database = settings, database
         self.zone = LandingZone.of(settings)
-        self.cursor: str | None = None
-        self.declared = PACKAGED_FEEDS
-        self.selected: Sequence[dg.AssetKey] | None = None
 
     def drop(self, *names: str) -> None:
         for name in names:
             (self.zone.landing / name).write_bytes(csv_file(line()))
-
-    def tick(self) -> dg.SensorResult:
-        resources = {"ecom_workload": Workload(tables=["sales"]), "ecom_declared": self.declared}
-        with dg.build_sensor_context(self.instance, self.cursor, resources=resources) as context:
-            result = new_csv_files(context)
-        assert isinstance(result, dg.SensorResult)
-        self.cursor = result.cursor
-        return result
-
-    def launched(self) -> str:
-        """The tag of the one run that a tick asks for."""
-        result = self.tick()
-        assert result.run_requests is not None, result.skip_reason
-        (request,) = result.run_requests
-        assert request.run_key is None
-        self.selected = request.asset_selection
-        return request.tags[WAITING_TAG]
-
-    def skipped(self) -> str:
-        result = self.tick()
-        assert not result.run_requests
-        assert isinstance(result.skip_reason, dg.SkipReason)
-        return str(result.skip_reason.skip_message)
 
     def run(self, status: Status, tag: str | None = None, job: str = "ingest") -> dg.DagsterRun:
         tags = {WAITING_TAG: tag} if tag else {}
