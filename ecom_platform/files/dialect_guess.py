@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ecom_platform.feeds.feed import Dialect
-from ecom_platform.files.headers import is_header
+from ecom_platform.files.header_wording import is_header
 from ecom_platform.files.splitting import MAX_SPAN_BYTES, Grammar, split_quoted
 
 _LOOKED_AT_BYTES = 1 << 18

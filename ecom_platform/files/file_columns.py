@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ecom_platform.feeds.feed import Column, Feed
-from ecom_platform.files.headers import is_header, mark_in_words, named, separated_by
+from ecom_platform.files.header_wording import is_header, mark_in_words, named, separated_by
 
 STORE, REFUSE = "store", "refuse"
 # Of so many characters a sentence about a header may name all columns.

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from ecom_platform.feeds.feed import Dialect, Feed
 from ecom_platform.files.encoding import UTF8
 from ecom_platform.files.file_columns import HeaderMismatch, known_names
-from ecom_platform.files.headers import mark_in_words, separated_by
+from ecom_platform.files.header_wording import mark_in_words, separated_by
 from ecom_platform.files.opening import MAX_HEADER_BYTES, header_line
 from ecom_platform.files.splitting import Grammar, split_quoted
 from ecom_platform.files.unreadable import FileReason, UnreadableFile

@@ -16,7 +16,7 @@ from ecom_platform.feeds.feed import Dialect, Feed
 from ecom_platform.files.content_kinds import content_kind
 from ecom_platform.files.file_columns import HeaderMismatch, by_header
 from ecom_platform.files.header_lines import names_by
-from ecom_platform.files.headers import is_header, named
+from ecom_platform.files.header_wording import is_header, named
 from ecom_platform.files.heads import Head
 from ecom_platform.files.known_names import KnownNames
 from ecom_platform.files.unreadable import UnreadableFile
