@@ -120,7 +120,7 @@ def ingest(name: str | None, files: tuple[Path, ...], as_json: bool) -> int:
         return run_job("ingest", {}, as_json)
     from ecom_platform.catalog import declared_feed
     from ecom_platform.landing.landing_places import places_of
-    from ecom_platform.landing.zones import prepare
+    from ecom_platform.landing.landing_zone import prepare
 
     settings = load_settings()
     feed = declared_feed(settings, name)

@@ -22,7 +22,7 @@ from ecom_platform.catalog import catalog, packaged
 from ecom_platform.errors import DatabaseError, EcomError, FeedError, PrerequisiteError, StorageError
 from ecom_platform.java.discovery import Java, find_java, look_for_java
 from ecom_platform.landing.inspection import inspection
-from ecom_platform.landing.zones import prepare, zone_of
+from ecom_platform.landing.landing_zone import prepare, zone_of
 from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import Settings, read_environment
 from ecom_platform.store.connection import Database

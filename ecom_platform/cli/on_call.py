@@ -35,10 +35,10 @@ class Group(click.Group):
 
 def zone_of(settings: Settings) -> Any:
     """The landing zone, known to be usable."""
-    from ecom_platform.landing import zones
+    from ecom_platform.landing import landing_zone
 
-    zone = zones.zone_of(settings)
-    zones.prepare(zone)
+    zone = landing_zone.zone_of(settings)
+    landing_zone.prepare(zone)
     return zone
 
 

@@ -27,8 +27,8 @@ from ecom_platform.landing.folder import claim, feed_folders, named_files, retur
 from ecom_platform.landing.folder.former_quarantine import release_what_fits
 from ecom_platform.landing.folder.taking_out import Moves
 from ecom_platform.landing.folder.zone import LandingZone, make_room
+from ecom_platform.landing.landing_zone import Zone
 from ecom_platform.landing.reconciliation import Reconciliation
-from ecom_platform.landing.zones import Zone
 from ecom_platform.objects import ObjectChangedError, as_file
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database

@@ -28,8 +28,8 @@ from ecom_platform.landing.folder.former_quarantine import release_from_quaranti
 from ecom_platform.landing.folder.watch import scan
 from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.landing.landed import LandedFile, Scan
+from ecom_platform.landing.landing_zone import Zone, zone_of
 from ecom_platform.landing.lookout import Lookout
-from ecom_platform.landing.zones import Zone, zone_of
 from ecom_platform.objects import Location
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
@@ -49,7 +49,7 @@ class LandingPlaces(Protocol):
 
     @property
     def zone(self) -> Zone:
-        """The zone itself (``zones``)."""
+        """The zone itself (``landing_zone``)."""
 
     @property
     def units(self) -> Path:

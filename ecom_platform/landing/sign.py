@@ -17,7 +17,7 @@ from ecom_platform.errors import StorageError
 from ecom_platform.landing.bucket import bucket_identity
 from ecom_platform.landing.bucket.bucket_zone import OURS, BucketZone
 from ecom_platform.landing.folder.zone import LandingZone
-from ecom_platform.landing.zones import Zone
+from ecom_platform.landing.landing_zone import Zone
 from ecom_platform.objects import Location, ObjectChangedError, bucket_of
 
 

@@ -31,7 +31,7 @@ from ecom_platform.files.opening import open_events
 from ecom_platform.files.readers import decoder_of
 from ecom_platform.files.unreadable import UnreadableFile
 from ecom_platform.landing.kept_files import kept_files
-from ecom_platform.landing.zones import Zone
+from ecom_platform.landing.landing_zone import Zone
 from ecom_platform.oncall.fragments import Fragments
 from ecom_platform.oncall.reject_keys import PLACE, RejectIndex
 from ecom_platform.oncall.reread import Replacement, rows_at, rows_replaced

@@ -13,8 +13,8 @@ from pathlib import Path
 from ecom_platform.errors import UsageError
 from ecom_platform.landing.kept_files import kept_files
 from ecom_platform.landing.kept_names import file_number, numbered
+from ecom_platform.landing.landing_zone import Zone, verify
 from ecom_platform.landing.reconciliation import Reconciliation
-from ecom_platform.landing.zones import Zone, verify
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.outcome import base

@@ -25,7 +25,7 @@ from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.files.unreadable import UnreadableFile
 from ecom_platform.landing.kept_files import KeptFiles, kept_files
 from ecom_platform.landing.kept_names import file_number, numbered
-from ecom_platform.landing.zones import Zone
+from ecom_platform.landing.landing_zone import Zone
 from ecom_platform.oncall.lines import rows_with
 from ecom_platform.oncall.reread import rows_of_line
 from ecom_platform.store import ledger

@@ -19,7 +19,7 @@ from pydantic import PrivateAttr
 from ecom_platform.errors import SettingsError
 from ecom_platform.landing.inspection import Inspection, inspection
 from ecom_platform.landing.landing_places import LandingPlaces, places_of
-from ecom_platform.landing.zones import Zone, prepare, zone_of
+from ecom_platform.landing.landing_zone import Zone, prepare, zone_of
 from ecom_platform.orchestration import presence
 from ecom_platform.orchestration.declared import DeclaredFeeds
 from ecom_platform.orchestration.jobs import WAITING_TAG

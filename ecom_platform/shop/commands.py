@@ -82,7 +82,7 @@ def shop() -> None:
 @json_option
 def remove_shop(yes: bool, as_json: bool) -> int:
     """Take out everything that was generated: events, rejects, ledger, files."""
-    from ecom_platform.landing.zones import prepare, zone_of
+    from ecom_platform.landing.landing_zone import prepare, zone_of
     from ecom_platform.shop.removal import remove, survey
     from ecom_platform.store.provision import provide
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ecom_platform.landing.kept_files import kept_files
 from ecom_platform.landing.landing_places import LandingPlaces
-from ecom_platform.landing.zones import Zone
+from ecom_platform.landing.landing_zone import Zone
 from ecom_platform.shop.generator import GeneratorConfig, WrittenFile, write_files
 from ecom_platform.store.connection import Connection
 

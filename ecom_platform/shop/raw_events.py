@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from ecom_platform.landing.zones import verify
+from ecom_platform.landing.landing_zone import verify
 from ecom_platform.orchestration.metadata import GROUP, OWNERS, check_result, file_schema
 from ecom_platform.orchestration.resources import LandingZoneResource, PostgresResource
 from ecom_platform.orchestration.times import utc

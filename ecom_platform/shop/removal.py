@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 
 from ecom_platform.landing.kept_files import kept_files
-from ecom_platform.landing.zones import Zone, claims_locked
+from ecom_platform.landing.landing_zone import Zone, claims_locked
 from ecom_platform.shop import generations
 from ecom_platform.shop.generations import GeneratedRows
 from ecom_platform.shop.rollups import CONVERSION_FUNNEL, HOURLY_SALES, refresh_all

@@ -16,10 +16,10 @@ from typing import Any
 
 from ecom_platform.errors import DatabaseError
 from ecom_platform.server import EmbeddedServer
-from ecom_platform.settings import with_schema
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.schema import MIGRATION_LOCK, make_schema
 from ecom_platform.store.statements import queries
+from ecom_platform.variable_reader import with_schema
 
 _TABLES = Path(__file__).parent / "migrations" / "versions" / "0003_alerts.sql"
 

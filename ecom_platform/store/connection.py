@@ -19,7 +19,7 @@ import psycopg
 from psycopg import pq
 
 from ecom_platform.errors import DatabaseError
-from ecom_platform.settings import DEFAULT_SCHEMA, with_schema
+from ecom_platform.settings import DEFAULT_SCHEMA
 from ecom_platform.store.conninfo import (
     conninfo,
     is_embedded,
@@ -28,6 +28,7 @@ from ecom_platform.store.conninfo import (
     schema_of,
 )
 from ecom_platform.store.statements import text
+from ecom_platform.variable_reader import with_schema
 
 ENCODING = "UTF8"
 

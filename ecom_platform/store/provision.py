@@ -11,9 +11,10 @@ from contextlib import contextmanager
 
 from ecom_platform.errors import StorageError
 from ecom_platform.server import EmbeddedServer
-from ecom_platform.settings import Settings, with_schema
+from ecom_platform.settings import Settings
 from ecom_platform.store.connection import Database
 from ecom_platform.store.schema import migrate
+from ecom_platform.variable_reader import with_schema
 
 
 def embedded_server(settings: Settings) -> EmbeddedServer:

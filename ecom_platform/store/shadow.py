@@ -22,7 +22,6 @@ from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.feeds.travel import declaration_hash, from_data, to_data
-from ecom_platform.settings import with_schema
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.conninfo import literal, quoted
 from ecom_platform.store.corrected_rows import CorrectedRows, Replays
@@ -32,6 +31,7 @@ from ecom_platform.store.ledger import FileState
 from ecom_platform.store.sink import UNIT_LOCK
 from ecom_platform.store.statements import queries, text
 from ecom_platform.store.table_changes import ChangeKind, changes_between
+from ecom_platform.variable_reader import with_schema
 
 _LOCK_WAIT = "10min"
 

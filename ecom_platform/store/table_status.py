@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from ecom_platform.settings import Settings, with_schema
+from ecom_platform.settings import Settings
 from ecom_platform.store import ledger, live_status, lock, schema
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.store.provision import embedded_server
 from ecom_platform.store.statements import queries
+from ecom_platform.variable_reader import with_schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from ecom_platform.landing.claims import Recovery
 from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.landing.landed import Scan
 from ecom_platform.landing.landing_places import LandingPlaces, Placer, places_of
+from ecom_platform.landing.landing_zone import prepare
 from ecom_platform.landing.own_files import OwnFiles
-from ecom_platform.landing.zones import prepare
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database

@@ -25,7 +25,7 @@ from pyspark.sql import SparkSession
 from ecom_platform.errors import DatabaseError, EcomError, IngestError, JvmLostError, LockedError
 from ecom_platform.landing.expiry import delete_expired
 from ecom_platform.landing.landing_places import places_of
-from ecom_platform.landing.zones import prepare
+from ecom_platform.landing.landing_zone import prepare
 from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database

@@ -24,8 +24,8 @@ from pyspark import InheritableThread
 from pyspark.sql import SparkSession
 
 from ecom_platform.errors import ClusterError, DatabaseError, EcomError
+from ecom_platform.landing.landing_zone import zone_of
 from ecom_platform.landing.sign import Sign, sign_in
-from ecom_platform.landing.zones import zone_of
 from ecom_platform.settings import Settings
 from ecom_platform.store.connection import Database
 from ecom_platform.streaming import spark_private

@@ -23,7 +23,7 @@ from ecom_platform.feeds.travel import to_data
 from ecom_platform.feeds.type_names import column_type
 from ecom_platform.feeds.written_column import with_column, with_word
 from ecom_platform.landing.kept_files import KeptFiles, kept_files, reading_all
-from ecom_platform.landing.zones import Zone
+from ecom_platform.landing.landing_zone import Zone
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.feed_tables import apply_table

@@ -19,7 +19,7 @@ from typing import Any
 from ecom_platform.errors import FeedError
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.landing.kept_files import KeptFiles, kept_files
-from ecom_platform.landing.zones import Zone
+from ecom_platform.landing.landing_zone import Zone
 from ecom_platform.oncall.requeue import known_file
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection, Database

@@ -19,7 +19,7 @@ from ecom_platform.alerts.outbox import DEFAULT_SOURCE
 from ecom_platform.errors import EcomError, FeedError, UsageError
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.landing.kept_files import kept_files
-from ecom_platform.landing.zones import Zone, claims_locked
+from ecom_platform.landing.landing_zone import Zone, claims_locked
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_names import Holdings, holdings, remove_feed
 from ecom_platform.store.lock import ingest_lock

@@ -20,7 +20,7 @@ from ecom_platform.errors import EcomError, StorageError, UsageError
 from ecom_platform.feeds.declaring import NAME, read_feed
 from ecom_platform.feeds.feed import Feed
 from ecom_platform.landing.kept_files import kept_files
-from ecom_platform.landing.zones import Zone, claims_locked
+from ecom_platform.landing.landing_zone import Zone, claims_locked
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_names import rename_feed
 from ecom_platform.store.lock import ingest_lock

@@ -18,7 +18,7 @@ from typing import Any
 from ecom_platform.catalog import Catalog
 from ecom_platform.errors import FeedError, UsageError
 from ecom_platform.landing.kept_files import KeptFiles, kept_files, reading_all
-from ecom_platform.landing.zones import Zone
+from ecom_platform.landing.landing_zone import Zone
 from ecom_platform.oncall.requeue import known_file
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database

@@ -32,12 +32,13 @@ from ecom_platform.landing.landing_places import Objects, places_of
 from ecom_platform.landing.sign import Sign, sign_in
 from ecom_platform.objects import ObjectChangedError
 from ecom_platform.oncall.requeue import reload_files
-from ecom_platform.settings import LEAVE, TAG, Settings, load_settings
+from ecom_platform.settings import Settings, load_settings
 from ecom_platform.store import ledger, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.outcome import FileOutcome, UnitFile
 from ecom_platform.streaming.copies import RANGE_BYTES, fetched
 from ecom_platform.streaming.ingest import IngestResult, ingest
+from ecom_platform.variable_reader import LEAVE, TAG
 from ecom_platform_tests.landing import USER_EVENTS, csv_file, line, stored_rows
 from ecom_platform_tests.reference import compare
 from ecom_platform_tests.s3_server import (

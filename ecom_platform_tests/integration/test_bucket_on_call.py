@@ -24,7 +24,7 @@ from ecom_platform.landing.kept_files import kept_files
 from ecom_platform.oncall.corrections import replay_as_they_are, replay_corrected
 from ecom_platform.oncall.requeue import reconcile, reload_files, reload_since
 from ecom_platform.oncall.trace import trace
-from ecom_platform.settings import LEAVE, Settings
+from ecom_platform.settings import Settings
 from ecom_platform.store import ledger, sink
 from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_tables import prepare_table
@@ -34,6 +34,7 @@ from ecom_platform.streaming.copies import fetched
 from ecom_platform.tables.adding import add_column
 from ecom_platform.tables.rebuilding import rebuild
 from ecom_platform.tables.unload import TakenOut, unload_files
+from ecom_platform.variable_reader import LEAVE
 from ecom_platform_tests.integration.test_bucket import (
     UNREADABLE,
     Bucket,

@@ -8,9 +8,9 @@ import pytest
 
 from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.oncall.requeue import reconcile
-from ecom_platform.settings import with_schema
 from ecom_platform.store.connection import Database
 from ecom_platform.store.schema import migrate
+from ecom_platform.variable_reader import with_schema
 from ecom_platform_tests import runbook
 from ecom_platform_tests.landing import Landing, csv_file, line, stored_rows
 

@@ -25,7 +25,7 @@ from ecom_platform.errors import DatabaseError
 from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.server import EmbeddedServer, binary
 from ecom_platform.server.account import server_account
-from ecom_platform.settings import load_settings, with_schema
+from ecom_platform.settings import load_settings
 from ecom_platform.store import adbc
 from ecom_platform.store.alerts import make_tables
 from ecom_platform.store.client import psql_command
@@ -36,6 +36,7 @@ from ecom_platform.store.refusals import refusal
 from ecom_platform.store.schema import migrate, require_usable, require_writable
 from ecom_platform.store.sink import load_unit
 from ecom_platform.store.statements import queries, text
+from ecom_platform.variable_reader import with_schema
 from ecom_platform_tests.landing import USER_EVENTS, Landing, counts, csv_file
 from ecom_platform_tests.pooler import transaction_pooler
 from ecom_platform_tests.waiting import wait_until

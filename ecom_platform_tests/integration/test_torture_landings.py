@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ecom_platform.settings import LEAVE, MOVE, TAG, Settings
+from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
+from ecom_platform.variable_reader import LEAVE, MOVE, TAG
 from ecom_platform_tests.integration.test_bucket import Bucket, settings_for
 from ecom_platform_tests.landing import csv_file, line
 from ecom_platform_tests.s3_server import CREDENTIALS, S3Server

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 
 from ecom_platform.server import EmbeddedServer
-from ecom_platform.settings import LEAVE, MOVE, TAG
 from ecom_platform.store.connection import Database
 from ecom_platform.store.schema import migrate
+from ecom_platform.variable_reader import LEAVE, MOVE, TAG
 from ecom_platform_tests.reference import Comparison
 from ecom_platform_tests.torture.databases import named, state_before
 from ecom_platform_tests.torture.disks import own_disk, small_disk

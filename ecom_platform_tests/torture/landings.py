@@ -19,10 +19,11 @@ from typing import Protocol
 from ecom_platform.landing.bucket.bucket_zone import ARCHIVE, HIGHEST, MARKER, OURS, BucketZone
 from ecom_platform.landing.bucket.object_claim import TAG_NAME
 from ecom_platform.landing.folder.zone import LandingZone
-from ecom_platform.settings import MOVE, TAG, load_settings
+from ecom_platform.settings import load_settings
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Database
 from ecom_platform.store.ledger import FileState
+from ecom_platform.variable_reader import MOVE, TAG
 from ecom_platform_tests.s3_server import CREDENTIALS, S3Server
 from ecom_platform_tests.torture.store import Store
 

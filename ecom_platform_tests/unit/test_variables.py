@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from ecom_platform import settings
+from ecom_platform import variable_reader
 from ecom_platform.cli import doctor
 from ecom_platform.errors import SettingsError
 from ecom_platform.settings import load_alert_settings, load_settings
@@ -58,7 +58,7 @@ def test_a_retired_name_warns_once(monkeypatch: pytest.MonkeyPatch, caplog: pyte
     def with_one_retired(names: object, known: object) -> object:
         return strangers(names, known, {"ECOM_OLD": "set ECOM_HOME"})  # type: ignore[arg-type]
 
-    monkeypatch.setattr(settings, "strangers", with_one_retired)
+    monkeypatch.setattr(variable_reader, "strangers", with_one_retired)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             found = load_settings({"ECOM_OLD": "1"})

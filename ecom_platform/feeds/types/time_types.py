@@ -1,7 +1,7 @@
 """Dates and times: date, timestamp, timestamptz.
 
 Belongs here: forms tried in order, zones, bounds. Does not belong here: one form (``time_formats``), one zone
-(``zones``).
+(``landing_zone``).
 """
 
 from __future__ import annotations

@@ -29,9 +29,10 @@ from ecom_platform.errors import StorageError
 from ecom_platform.feeds.packaged import TOP_FEED
 from ecom_platform.landing import kept_names
 from ecom_platform.objects import Bucket, Location, bucket_of
-from ecom_platform.settings import MOVE, TAG, Settings
+from ecom_platform.settings import Settings
 from ecom_platform.store import ledger
 from ecom_platform.store.outcome import base, folder_of, kept_as
+from ecom_platform.variable_reader import MOVE, TAG
 
 OURS = ".ecom/"
 ARCHIVE, QUARANTINE = f"{OURS}archive/", f"{OURS}quarantine/"

@@ -8,9 +8,9 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from ecom_platform.errors import DatabaseError
-from ecom_platform.settings import with_schema
 from ecom_platform.store.connection import Database, describe
 from ecom_platform.store.conninfo import client_conninfo, conninfo, schema_of
+from ecom_platform.variable_reader import with_schema
 
 SECRET = "postgresql://bob:s3cret@127.0.0.1:1/shop"
 
