@@ -17,7 +17,7 @@ from functools import partial
 from ecom_platform.errors import StorageError, UsageError
 from ecom_platform.landing.bucket.bucket_zone import ARCHIVE, OURS, QUARANTINE, UNLOADED, BucketZone
 from ecom_platform.landing.bucket.returned_objects import Returning, let_land, note_moved
-from ecom_platform.objects import LARGEST_COPY, ObjectChangedError, StoredObject
+from ecom_platform.objects import ObjectChangedError, StoredObject
 from ecom_platform.store import ledger
 from ecom_platform.store.connection import Connection
 
@@ -60,12 +60,11 @@ def rename_objects(
 def _move_landed(
     connection: Connection, zone: BucketZone, old: str, new: str, hook: Callable[[str], None]
 ) -> bool:
-    """Objects that nobody has claimed; they keep their landings. What is too large to be copied, and so is
-    never loaded, stays."""
+    """Objects that nobody has claimed; they keep their landings."""
     claimed = {one.key for one in ledger.claimed_objects(connection).values()}
     landed = [found for found in zone.bucket.below(f"{old}/") if found.key not in claimed]
     # The others are "folders" that some programs make.
-    files = [found for found in landed if not found.key.endswith("/") and found.size <= LARGEST_COPY]
+    files = [found for found in landed if not found.key.endswith("/")]
     # As they would be claimed now: by their time, then by their names.
     files.sort(key=lambda found: (found.modified, found.key))
     highest = ledger.highest_file_id(connection)
