@@ -7,8 +7,9 @@ Belongs here: a kind of value a method. Does not belong here: which variables th
 from __future__ import annotations
 
 import logging
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -97,17 +98,7 @@ class VariableReader:
         return int(text)
 
     def seconds(self, name: str, default: float) -> float:
-        text = self.text(name)
-        if text is None:
-            return default
-        try:
-            value = float(text)
-        except ValueError:
-            value = -1.0
-        if not 0 <= value < 10**7:  # also refuses NaN and infinity
-            self.problems.append(f"{name} is {text!r}; it must be a number of seconds, 0 or more.")
-            return default
-        return value
+        return self._number(name, default, lambda value: 0 <= value < 10**7, "a number of seconds, 0 or more")
 
     def positive_seconds(self, name: str, default: float) -> float:
         value = self.seconds(name, default)
@@ -169,15 +160,19 @@ class VariableReader:
         return None
 
     def share(self, name: str, default: float) -> float:
+        wanted = "a share between 0 and 1, such as 0.05"
+        return self._number(name, default, lambda value: 0 <= value <= 1, wanted)
+
+    def _number(self, name: str, default: float, fits: Callable[[float], bool], wanted: str) -> float:
         text = self.text(name)
         if text is None:
             return default
         try:
             value = float(text)
         except ValueError:
-            value = -1.0
-        if not 0 <= value <= 1:
-            self.problems.append(f"{name} is {text!r}; it must be a share between 0 and 1, such as 0.05.")
+            value = math.nan
+        if not fits(value):  # comparisons refuse NaN
+            self.problems.append(f"{name} is {text!r}; it must be {wanted}.")
             return default
         return value
 
