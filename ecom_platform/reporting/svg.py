@@ -21,7 +21,7 @@ WIDTH, HEIGHT = 640, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 14, 16, 30
 
 BLUE, TEAL, ORANGE, VIOLET = "#4263eb", "#0ca678", "#f08c00", "#9c36b5"
-RED, GREY, CYAN, LIME = "#e03131", "#868e96", "#1098ad", "#74b816"
+RED, GREY, CYAN = "#e03131", "#868e96", "#1098ad"
 # Of the page's theme, where there is one: the older of two periods must not stand out on a dark ground.
 PALE, STRONG = "var(--pale,#bac8ff)", f"var(--blue,{BLUE})"
 
