@@ -11,7 +11,6 @@ core.
 from __future__ import annotations
 
 import gc
-import itertools
 import os
 import shutil
 import signal
@@ -24,18 +23,17 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.errors import ObjectInUse
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from ecom_platform.landing.folder.zone import LandingZone
 from ecom_platform.server import EmbeddedServer
 from ecom_platform.settings import Settings, load_settings
-from ecom_platform.store.connection import Connection, Database
+from ecom_platform.store.connection import Database
 from ecom_platform.store.schema import migrate
 from ecom_platform.streaming.session import close_session, open_session
+from ecom_platform_tests.databases import FreshDatabases
 from ecom_platform_tests.kept import close_kept
-from ecom_platform_tests.waiting import wait_until
 
 if TYPE_CHECKING:  # it brings the client of buckets, half a second of every process
     from ecom_platform_tests.s3_server import S3Server
@@ -57,8 +55,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
     signal.signal(signal.SIGQUIT, lambda signum, frame: None)
-
-_numbers = itertools.count(1)
 
 # How long an example takes is the machine's affair.
 hypothesis.settings.register_profile(
@@ -150,7 +146,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
     with _memory_or(tmp_path_factory.getbasetemp()) as directory:
         begun = EmbeddedServer(directory)
         with begun, _named(begun, "postgres").open(autocommit=True) as connection:
-            for setting in ("fsync = off", "shared_buffers = '16MB'", "max_wal_size = '256MB'"):
+            for setting in (
+                "fsync = off",
+                "shared_buffers = '16MB'",
+                "max_wal_size = '256MB'",
+                "autovacuum = off",
+            ):
                 connection.execute(f"ALTER SYSTEM SET {setting}")
         begun.stop()
         with EmbeddedServer(directory) as running:
@@ -182,24 +183,18 @@ def template(server: EmbeddedServer) -> str:
     return "template_ecom"
 
 
+@pytest.fixture(scope="session")
+def _databases(server: EmbeddedServer, template: str) -> Iterator[FreshDatabases]:
+    databases = FreshDatabases(_named(server, "postgres"), template, lambda name: _named(server, name))
+    yield databases
+    databases.close()
+
+
 @pytest.fixture
-def database(server: EmbeddedServer, template: str) -> Iterator[Database]:
+def database(_databases: FreshDatabases) -> Iterator[Database]:
     """A fresh, migrated database."""
-    name = f"test_{next(_numbers)}"
-    with _named(server, "postgres").open(autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
-        yield _named(server, name)
-        close_kept()
-        wait_until(lambda: _dropped(connection, name))
-
-
-def _dropped(connection: Connection, name: str) -> bool:
-    """Drop a database; whether its backends, which are told to end, ended within five seconds."""
-    try:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    except ObjectInUse:
-        return False
-    return True
+    yield _databases.fresh()
+    close_kept()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""How many examples a property test tries."""
+"""How many examples a test tries, whether hypothesis draws them or the test itself does."""
 
 from __future__ import annotations
 
@@ -12,5 +12,13 @@ _USUAL = 100
 
 def examples(count: int, **others: Any) -> hypothesis.settings:
     """``count`` of them, or its share where the profile tries fewer of all (`make test-quick`)."""
-    share = hypothesis.settings.default.max_examples / _USUAL
-    return hypothesis.settings(max_examples=max(1, round(count * share)), deadline=None, **others)
+    return hypothesis.settings(max_examples=_share(count), deadline=None, **others)
+
+
+def seeds(count: int) -> range:
+    """As many seeds for what a test draws by itself, or that share of them."""
+    return range(_share(count))
+
+
+def _share(count: int) -> int:
+    return max(1, round(count * hypothesis.settings.default.max_examples / _USUAL))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from ecom_platform.store import adbc
+from ecom_platform.store import adbc, spare_connections
 from ecom_platform.store.connection import Database
 
 PATIENCE_SECONDS = 240
@@ -76,7 +76,7 @@ def somebody_waits(database: Database) -> bool:
 _OTHERS = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
-        AND backend_type IN ('client backend', 'parallel worker')
+        AND backend_type IN ('client backend', 'parallel worker') AND application_name <> 'tests'
 """
 
 
@@ -86,6 +86,7 @@ def wait_until_counted(database: Database) -> None:
     A backend hands its counts in when it ends, before it is gone from view, or after idle seconds.
     """
     adbc.close_kept()
+    spare_connections.close_spares()
 
     def alone() -> bool:
         with database.open() as connection:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,13 +20,16 @@ from psycopg import pq
 
 from ecom_platform.errors import DatabaseError
 from ecom_platform.settings import DEFAULT_SCHEMA
+from ecom_platform.store import spare_connections
 from ecom_platform.store.conninfo import (
     conninfo,
     is_embedded,
     libpq_environment,
+    libpq_variables,
     parts_of,
     schema_of,
 )
+from ecom_platform.store.spare_connections import SpareableConnection
 from ecom_platform.store.statements import text
 from ecom_platform.variable_reader import with_schema
 
@@ -122,19 +125,35 @@ class Database:
             delay = min(delay * 2, 2.0)
 
     def _open(self, autocommit: bool) -> Connection:
+        options = conninfo(self.url)
+        purpose = (options, libpq_variables(self.url))
+        connection = spare_connections.take(purpose)
+        if connection is not None:
+            try:
+                return self._begun(connection, autocommit, purpose)
+            except DatabaseError:
+                pass  # the server went while it lay idle: what a new one says is what holds
+        return self._begun(self._connected(options), autocommit, purpose)
+
+    def _connected(self, options: str) -> SpareableConnection:
         # psycopg reads this one itself, from Python's own copy of the environment.
         own: dict[str, Any] = {}
         if is_embedded(self.url) and pq.version() >= 160_000:
             own["load_balance_hosts"] = "disable"
         try:
             with libpq_environment(self.url):
-                connection = psycopg.connect(conninfo(self.url), autocommit=True, **own)
+                return SpareableConnection.connect(options, autocommit=True, **own)
         except psycopg.OperationalError as error:
             raise _explain(self.url, error) from None
+
+    def _begun(self, connection: SpareableConnection, autocommit: bool, purpose: Hashable) -> Connection:
         try:
             encoding, backend = _begin(connection, self.schema)
             require_encoding(self.url, encoding)
-            if backend != connection.info.backend_pid:
+            # What a pool has lent is given back as soon as it can be.
+            own = backend == connection.info.backend_pid
+            connection.purpose = purpose if own else None
+            if not own:
                 self._refuse_shared_backend(connection, backend)
             connection.autocommit = autocommit
         except BaseException as error:

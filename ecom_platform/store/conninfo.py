@@ -119,6 +119,13 @@ def taken_over(url: str) -> list[str]:
     return sorted((named | _BESIDE) & os.environ.keys() - _PINNED)
 
 
+def libpq_variables(url: str) -> tuple[tuple[str, str], ...]:
+    """The variables that libpq may look at for ``url``, with their values, which may be secret."""
+    if is_embedded(url):
+        return ()
+    return tuple(sorted((name, value) for name, value in os.environ.items() if _LIBPQ.fullmatch(name)))
+
+
 @contextmanager
 def libpq_environment(url: str) -> Iterator[None]:
     """While the block connects, libpq sees only the variables that may have a say.

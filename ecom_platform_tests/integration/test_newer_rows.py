@@ -31,6 +31,7 @@ from ecom_platform.store.rejects import ReplayVerdict
 from ecom_platform.tables.rebuilding import rebuild
 from ecom_platform.tables.unload import unload_files
 from ecom_platform_tests.events import in_chunks_of
+from ecom_platform_tests.examples import seeds
 from ecom_platform_tests.integration.test_feeds import Platform, declared
 from ecom_platform_tests.waiting import somebody_waits, wait_until
 
@@ -148,7 +149,7 @@ def orders(database: Database, zone: LandingZone, text: str = ORDERS, name: str 
 @pytest.mark.parametrize("text", [ORDERS, VERSIONED], ids=["by landing", "by version"])
 class TestAnyOrder:
     def test_of_files_units_kills_and_retries(self, database: Database, zone: LandingZone, text: str) -> None:
-        for seed in range(16):
+        for seed in seeds(16):
             chance = random.Random(seed)
             platform = orders(database, zone, text, f"orders_{seed}")
             rows = [drawn(chance) for _ in range(chance.randint(1, 5))]
@@ -177,7 +178,7 @@ class TestAnyOrder:
         self, database: Database, zone: LandingZone, text: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         in_buffers_of_few_rows(monkeypatch)  # so that locks are held meanwhile
-        for seed in range(3):
+        for seed in seeds(3):
             chance = random.Random(seed)
             platform = orders(database, zone, text, f"orders_{seed}")
             rows = [drawn(chance, most=30) for _ in range(6)]
@@ -198,7 +199,7 @@ class TestAnyOrder:
             assert platform.checks() == [], seed
 
     def test_where_the_database_refuses_rows(self, database: Database, zone: LandingZone, text: str) -> None:
-        for seed in range(6):
+        for seed in seeds(6):
             chance = random.Random(seed)
             platform = orders(database, zone, text, f"orders_{seed}")
             platform.query_and_commit(

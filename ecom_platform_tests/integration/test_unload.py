@@ -18,6 +18,7 @@ from ecom_platform.oncall.corrections import replay_corrected
 from ecom_platform.oncall.requeue import reconcile, reload_files
 from ecom_platform.store.connection import Database
 from ecom_platform.tables.unload import TakenOut, unload_files
+from ecom_platform_tests.examples import seeds
 from ecom_platform_tests.integration.test_feeds import Platform, declared
 
 COLUMNS = "columns: {day: date, item: text, pieces: {type: integer, max: 5}, more: jsonb null}\n"
@@ -74,7 +75,7 @@ def facts(platform: Platform) -> list[list[tuple[Any, ...]]]:
 @pytest.mark.parametrize("identity", KEYS)
 def test_it_is_as_if_the_file_had_never_come(database: Database, zone: LandingZone, identity: str) -> None:
     text = COLUMNS + KEYS[identity]
-    for seed in range(6):
+    for seed in seeds(6):
         contents = files(seed)
         platform = Platform(database, zone, declared(text, f"sales_{seed}"))
         other = Platform(database, zone, declared(text, f"other_{seed}"))

@@ -131,6 +131,7 @@ print(peak() - begin)
 """
 
 
+@pytest.mark.usefixtures("starts_programs")
 def test_memory_stays_bounded() -> None:
     """Three million different ones, all of them twice: in memory alone they would take 100 MB and more."""
     command = [sys.executable, "-c", _COUNTING]

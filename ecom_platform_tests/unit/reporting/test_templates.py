@@ -28,6 +28,7 @@ def test_a_value_that_was_forgotten_is_an_error() -> None:
         fill("reporting/plain.html.j2", loads="")
 
 
+@pytest.mark.usefixtures("starts_programs")
 def test_jinja_is_not_imported_before_there_is_a_page() -> None:
     """A run starts without it, and so does what only plots."""
     program = "import sys, ecom_platform.definitions; sys.exit('jinja2' in sys.modules)"

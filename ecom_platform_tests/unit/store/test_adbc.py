@@ -9,12 +9,21 @@ import pytest
 
 from ecom_platform.store import adbc
 from ecom_platform.store.connection import Database
+from ecom_platform.store.spare_connections import close_spares
 from ecom_platform_tests.waiting import wait_until
+
+_OTHERS = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'tests'
+"""
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept() -> Iterator[None]:
+def nothing_kept(database: Database) -> Iterator[None]:
     adbc.close_kept()
+    close_spares()
+    with database.open(autocommit=True) as connection:  # of tests before this one
+        connection.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM ({_OTHERS}) AS others")
     yield
     adbc.close_kept()
 
@@ -26,9 +35,7 @@ def backend(database: Database) -> int:
 
 def backends(database: Database) -> set[int]:
     with database.open() as connection:
-        rows = connection.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        ).fetchall()
+        rows = connection.execute(_OTHERS).fetchall()
     return {row[0] for row in rows}
 
 
