@@ -141,7 +141,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
 
     It does not wait for the disk (tests kill processes, never the machine) and lies in memory where there is
     room: a database is hundreds of files, and ext4 is slow to make files where many have just been deleted.
-    Shared buffers are few because each ``CREATE`` and ``DROP DATABASE`` looks at all of them.
+    Shared buffers are few because each ``CREATE`` and ``DROP DATABASE`` looks at all of them. Autovacuum is off:
+    it reads and locks tables when it comes by.
     """
     with _memory_or(tmp_path_factory.getbasetemp()) as directory:
         begun = EmbeddedServer(directory)
@@ -188,6 +189,12 @@ def _databases(server: EmbeddedServer, template: str) -> Iterator[FreshDatabases
     databases = FreshDatabases(_named(server, "postgres"), template, lambda name: _named(server, name))
     yield databases
     databases.close()
+
+
+@pytest.fixture
+def statistics_from_zero(_databases: FreshDatabases) -> None:
+    """For tests that read PostgreSQL's statistics of a table: its database is one that no test had before."""
+    _databases.drop()
 
 
 @pytest.fixture

@@ -525,9 +525,8 @@ def test_what_is_past_its_time_goes_and_the_rest_stays(run: Run) -> None:
     assert ask(run.database, "SELECT string_agg(DISTINCT run_id, ' ') FROM stream_batches") == "newest"
 
 
+@pytest.mark.usefixtures("statistics_from_zero")
 def test_a_table_gets_what_it_wants_once(run: Run) -> None:
-    # Autovacuum would do the same, if it came by just then.
-    execute(run.database, "ALTER TABLE user_events SET (autovacuum_enabled = off)")
     run.batch(csv_file(*(line() for _ in range(3_000))))
     wait_until_counted(run.database)
     assert upkeep.tend(run.database)["user_events"] is upkeep.Hint.ANALYZE

@@ -214,9 +214,6 @@ def rows_read(database: Database) -> int:
 @pytest.mark.parametrize("rollup", ROLLUPS)
 def test_the_cost_follows_the_new_rows(landing: Landing, rollup: str) -> None:
     draw = random.Random(1)
-    with landing.database.transaction() as connection:
-        # It reads the table as well, to sum up what is new in the index of times.
-        connection.execute("ALTER TABLE user_events SET (autovacuum_enabled = false)")
     for number in range(4):
         drop(landing, f"{number}.csv", *(event(draw) for _ in range(10_000)))
     refresh(landing.database, rollup)
