@@ -141,8 +141,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]
 
     It does not wait for the disk (tests kill processes, never the machine) and lies in memory where there is
     room: a database is hundreds of files, and ext4 is slow to make files where many have just been deleted.
-    Shared buffers are few because each ``CREATE`` and ``DROP DATABASE`` looks at all of them. Autovacuum is off:
-    it reads and locks tables when it comes by.
+    Shared buffers are few because each ``CREATE`` and ``DROP DATABASE`` looks at all of them. Autovacuum is
+    off: it reads and locks tables when it comes by.
     """
     with _memory_or(tmp_path_factory.getbasetemp()) as directory:
         begun = EmbeddedServer(directory)
