@@ -26,6 +26,10 @@ AS_WRITTEN = (
     "database have as defaults"
 )
 SHELL = "Nothing of the shell reaches the embedded server's clients"
+SESSIONS = (
+    "What one part of a program sets, locks or leaves in a session of PostgreSQL no other part meets, and a "
+    "restart or a lost network meanwhile fails nobody"
+)
 ONE_SCHEMA = (
     "All rows are in one schema, and two platforms in one database neither see nor wait for each other"
 )

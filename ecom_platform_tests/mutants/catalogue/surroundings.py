@@ -5,9 +5,51 @@ from ecom_platform_tests.mutants.mutant import Mutant
 
 _CONNINFO = "ecom_platform/store/conninfo.py"
 _SESSION = "ecom_platform/store/sql/session.sql"
+_SPARE = "ecom_platform/store/spare_connections.py"
 _TESTS = "ecom_platform_tests/integration/test_surroundings.py"
+_SPARE_TESTS = "ecom_platform_tests/unit/store/test_spare_connections.py"
 
 MUTANTS = (
+    Mutant(
+        name="a session that serves again has not forgotten anything",
+        promise=promises.SESSIONS,
+        file=_SPARE,
+        original='f"DISCARD ALL -- {connection.uses}"',
+        mutated='f"SELECT -- {connection.uses}"',
+        tests=(f"{_SPARE_TESTS}::test_it_begins_as_a_new_one",),
+    ),
+    Mutant(
+        name="psycopg runs what it had prepared in a session that has forgotten it",
+        promise=promises.SESSIONS,
+        file=_SPARE,
+        original='f"DISCARD ALL -- {connection.uses}".encode()',
+        mutated='b"DISCARD ALL"',
+        tests=(f"{_SPARE_TESTS}::test_it_begins_as_a_new_one",),
+    ),
+    Mutant(
+        name="a session serves whoever asks next",
+        promise=promises.SESSIONS,
+        file=_SPARE,
+        original=" and spare.connection.purpose == purpose and ",
+        mutated=" and ",
+        tests=(f"{_SPARE_TESTS}::test_another_database_role_or_variable_has_its_own",),
+    ),
+    Mutant(
+        name="a child process talks into its parent's session",
+        promise=promises.SESSIONS,
+        file=_SPARE,
+        original="spare.owner == here and ",
+        mutated="",
+        tests=(f"{_SPARE_TESTS}::test_a_forked_child_leaves_its_parents_session_alone",),
+    ),
+    Mutant(
+        name="a session that has gone meanwhile fails who asks next",
+        promise=promises.SESSIONS,
+        file="ecom_platform/store/connection.py",
+        original="            except DatabaseError:\n                pass  # the server went",
+        mutated="            except ZeroDivisionError:\n                pass  # the server went",
+        tests=(f"{_SPARE_TESTS}::test_one_that_ends_when_it_is_asked_is_replaced",),
+    ),
     Mutant(
         name="a session keeps the time zone of its role",
         promise=promises.AS_WRITTEN,
