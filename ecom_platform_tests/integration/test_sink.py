@@ -27,6 +27,7 @@ from ecom_platform.store.connection import Database
 from ecom_platform.store.feed_table import FeedTable
 from ecom_platform.store.outcome import UnitFile
 from ecom_platform.store.rejects import ReplayVerdict
+from ecom_platform.store.spare_connections import close_spares
 from ecom_platform_tests.dirt import SPOILERS, write_dirty_files
 from ecom_platform_tests.events import in_chunks_of
 from ecom_platform_tests.examples import examples
@@ -487,6 +488,7 @@ def leave_deadlocks(database: Database) -> None:
     with database.open(autocommit=True) as connection:
         name = psycopg.sql.Identifier(connection.info.dbname)
         connection.execute(psycopg.sql.SQL("ALTER DATABASE {} SET deadlock_timeout = '1h'").format(name))
+    close_spares()
     with database.open() as connection:
         assert connection.execute("SHOW deadlock_timeout").fetchone() == ("1h",)
 

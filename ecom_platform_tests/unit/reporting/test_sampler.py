@@ -26,6 +26,7 @@ from ecom_platform.reporting.sampler import (
     sampling,
 )
 from ecom_platform.server import EmbeddedServer
+from ecom_platform.store.spare_connections import close_spares
 from ecom_platform_tests.conftest import _named
 from ecom_platform_tests.waiting import wait_until
 
@@ -107,6 +108,7 @@ def test_postgres_counts_backends_that_have_ended(server: EmbeddedServer) -> Non
         for _ in range(3):
             with _named(server, "postgres").open() as connection:
                 connection.execute("SELECT sum(sqrt(n)) FROM generate_series(1, 1000000) AS n")
+            close_spares()
         wait_until(lambda: ended() - before > 0.1)
     times = psutil.Process(postmaster).cpu_times()
     assert (
