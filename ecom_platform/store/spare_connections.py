@@ -3,10 +3,10 @@
 Belongs here: which connection may serve once more, and what it has to forget before. Does not belong here:
 connecting, and what a session is told at its start (``connection``); ADBC's own sessions (``adbc``).
 
-A load asks PostgreSQL a dozen things, each on a connection of its own, so that none of them sees what
-another has set or holds a lock longer than its block. To connect costs both sides more than most of what is
-asked: a process of the server's, over a network the handshakes of TCP, TLS and the password too. So the end
-of a block that ended well gives the session back as new, by PostgreSQL's own ``DISCARD ALL``.
+What is asked of PostgreSQL is asked in blocks, each on a connection of its own, so that none of them sees
+what another has set or holds a lock longer than it should. To connect costs both sides more than most of
+what is asked: a process of the server's, over a network the handshakes of TCP, TLS and the password too. So
+the end of a block that ended well gives the session back as new, by PostgreSQL's own ``DISCARD ALL``.
 
 A pool of psycopg's would connect in threads of its own, and tell of a server that refuses only that time ran
 out.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from ecom_platform.store import adbc
 from ecom_platform.store.connection import Database
 from ecom_platform.store.spare_connections import close_spares
+from ecom_platform_tests.forked import holds_in_a_child
 from ecom_platform_tests.waiting import wait_until
 
 _OTHERS = """
@@ -80,12 +80,5 @@ def test_one_that_the_server_closed_fails_once_and_is_replaced(database: Databas
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork")
 def test_a_forked_child_leaves_its_parents_connection_alone(database: Database) -> None:
     before = backend(database)
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if backend(database) != before else 2
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert holds_in_a_child(lambda: backend(database) != before)
     assert backend(database) == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 
 import psycopg
@@ -12,6 +11,7 @@ from ecom_platform.errors import DatabaseError
 from ecom_platform.store import spare_connections
 from ecom_platform.store.connection import Connection, Database
 from ecom_platform.variable_reader import with_schema
+from ecom_platform_tests.forked import holds_in_a_child
 
 
 @pytest.fixture(autouse=True)
@@ -182,13 +182,11 @@ def test_another_schema_is_the_same_session_and_looks_there(database: Database) 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork")
 def test_a_forked_child_leaves_its_parents_session_alone(database: Database) -> None:
     before = backend(database)
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if backend(database) != before else 2
-            spare_connections.close_spares()
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def has_its_own() -> bool:
+        own = backend(database)
+        spare_connections.close_spares()
+        return own != before
+
+    assert holds_in_a_child(has_its_own)
     assert backend(database) == before
